@@ -1,0 +1,1 @@
+"""The factory: training, export and proof. Never imported by the package."""

@@ -1,0 +1,55 @@
+"""The engine: feature graph and every head in one file, bars in and all probabilities out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import onnx
+import spox.opset.ai.onnx.v18 as op
+from spox import Tensor, argument, build, inline
+
+from exporters.features import INPUTS
+from exporters.graph import Graph
+from exporters.head import Head
+
+
+def fuse(
+    features: onnx.ModelProto, heads: Sequence[Head], models: Mapping[str, onnx.ModelProto]
+) -> onnx.ModelProto:
+    """Join the staged graphs.
+
+    Parameters
+    ----------
+    features : ModelProto
+        The feature graph.
+    heads : sequence of Head
+        In the order of their outputs.
+    models : mapping of str to ModelProto
+        Their graphs, by name.
+
+    Returns
+    -------
+    ModelProto
+        Inputs ``high, low, close, iv``; outputs ``implied_sigma`` and one per head, all with the
+        same N: the head that looks back furthest decides.
+    """
+    graph = Graph()
+    arguments = {name: argument(Tensor(np.float64, ("T",))) for name in INPUTS}
+    market = inline(features)(**arguments)
+    rows = max(head.rows for head in heads)
+
+    def cut(var, rows_used: int):  # type: ignore[no-untyped-def]
+        if rows_used == rows:
+            return var
+        end = np.iinfo(np.int64).max
+        return op.slice(
+            var, graph.constant([rows - rows_used]), graph.constant([end]), graph.constant([0])
+        )
+
+    outputs = {"implied_sigma": cut(market["implied_sigma"], 1)}
+    for head in heads:
+        probability = inline(models[head.name])(features=market["features"])["probability"]
+        outputs[head.name] = cut(probability, head.rows)
+    # An output must be a node of this graph, not of an inlined one, to carry its own name.
+    return build(arguments, {name: op.identity(var) for name, var in outputs.items()})

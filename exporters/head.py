@@ -1,0 +1,126 @@
+"""What a model is to the factory: one file with one `Head`, and one entry in the registry."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from aegismatrix.artifacts import ArraySpec
+from exporters.markets import MarketRows
+from exporters.walkforward import Judgement
+
+FloatArray = NDArray[np.float64]
+Estimators = Mapping[str, Any]
+Progress = Callable[[], object]
+
+
+class Head(ABC):
+    """One model: what it is asked, how it is fitted and judged, and its graph.
+
+    Training, export, parity, manifest, card, command line and tests ask nothing else of a model.
+
+    Attributes
+    ----------
+    name, version : str
+        Name of artifact and output; version, raised whenever its numbers change.
+    question : str
+        What it answers, in a sentence.
+    features : tuple of str
+        The feature columns that it reads.
+    rows : int
+        Feature rows that one row of output depends on.
+    columns : tuple of str
+        Names of its probabilities, as in the history.
+    tolerance : float
+        Largest difference allowed between the graph and the trained estimators.
+    """
+
+    name: str
+    version: str
+    question: str
+    features: tuple[str, ...]
+    columns: tuple[str, ...]
+    tolerance: float
+    rows: int = 1
+
+    @abstractmethod
+    def fit(self, market: MarketRows, pool: Sequence[MarketRows]) -> Estimators:
+        """Fit on all that is known.
+
+        Parameters
+        ----------
+        market : MarketRows
+            The market to model.
+        pool : sequence of MarketRows
+            Other markets that steady it.
+
+        Returns
+        -------
+        mapping of str to estimator
+            What skops can store and trusts.
+        """
+
+    @abstractmethod
+    def judge(
+        self, market: MarketRows, pool: Sequence[MarketRows], progress: Progress
+    ) -> list[Judgement]:
+        """Judge the procedure of `fit` by walk-forward.
+
+        Parameters
+        ----------
+        market, pool
+            As for `fit`.
+        progress : callable
+            Called after each refit.
+
+        Returns
+        -------
+        list of Judgement
+            One per column, in order.
+        """
+
+    @abstractmethod
+    def refits(self, market: MarketRows) -> int:
+        """Return how many refits `judge` will make, for a progress bar."""
+
+    @abstractmethod
+    def predict(self, estimators: Estimators, features: FloatArray) -> FloatArray:
+        """Forecast with the fitted estimators themselves: what the graph must equal.
+
+        Parameters
+        ----------
+        estimators : mapping
+            From `fit`.
+        features : ndarray of shape (N, len(self.features))
+            The columns that the head reads.
+
+        Returns
+        -------
+        ndarray of shape (N - rows + 1, len(self.columns))
+        """
+
+    @abstractmethod
+    def build(self, estimators: Estimators, feature_names: tuple[str, ...]) -> onnx.ModelProto:
+        """Author the graph, not yet finished.
+
+        Parameters
+        ----------
+        estimators : mapping
+            From `fit`.
+        feature_names : tuple of str
+            All columns of ``features``, in order.
+
+        Returns
+        -------
+        ModelProto
+            Input ``features``: float64 (N, F); output ``probability``: float64 (N, columns).
+        """
+
+    def outputs(self, name: str = "probability") -> tuple[ArraySpec, ...]:
+        """Return the outputs as they are sealed."""
+        return (ArraySpec(name, "float64", ("N", len(self.columns)), "probability", self.columns),)

@@ -1,0 +1,150 @@
+"""Pooled, standardised, clipped L2 logistic regression: the default family of every model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import spox.opset.ai.onnx.v18 as op
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+from spox import Var, inline
+
+from exporters.convert import classifier_to_onnx
+from exporters.graph import Graph
+from exporters.markets import MarketRows
+
+FloatArray = NDArray[np.float64]
+
+INVERSE_PENALTY = 0.03
+POOL_WEIGHT = 0.5
+CLIP = 4.0
+MAX_ITERATIONS = 1000
+
+
+def training_rows(
+    market: MarketRows,
+    label: FloatArray,
+    rows: NDArray[np.int64],
+    cut: np.datetime64 | None,
+    pool: Sequence[tuple[MarketRows, FloatArray]],
+    features: tuple[str, ...],
+    horizon_days: int,
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Stack a market's rows with those of its pool.
+
+    Parameters
+    ----------
+    market : MarketRows
+        The market to model.
+    label : ndarray of shape (N,)
+        Its outcomes, NaN where unknown.
+    rows : ndarray of int
+        Which of its rows may be used.
+    cut : datetime64[D] or None
+        A pool's row counts only if its label ended strictly before; None lifts the limit.
+    pool : sequence of (MarketRows, labels)
+        Other markets.
+    features : tuple of str
+        Columns.
+    horizon_days : int
+        Trading days until a label is known; each row weighs 1 / horizon_days, since neighbouring
+        labels overlap.
+
+    Returns
+    -------
+    x : ndarray of shape (n, len(features) + 1)
+        Features and, last, the market indicator: 0 for `market`, 1 for its pool.
+    y, weight : ndarray of shape (n,)
+        Labels and weights.
+    """
+    rows = rows[~np.isnan(label[rows])]
+    x = [np.column_stack([market.columns(features)[rows], np.zeros(len(rows))])]
+    y = [label[rows]]
+    weight = [np.full(len(rows), 1.0 / horizon_days)]
+    for other, other_label in pool:
+        usable = ~np.isnan(other_label)
+        if cut is not None:
+            ended = np.arange(len(other_label)) + horizon_days
+            last = len(other_label) - 1
+            usable &= (ended <= last) & (other.dates[np.minimum(ended, last)] < cut)
+        x.append(np.column_stack([other.columns(features)[usable], np.ones(int(usable.sum()))]))
+        y.append(other_label[usable])
+        weight.append(np.full(int(usable.sum()), POOL_WEIGHT / horizon_days))
+    return np.concatenate(x), np.concatenate(y), np.concatenate(weight)
+
+
+def fit_logistic(x: FloatArray, y: FloatArray, weight: FloatArray) -> dict[str, Any]:
+    """Fit scaler and classifier.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n, F + 1)
+        From `training_rows`.
+    y, weight : ndarray of shape (n,)
+        Labels, binary or classes, and weights.
+
+    Returns
+    -------
+    dict
+        ``scaler`` over the F features and ``classifier`` over F + 1 inputs.
+    """
+    scaler = StandardScaler().fit(x[:, :-1], sample_weight=weight)
+    classifier = LogisticRegression(C=INVERSE_PENALTY, max_iter=MAX_ITERATIONS)
+    classifier.fit(_standardised(scaler, x), y.astype(np.int64), sample_weight=weight)
+    return {"scaler": scaler, "classifier": classifier}
+
+
+def predict_logistic(fitted: dict[str, Any], features: FloatArray) -> FloatArray:
+    """Forecast for the market that was modelled, indicator 0.
+
+    Parameters
+    ----------
+    fitted : dict
+        From `fit_logistic`.
+    features : ndarray of shape (n, F)
+        Feature rows.
+
+    Returns
+    -------
+    ndarray of shape (n, classes)
+    """
+    x = np.column_stack([features, np.zeros(len(features))])
+    probabilities: FloatArray = fitted["classifier"].predict_proba(
+        _standardised(fitted["scaler"], x)
+    )
+    return probabilities
+
+
+def logistic_graph(fitted: dict[str, Any], features: Var, graph: Graph) -> Var:
+    """Author the same forecast as a graph expression.
+
+    Parameters
+    ----------
+    fitted : dict
+        From `fit_logistic`.
+    features : Var
+        float64 (N, F).
+    graph : Graph
+        Where constants live.
+
+    Returns
+    -------
+    Var
+        float64 (N, classes).
+    """
+    scaler, classifier = fitted["scaler"], fitted["classifier"]
+    centred = op.sub(features, graph.constant(scaler.mean_))
+    scaled = op.div(centred, graph.constant(scaler.scale_))
+    clipped = op.min([op.max([scaled, graph.constant(-CLIP)]), graph.constant(CLIP)])
+    # The market indicator is 0 for the market that is served.
+    inputs = op.pad(clipped, graph.constant([0, 0, 0, 1]), graph.constant(0.0))
+    model = classifier_to_onnx(classifier, len(scaler.mean_) + 1)
+    return inline(model)(x=inputs)["probabilities"]
+
+
+def _standardised(scaler: StandardScaler, x: FloatArray) -> FloatArray:
+    scaled = np.clip((x[:, :-1] - scaler.mean_) / scaler.scale_, -CLIP, CLIP)
+    return np.column_stack([scaled, x[:, -1]])

@@ -1,0 +1,266 @@
+"""The proof of equality: no artifact is written unless it passes every check here.
+
+In this order, so that the first failure names the cause: names, types and shapes, then values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx.reference import ReferenceEvaluator
+
+from aegismatrix.artifacts import ModelSpec
+from aegismatrix.bars import Bars
+from aegismatrix.errors import AegisError
+from aegismatrix.runtime import Model
+from exporters.head import Estimators, Head
+from exporters.markets import MarketRows
+from exporters.walkforward import SEED
+
+FloatArray = NDArray[np.float64]
+
+RANDOM_ROWS = 4096
+RANDOM_MARKETS = 8
+SUB_RANGES = 64
+RUNTIME_TOLERANCE = 1e-9
+
+
+class ParityError(AegisError):
+    """A graph is not the model that was trained.
+
+    Attributes
+    ----------
+    artifact, check : str
+        Which artifact, and which check it failed.
+    worst, tolerance : float
+        Largest difference found, and allowed.
+    """
+
+    def __init__(self, artifact: str, check: str, *, worst: float, tolerance: float) -> None:
+        self.artifact = artifact
+        self.check = check
+        self.worst = worst
+        self.tolerance = tolerance
+        super().__init__(
+            f"{artifact} fails {check}: it differs by {worst:.3g}, allowed is {tolerance:.3g}.",
+            remedy="Nothing was written; mend the graph or its conversion and export again.",
+        )
+
+
+def open_candidate(spec: ModelSpec, data: bytes) -> Model:
+    """Open an artifact that is not sealed yet; names, types and shapes are checked on the way.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        What it is going to be sealed as.
+    data : bytes
+        The artifact.
+
+    Returns
+    -------
+    Model
+    """
+    return Model.from_bytes(spec, data, spec.file)
+
+
+def prove_features(model: Model, data: bytes, markets: Sequence[MarketRows]) -> dict[str, Any]:
+    """Prove the feature graph on every real bar.
+
+    Parameters
+    ----------
+    model : Model
+        The candidate.
+    data : bytes
+        Its bytes.
+    markets : sequence of MarketRows
+        The real bars.
+
+    Returns
+    -------
+    dict
+        Rows checked, sub-ranges equal bit for bit, largest difference from the reference
+        implementation of the ONNX standard.
+
+    Raises
+    ------
+    ParityError
+    """
+    reference = ReferenceEvaluator(onnx.load_from_string(data))
+    random = np.random.default_rng(SEED)
+    lookback = model.spec.lookback_bars
+    worst, rows = 0.0, 0
+    for market in markets:
+        feed = bars_feed(market.bars)
+        whole = model.run(**feed)["features"]
+        worst = max(worst, _largest(whole - reference.run(["features"], feed)[0]))
+        rows += len(whole)
+        for _ in range(SUB_RANGES):
+            start = int(random.integers(0, len(market.bars) - lookback))
+            stop = int(random.integers(start + lookback, len(market.bars) + 1))
+            part = model.run(**{name: values[start:stop] for name, values in feed.items()})
+            same = whole[start : stop - lookback + 1]
+            if not np.array_equal(part["features"], same):
+                raise ParityError(
+                    "features",
+                    f"equality of bars {start} to {stop} of {market.name}",
+                    worst=_largest(part["features"] - same),
+                    tolerance=0.0,
+                )
+    if worst > RUNTIME_TOLERANCE:
+        raise ParityError(
+            "features", "the reference runtime", worst=worst, tolerance=RUNTIME_TOLERANCE
+        )
+    return {
+        "real_rows": rows,
+        "equal_sub_ranges": SUB_RANGES * len(markets),
+        "reference_runtime_difference": worst,
+    }
+
+
+def prove_head(
+    model: Model, head: Head, estimators: Estimators, markets: Sequence[MarketRows]
+) -> dict[str, Any]:
+    """Prove that a head's graph equals its trained estimators.
+
+    Parameters
+    ----------
+    model : Model
+        The candidate.
+    head : Head
+        What was trained.
+    estimators : mapping
+        From `Head.fit`.
+    markets : sequence of MarketRows
+        Every real row of them is checked.
+
+    Returns
+    -------
+    dict
+        Rows checked and largest differences.
+
+    Raises
+    ------
+    ParityError
+        If any difference exceeds the head's declared tolerance.
+    """
+    real = np.concatenate([market.features for market in markets])
+    names = markets[0].feature_names
+    random = np.random.default_rng(SEED)
+    # Twice the spread of real rows: inside the clips of the standardiser, and beyond them.
+    noise = random.standard_normal((RANDOM_ROWS, real.shape[1]))
+    made_up = real.mean(axis=0) + 4.0 * real.std(axis=0) * noise
+    places = [names.index(name) for name in head.features]
+    figures: dict[str, Any] = {"tolerance": head.tolerance}
+    for kind, rows in (("real", real), ("random", made_up)):
+        graph = model.run(features=rows)["probability"]
+        expected = head.predict(estimators, rows[:, places])
+        if graph.shape != expected.shape:
+            raise ParityError(
+                head.name, f"the shape {expected.shape}", worst=np.inf, tolerance=head.tolerance
+            )
+        figures[f"{kind}_rows"] = len(rows)
+        figures[f"{kind}_difference"] = _within(head, f"{kind} rows", graph - expected)
+    return figures
+
+
+def prove_engine(
+    engine: Model,
+    features: Model,
+    staged: Mapping[str, Model],
+    heads: Sequence[Head],
+    estimators: Mapping[str, Estimators],
+    markets: Sequence[MarketRows],
+) -> dict[str, Any]:
+    """Prove that the fused file equals the staged files and the trained estimators.
+
+    Parameters
+    ----------
+    engine, features : Model
+        Candidates.
+    staged : mapping of str to Model
+        The heads' candidates.
+    heads : sequence of Head
+        What was trained.
+    estimators : mapping of str to estimators
+        From `Head.fit`, by head.
+    markets : sequence of MarketRows
+        Every real row is checked, and random walks.
+
+    Returns
+    -------
+    dict
+        Rows checked and largest differences.
+
+    Raises
+    ------
+    ParityError
+    """
+    feeds = [bars_feed(market.bars) for market in markets]
+    real_rows = 0
+    walks = [random_walk(SEED + number, 600) for number in range(RANDOM_MARKETS)]
+    worst_staged = worst_trained = 0.0
+    for number, feed in enumerate([*feeds, *walks]):
+        fused = engine.run(**feed)
+        rows = features.run(**feed)["features"]
+        real_rows += len(fused["implied_sigma"]) if number < len(feeds) else 0
+        for head in heads:
+            last = len(fused[head.name])
+            one_by_one = staged[head.name].run(features=rows)["probability"][-last:]
+            difference = fused[head.name] - one_by_one
+            worst_staged = max(
+                worst_staged, _within(head, "equality with staged files", difference)
+            )
+            places = [markets[0].feature_names.index(name) for name in head.features]
+            trained = head.predict(estimators[head.name], rows[:, places])[-last:]
+            difference = fused[head.name] - trained
+            worst_trained = max(worst_trained, _within(head, "trained estimators", difference))
+    return {
+        "real_rows": real_rows,
+        "random_markets": RANDOM_MARKETS,
+        "staged_difference": worst_staged,
+        "trained_difference": worst_trained,
+    }
+
+
+def bars_feed(bars: Bars) -> dict[str, FloatArray]:
+    """Return bars as the named inputs of a graph."""
+    return {"high": bars.high, "low": bars.low, "close": bars.close, "iv": bars.iv}
+
+
+def random_walk(seed: int, bars: int) -> dict[str, FloatArray]:
+    """Return a made-up market as named inputs: log-normal closes, ranges and iv.
+
+    Parameters
+    ----------
+    seed : int
+        Of the generator.
+    bars : int
+        How many.
+
+    Returns
+    -------
+    dict of str to ndarray of shape (bars,)
+    """
+    random = np.random.default_rng(seed)
+    close = 10_000.0 * np.exp(np.cumsum(random.normal(0.0, 0.01, bars)))
+    high = close * np.exp(np.abs(random.normal(0.0, 0.006, bars)))
+    low = close * np.exp(-np.abs(random.normal(0.0, 0.006, bars)))
+    iv = 15.0 * np.exp(0.3 * np.sin(np.arange(bars) / 40.0) + random.normal(0.0, 0.05, bars))
+    return {"high": high, "low": low, "close": close, "iv": iv}
+
+
+def _largest(difference: FloatArray) -> float:
+    return float(np.abs(difference).max())
+
+
+def _within(head: Head, check: str, difference: FloatArray) -> float:
+    worst = _largest(difference)
+    # Written so that NaN fails.
+    if not worst <= head.tolerance:
+        raise ParityError(head.name, check, worst=worst, tolerance=head.tolerance)
+    return worst

@@ -1,0 +1,8 @@
+"""The models, in the order in which they are trained, exported, sealed and listed."""
+
+from __future__ import annotations
+
+from exporters.head import Head
+from exporters.trap import Trap
+
+HEADS: tuple[Head, ...] = (Trap(),)

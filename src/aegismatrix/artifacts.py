@@ -1,0 +1,407 @@
+"""The sealed artifacts: find them, hash them, read them, and what their manifest says.
+
+A folder of artifacts holds ``manifest.json`` and the files that it names. The manifest seals the
+sha256 and size of every file, and its own sha256; a file that is not byte for byte what was sealed
+is never handed on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aegismatrix.errors import (
+    ArtifactError,
+    ArtifactHashError,
+    ArtifactSizeError,
+    ArtifactsNotFoundError,
+    ForeignArtifactError,
+    ManifestError,
+    ManifestVersionError,
+    MissingArtifactError,
+    SwappedArtifactError,
+    UnknownModelError,
+)
+
+MANIFEST_VERSION = 1
+"""1: the first format."""
+
+MANIFEST_NAME = "manifest.json"
+ENGINE_NAME = "engine"
+_MAX_MANIFEST_BYTES = 8 * 1024 * 1024
+_MAX_ARTIFACT_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class ArraySpec:
+    """One input or output of an artifact.
+
+    Attributes
+    ----------
+    name : str
+        Its name in the graph.
+    dtype : str
+        numpy's name of the element type.
+    shape : tuple of int or str
+        Sizes; a name stands for a size that calls choose, equal names for equal sizes.
+    unit : str
+        Unit of the values; ``probability`` means within 0 and 1.
+    columns : tuple of str
+        Names of the last axis, where it has any.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int | str, ...]
+    unit: str
+    columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TrainingSpan:
+    """What a model has seen of one market.
+
+    Attributes
+    ----------
+    market : str
+        The market.
+    first, last : str
+        First and last bar that a feature or a label of training was made of, ISO 8601.
+    rows : int
+        Feature rows.
+    sha256 : str
+        `Bars.digest` of its bars.
+    """
+
+    market: str
+    first: str
+    last: str
+    rows: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """What is sealed about one artifact.
+
+    Attributes
+    ----------
+    name, version : str
+        Name in the manifest, and version of the model.
+    file : str
+        File name in the folder.
+    sha256 : str
+        Of the file's bytes.
+    size_bytes : int
+        Of the file.
+    kind : {'features', 'head', 'engine'}
+        Bars to features, features to probabilities, or both in one.
+    question : str
+        What it answers, in a sentence.
+    lookback_bars : int
+        Bars that one row of output depends on.
+    features : tuple of str
+        Columns of ``features``, in order, for features and heads.
+    inputs, outputs : tuple of ArraySpec
+        The contract.
+    training : tuple of TrainingSpan
+        What it was trained on; empty where nothing was learnt.
+    judgements : tuple of dict
+        Walk-forward scores per output and market, as the exporters sealed them.
+    """
+
+    name: str
+    version: str
+    file: str
+    sha256: str
+    size_bytes: int
+    kind: str
+    question: str
+    lookback_bars: int
+    features: tuple[str, ...]
+    inputs: tuple[ArraySpec, ...]
+    outputs: tuple[ArraySpec, ...]
+    training: tuple[TrainingSpan, ...]
+    judgements: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A verified manifest.
+
+    Attributes
+    ----------
+    folder : Path
+        Where it and its artifacts are.
+    digest : str
+        sha256 of its canonical content: names this set of artifacts.
+    models : mapping of str to ModelSpec
+        By name, in sealed order.
+    content : dict
+        All that the file says.
+    """
+
+    folder: Path
+    digest: str
+    models: Mapping[str, ModelSpec]
+    content: Mapping[str, Any]
+
+    def model(self, name: str) -> ModelSpec:
+        """Return what is sealed about one artifact.
+
+        Parameters
+        ----------
+        name : str
+            Its name.
+
+        Returns
+        -------
+        ModelSpec
+
+        Raises
+        ------
+        UnknownModelError
+        """
+        if name not in self.models:
+            raise UnknownModelError(name, known=tuple(self.models), path=str(self.folder))
+        return self.models[name]
+
+
+def find_artifacts(path: str | os.PathLike[str] | None = None) -> Path:
+    """Return the folder of artifacts.
+
+    Parameters
+    ----------
+    path : path-like, optional
+        A folder of your own; by default the one inside the package, or, in a checkout of the
+        repository, the one beside ``src``.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    ArtifactsNotFoundError
+    """
+    here = Path(__file__).resolve()
+    candidates = (
+        [Path(path)]
+        if path is not None
+        else [here.parent / "models_onnx", here.parents[2] / "models_onnx"]
+    )
+    for folder in candidates:
+        if (folder / MANIFEST_NAME).is_file():
+            return folder
+    raise ArtifactsNotFoundError(str(candidates[0]))
+
+
+def render_manifest(content: Mapping[str, Any]) -> bytes:
+    """Return a manifest's content in the one form that is accepted.
+
+    Parameters
+    ----------
+    content : mapping
+        JSON values, without the digest.
+
+    Returns
+    -------
+    bytes
+        Sorted, indented strict JSON with the digest added.
+    """
+    sealed = {**content, "digest": _digest(content)}
+    return (_canonical(sealed, indent=1) + "\n").encode("ascii")
+
+
+def read_manifest(path: str | os.PathLike[str] | None = None) -> Manifest:
+    """Read and verify the manifest of a folder.
+
+    Parameters
+    ----------
+    path : path-like, optional
+        As for `find_artifacts`.
+
+    Returns
+    -------
+    Manifest
+
+    Raises
+    ------
+    ArtifactsNotFoundError, ManifestError, ManifestVersionError
+    """
+    folder = find_artifacts(path)
+    file = folder / MANIFEST_NAME
+    data = _read(file, _MAX_MANIFEST_BYTES)
+    if len(data) > _MAX_MANIFEST_BYTES:
+        raise ManifestError(str(file), f"it is larger than {_MAX_MANIFEST_BYTES} bytes")
+    try:
+        content = json.loads(data, parse_constant=_refuse_constant)
+        _canonical(content)
+    except (ValueError, RecursionError) as error:
+        raise ManifestError(str(file), "it is not JSON") from error
+    if not isinstance(content, dict) or "digest" not in content:
+        raise ManifestError(str(file), "it has no digest")
+    digest = content.pop("digest")
+    # The version comes before the form: a later format may be written otherwise.
+    version = content.get("manifest_version")
+    if version != MANIFEST_VERSION and digest == _digest(content):
+        raise ManifestVersionError(str(file), version=version, supported=MANIFEST_VERSION)
+    # Equal content is not enough: 1e-9 and 1E-9 are one number and two files.
+    if digest != _digest(content) or render_manifest(content) != data:
+        raise ManifestError(str(file), "its content does not match its own digest")
+    try:
+        entries = [parse_model(entry) for entry in content["artifacts"]]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ManifestError(str(file), f"its entries are malformed ({error!r})") from error
+    return Manifest(folder, digest, {entry.name: entry for entry in entries}, content)
+
+
+def read_artifact(manifest: Manifest, name: str) -> bytes:
+    """Read one artifact into memory and verify those bytes.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        What is sealed.
+    name : str
+        Which one.
+
+    Returns
+    -------
+    bytes
+        Exactly what was sealed.
+
+    Raises
+    ------
+    UnknownModelError, MissingArtifactError, ArtifactSizeError, ArtifactHashError,
+    SwappedArtifactError
+    """
+    spec = manifest.model(name)
+    path = manifest.folder / spec.file
+    data = _read(path, spec.size_bytes)
+    actual = hashlib.sha256(data).hexdigest()
+    if actual == spec.sha256 and len(data) == spec.size_bytes:
+        return data
+    for other in manifest.models.values():
+        if actual == other.sha256:
+            raise SwappedArtifactError(
+                str(path), expected=spec.sha256, actual=actual, holds=other.name
+            )
+    if len(data) != spec.size_bytes:
+        raise ArtifactSizeError(str(path), expected=spec.size_bytes, actual=len(data))
+    raise ArtifactHashError(str(path), expected=spec.sha256, actual=actual)
+
+
+def list_models(path: str | os.PathLike[str] | None = None) -> tuple[ModelSpec, ...]:
+    """Say which models there are, without opening one.
+
+    Parameters
+    ----------
+    path : path-like, optional
+        As for `find_artifacts`.
+
+    Returns
+    -------
+    tuple of ModelSpec
+        What is sealed about each: version, training span, judgements with their verdict.
+
+    Raises
+    ------
+    ArtifactsNotFoundError, ManifestError, ManifestVersionError
+    """
+    return tuple(read_manifest(path).models.values())
+
+
+def foreign_files(manifest: Manifest) -> tuple[ArtifactError, ...]:
+    """Return an error for each model file in the folder that the manifest does not name.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        What is sealed.
+
+    Returns
+    -------
+    tuple of ForeignArtifactError
+    """
+    sealed = {spec.file for spec in manifest.models.values()}
+    return tuple(
+        ForeignArtifactError(str(file))
+        for file in sorted(manifest.folder.iterdir())
+        if file.suffix in (".onnx", ".ort", ".data", ".pb") and file.name not in sealed
+    )
+
+
+def parse_model(entry: Mapping[str, Any]) -> ModelSpec:
+    """Read one entry of a manifest.
+
+    Parameters
+    ----------
+    entry : mapping
+        JSON values.
+
+    Returns
+    -------
+    ModelSpec
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        If the entry is malformed.
+    """
+    file, size = str(entry["file"]), int(entry["size_bytes"])
+    if file != os.path.basename(file) or file in ("", ".", "..") or "\\" in file:  # noqa: PTH119
+        raise ValueError(f"{file!r} is not a plain file name")
+    if not 0 < size <= _MAX_ARTIFACT_BYTES:
+        raise ValueError(f"{file} is sealed with {size} bytes")
+    return ModelSpec(
+        name=str(entry["name"]),
+        version=str(entry["version"]),
+        file=file,
+        sha256=str(entry["sha256"]),
+        size_bytes=size,
+        kind=str(entry["kind"]),
+        question=str(entry["question"]),
+        lookback_bars=int(entry["lookback_bars"]),
+        features=tuple(feature["name"] for feature in entry["features"]),
+        inputs=tuple(_array_spec(array) for array in entry["inputs"]),
+        outputs=tuple(_array_spec(array) for array in entry["outputs"]),
+        training=tuple(TrainingSpan(**span) for span in entry["training"]),
+        judgements=tuple(entry["judgements"]),
+    )
+
+
+def _read(path: Path, size_bytes: int) -> bytes:
+    """Read at most one byte more than expected: enough to tell that there is too much."""
+    try:
+        with path.open("rb") as file:
+            return file.read(size_bytes + 1)
+    except OSError as error:
+        raise MissingArtifactError(str(path), error.strerror or str(error)) from error
+
+
+def _canonical(content: Mapping[str, Any], indent: int | None = None) -> str:
+    return json.dumps(content, sort_keys=True, allow_nan=False, ensure_ascii=True, indent=indent)
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(_canonical(content).encode("ascii")).hexdigest()
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _array_spec(entry: Mapping[str, Any]) -> ArraySpec:
+    return ArraySpec(
+        name=str(entry["name"]),
+        dtype=str(entry["dtype"]),
+        shape=tuple(entry["shape"]),
+        unit=str(entry["unit"]),
+        columns=tuple(entry["columns"]),
+    )

@@ -1,0 +1,220 @@
+"""The command `aegismatrix`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from aegismatrix import __version__
+from aegismatrix.artifacts import ModelSpec, list_models, read_manifest
+from aegismatrix.errors import AegisError
+from aegismatrix.files import write_atomically
+
+if TYPE_CHECKING:
+    from aegismatrix.bars import Bars
+    from aegismatrix.engine import Forecast
+
+DONE, FINDING, WRONG_INPUT = 0, 1, 2
+_INTERRUPTED, _PIPE_CLOSED = 130, 141
+_EXAMPLES = """\
+examples:
+  aegismatrix history --sample --out history.csv
+  aegismatrix history --index nifty_daily.csv --iv india_vix_daily.csv --out history.csv
+  aegismatrix models
+  aegismatrix verify
+
+exit status: 0 done, 1 a finding, 2 wrong usage, input or artifacts
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments; by default those of the process.
+
+    Returns
+    -------
+    int
+        Exit status: 0 done, 1 a finding, 2 wrong usage, input or artifacts.
+    """
+    arguments = _parser().parse_args(argv)
+    try:
+        status: int = arguments.run(arguments)
+        sys.stdout.flush()
+    except AegisError as error:
+        print(f"aegismatrix: {error}", file=sys.stderr)
+        return WRONG_INPUT
+    except KeyboardInterrupt:
+        print("aegismatrix: interrupted", file=sys.stderr)
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # The reader has left; without this the interpreter would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _PIPE_CLOSED
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="aegismatrix",
+        description="Portable, verified market models: raw bars in, probabilities out.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"aegismatrix {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    history = commands.add_parser("history", help="every probability for every day, as CSV")
+    _add_bars(history)
+    history.add_argument(
+        "--out", metavar="FILE", default="-", help="file to write; - is standard output"
+    )
+    _add_models(history)
+    history.set_defaults(run=_history, parser=history)
+
+    models = commands.add_parser("models", help="what there is, and what it was worth")
+    _add_models(models)
+    models.set_defaults(run=_models)
+
+    verify = commands.add_parser("verify", help="check every artifact")
+    verify.add_argument(
+        "folder", nargs="?", metavar="DIR", help="folder of artifacts (default: the bundled one)"
+    )
+    verify.set_defaults(run=_verify)
+    return parser
+
+
+def _add_bars(parser: argparse.ArgumentParser) -> None:
+    bars = parser.add_argument_group("bars")
+    bars.add_argument("--index", metavar="CSV", help="daily bars: date, high, low, close")
+    bars.add_argument("--iv", metavar="CSV", help="its volatility index: date, close in per cent")
+    bars.add_argument("--sample", action="store_true", help="the embedded sample instead")
+    bars.add_argument(
+        "--market", choices=("nifty", "other"), default="nifty", help="whose bars (%(default)s)"
+    )
+    bars.add_argument("--start", metavar="DATE", type=date.fromisoformat, help="first day")
+    bars.add_argument("--end", metavar="DATE", type=date.fromisoformat, help="last day")
+    bars.add_argument(
+        "--date-format", metavar="FORMAT", help="how dates are written, such as %%d/%%m/%%Y"
+    )
+
+
+def _add_models(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--models", metavar="DIR", help="folder of artifacts (default: the bundled one)"
+    )
+
+
+def _read_bars(arguments: argparse.Namespace) -> Bars:
+    from aegismatrix.bars import Bars
+    from aegismatrix.sources.sample import sample_bars
+
+    files = (arguments.index, arguments.iv)
+    if arguments.sample:
+        options = (*files, arguments.start, arguments.end, arguments.date_format)
+        if any(option is not None for option in options):
+            arguments.parser.error("--sample goes without --index, --iv and their options")
+        return sample_bars()
+    if None in files:
+        arguments.parser.error("give --index CSV and --iv CSV, or --sample")
+    return Bars.from_csv(
+        arguments.index,
+        iv=arguments.iv,
+        market=arguments.market,
+        date_format=arguments.date_format,
+        start=arguments.start,
+        end=arguments.end,
+    )
+
+
+def _history(arguments: argparse.Namespace) -> int:
+    from aegismatrix.engine import Engine
+
+    bars = _read_bars(arguments)
+    forecast = Engine(arguments.models).history(bars)
+    text = "".join(f"{','.join(cells)}\n" for cells in _history_rows(forecast))
+    if arguments.out == "-":
+        sys.stdout.write(text)
+        return DONE
+    write_atomically(arguments.out, text)
+    print(
+        f"{len(forecast)} days, {forecast.dates[0]} to {forecast.dates[-1]}, in {arguments.out};"
+        " the last one:"
+    )
+    print("\n".join(_last_day(forecast, bars, list_models(arguments.models))))
+    return DONE
+
+
+def _history_rows(forecast: Forecast) -> Iterable[list[str]]:
+    columns = [column for model in forecast for column in forecast.columns[model]]
+    yield ["date", "in_sample", *columns]
+    for row, day in enumerate(forecast.dates.astype(str)):
+        values = [f"{value:.12f}" for model in forecast for value in forecast[model][row]]
+        yield [day, "true" if forecast.in_sample[row] else "false", *values]
+
+
+def _last_day(forecast: Forecast, bars: Bars, models: Sequence[ModelSpec]) -> Iterable[str]:
+    spot, iv = forecast.close[-1], forecast.iv_percent[-1]
+    yield f"{forecast.dates[-1]}  close {spot:.2f}, iv {iv:.2f} %"
+    judged = {
+        judgement["output"]: judgement for model in models for judgement in _own_judgements(model)
+    }
+    for column, probability in forecast.row().items():
+        yield f"  {column:12} {probability:.3f}   {_verdict(judged[column])}"
+    if bars.market != "nifty":
+        yield f"demonstration: other market{', in-sample' if forecast.in_sample[-1] else ''}"
+    elif forecast.in_sample[-1]:
+        yield "in-sample: the models have seen this day, so it shows how they speak, not their skill"
+
+
+def _own_judgements(model: ModelSpec) -> list[Mapping[str, Any]]:
+    """The judgements on the market that was modelled: the first one it was trained on."""
+    return [
+        judgement
+        for judgement in model.judgements
+        if model.training and judgement["market"] == model.training[0].market
+    ]
+
+
+def _verdict(judgement: Mapping[str, Any]) -> str:
+    skill = judgement["skills"][judgement["strongest"]]
+    return (
+        f"skill {judgement['verdict']}: {100 * skill['skill']:.1f} %"
+        f" [{100 * skill['lower']:.1f}, {100 * skill['upper']:.1f}] against"
+        f" {judgement['strongest']}"
+    )
+
+
+def _models(arguments: argparse.Namespace) -> int:
+    for model in list_models(arguments.models):
+        spans = ", ".join(f"{span.market} {span.first} to {span.last}" for span in model.training)
+        print(f"{model.name} {model.version}: {spans or 'nothing learnt'}")
+        for judgement in _own_judgements(model):
+            print(f"  {judgement['output']:12} {_verdict(judgement)}")
+    return DONE
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from aegismatrix.runtime import Finding, verify_manifest
+
+    try:
+        manifest = read_manifest(arguments.folder)
+    except AegisError as error:
+        print(f"off  {Finding('manifest', error)}")
+        return FINDING
+    print(f"ok   manifest {manifest.digest[:16]}: {manifest.folder}")
+    findings = verify_manifest(manifest)
+    off = {finding.artifact for finding in findings}
+    for name, model in manifest.models.items():
+        if name not in off:
+            print(f"ok   {model.file}: {model.size_bytes} bytes, sha256 {model.sha256[:16]}")
+    for finding in findings:
+        print(f"off  {finding}")
+    return FINDING if findings else DONE

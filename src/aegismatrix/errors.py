@@ -1,0 +1,586 @@
+"""What can go wrong, as types: each error carries its data and says the remedy.
+
+Every error reads as two sentences, what is wrong and what to do about it; both are attributes, as
+are the rows, names and figures that a program would want to act on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+_NAMED_ROWS = 5
+
+
+def _and_more(items: Sequence[str], total: int) -> str:
+    shown = ", ".join(items[:_NAMED_ROWS])
+    hidden = total - min(total, _NAMED_ROWS)
+    return f"{shown} and {hidden} more" if hidden else shown
+
+
+class AegisError(Exception):
+    """Base of every error that aegismatrix raises on purpose.
+
+    Attributes
+    ----------
+    problem : str
+        One sentence: what is wrong.
+    remedy : str
+        One sentence: what to do about it.
+    """
+
+    def __init__(self, problem: str, *, remedy: str) -> None:
+        self.problem = problem
+        self.remedy = remedy
+        super().__init__(f"{problem} {remedy}")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Subclasses take keywords, which the default protocol of exceptions would lose on the
+        # way back from a worker process.
+        return _restore, (type(self), self.args, dict(self.__dict__))
+
+
+def _restore(
+    kind: type[AegisError], args: tuple[object, ...], data: dict[str, object]
+) -> AegisError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(data)
+    return error
+
+
+class MissingExtraError(AegisError, ImportError):
+    """An optional package is needed and not installed.
+
+    Attributes
+    ----------
+    package, extra : str
+        The package that is missing and the extra that brings it.
+    """
+
+    def __init__(self, package: str, *, extra: str) -> None:
+        self.package = package
+        self.extra = extra
+        super().__init__(
+            f"This needs {package}, which is not installed.",
+            remedy=f"Install it with: pip install 'aegismatrix[{extra}]'.",
+        )
+
+
+class OutputError(AegisError):
+    """A file could not be written.
+
+    Attributes
+    ----------
+    path : str
+        The file.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path = path
+        super().__init__(
+            f"{path} could not be written: {reason}.",
+            remedy="Choose a writable folder with free space; any previous file is untouched.",
+        )
+
+
+class BarsError(AegisError, ValueError):
+    """Base of all that can be wrong with market data.
+
+    Attributes
+    ----------
+    rows : tuple of int
+        Positions of the offending rows, 0 for the first; empty where no single row is to blame.
+    dates : tuple of str
+        Their dates, ISO 8601, in the same order.
+    """
+
+    def __init__(
+        self, problem: str, *, remedy: str, rows: Sequence[int] = (), dates: Sequence[str] = ()
+    ) -> None:
+        self.rows = tuple(int(row) for row in rows)
+        self.dates = tuple(dates)
+        super().__init__(problem, remedy=remedy)
+
+
+class _RowsError(BarsError):
+    """A fault of particular rows: subclasses say it in words, this class names the rows."""
+
+    def __init__(
+        self, what: str, *, remedy: str, rows: Sequence[int], dates: Sequence[str] = ()
+    ) -> None:
+        names = [
+            f"row {row} ({date})" for row, date in zip(rows[:_NAMED_ROWS], dates, strict=False)
+        ] or [f"row {row}" for row in rows[:_NAMED_ROWS]]
+        super().__init__(
+            f"{what}: {_and_more(names, len(rows))}.", remedy=remedy, rows=rows, dates=dates
+        )
+
+
+class EmptyBarsError(BarsError):
+    """There is not a single row."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        super().__init__(
+            f"{source} has no rows.",
+            remedy="Give at least one dated row below the header; the models need some 250.",
+        )
+
+
+class FileUnreadableError(BarsError):
+    """A data file is missing, not readable, or not text.
+
+    Attributes
+    ----------
+    path : str
+        The file.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path = path
+        super().__init__(
+            f"{path} cannot be read: {reason}.",
+            remedy="Give the path of a comma-separated text file in UTF-8 that you may read.",
+        )
+
+
+class ColumnError(BarsError):
+    """A column is missing, or its header is ambiguous.
+
+    Attributes
+    ----------
+    column : str
+        What was looked for.
+    found : tuple of str
+        The headers that are there.
+    """
+
+    def __init__(
+        self, column: str, *, source: str, found: Sequence[str], reason: str = "is missing"
+    ) -> None:
+        self.column = column
+        self.source = source
+        self.found = tuple(found)
+        super().__init__(
+            f"{source}: the column {column!r} {reason}; its headers are {list(found)}.",
+            remedy="Name the columns date, high, low, close and, where known, open"
+            " (any case; 'Adj Close' is not 'close').",
+        )
+
+
+class UnreadableCellError(BarsError):
+    """A cell is not what its column promises.
+
+    Attributes
+    ----------
+    line : int
+        Line number in the file, 1 for the first.
+    column, text : str
+        The column and what stands there.
+    """
+
+    def __init__(self, *, source: str, line: int, column: str, text: str, remedy: str) -> None:
+        self.source = source
+        self.line = line
+        self.column = column
+        self.text = text
+        super().__init__(
+            f"{source}, line {line}: {text!r} is not a readable {column}.", remedy=remedy
+        )
+
+
+class LengthMismatchError(BarsError):
+    """Arrays that belong together have different lengths or more than one dimension.
+
+    Attributes
+    ----------
+    shapes : dict of str to tuple of int
+        The shape of every array given.
+    """
+
+    def __init__(self, shapes: dict[str, tuple[int, ...]]) -> None:
+        self.shapes = dict(shapes)
+        listed = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        super().__init__(
+            f"The arrays do not fit together: {listed}.",
+            remedy="Give one-dimensional arrays with one value per date.",
+        )
+
+
+class UnsortedBarsError(_RowsError):
+    """Dates do not rise."""
+
+    def __init__(self, source: str, *, rows: Sequence[int], dates: Sequence[str]) -> None:
+        super().__init__(
+            f"{source} is not in rising order of date; these are earlier than the row before them",
+            remedy="Sort it by date, oldest first.",
+            rows=rows,
+            dates=dates,
+        )
+
+
+class DuplicateDateError(_RowsError):
+    """A date occurs more than once."""
+
+    def __init__(self, source: str, *, rows: Sequence[int], dates: Sequence[str]) -> None:
+        super().__init__(
+            f"{source} has dates that occur more than once",
+            remedy="Keep one daily bar for each date; intraday rows must be aggregated first.",
+            rows=rows,
+            dates=dates,
+        )
+
+
+class NonFiniteBarsError(_RowsError):
+    """A value is NaN, infinite or blank."""
+
+    def __init__(
+        self, source: str, column: str, *, rows: Sequence[int], dates: Sequence[str]
+    ) -> None:
+        self.column = column
+        super().__init__(
+            f"{source}: {column} is blank, NaN or infinite in",
+            remedy="Drop these rows or fetch them again; a missing day of the volatility index may"
+            " simply be left out.",
+            rows=rows,
+            dates=dates,
+        )
+
+
+class NonPositiveBarsError(_RowsError):
+    """A price or volatility is zero or negative."""
+
+    def __init__(
+        self, source: str, column: str, *, rows: Sequence[int], dates: Sequence[str]
+    ) -> None:
+        self.column = column
+        super().__init__(
+            f"{source}: {column} is not above 0 in",
+            remedy="Correct these rows or drop them.",
+            rows=rows,
+            dates=dates,
+        )
+
+
+class InconsistentBarsError(_RowsError):
+    """A bar contradicts itself: high below low, or close outside of them."""
+
+    def __init__(self, what: str, *, rows: Sequence[int], dates: Sequence[str]) -> None:
+        super().__init__(
+            what,
+            remedy="Correct these rows, and check that no adjusted close stands beside unadjusted"
+            " highs and lows.",
+            rows=rows,
+            dates=dates,
+        )
+
+
+class ScaleError(_RowsError):
+    """Values are in another unit than the one asked for.
+
+    Attributes
+    ----------
+    column : str
+        The column.
+    seen : float
+        A typical value of those rows.
+    """
+
+    def __init__(
+        self,
+        column: str,
+        *,
+        seen: float,
+        what: str,
+        remedy: str,
+        rows: Sequence[int],
+        dates: Sequence[str],
+    ) -> None:
+        self.column = column
+        self.seen = seen
+        super().__init__(what, remedy=remedy, rows=rows, dates=dates)
+
+
+class FrozenBarsError(_RowsError):
+    """The last rows are identical: the feed stopped moving.
+
+    Attributes
+    ----------
+    count : int
+        How many trailing rows are the same.
+    """
+
+    def __init__(self, *, count: int, rows: Sequence[int], dates: Sequence[str]) -> None:
+        self.count = count
+        super().__init__(
+            f"The last {count} bars have the same high, low, close and iv: the feed is frozen",
+            remedy="Fetch the data again; a forecast on frozen input would be a lie.",
+            rows=rows,
+            dates=dates,
+        )
+
+
+class FutureBarsError(_RowsError):
+    """A bar is dated later than today, anywhere on Earth."""
+
+    def __init__(self, source: str, *, today: str, rows: Sequence[int], dates: Sequence[str]):
+        self.today = today
+        super().__init__(
+            f"{source} has dates after {today}",
+            remedy="Check the date format and the clock of this machine.",
+            rows=rows,
+            dates=dates,
+        )
+
+
+class CalendarGapError(_RowsError):
+    """The history has a hole too long to be a holiday.
+
+    Attributes
+    ----------
+    limit_days : int
+        The longest gap allowed, in calendar days.
+    """
+
+    def __init__(
+        self, source: str, *, limit_days: int, rows: Sequence[int], dates: Sequence[str]
+    ) -> None:
+        self.limit_days = limit_days
+        super().__init__(
+            f"{source} has a hole of more than {limit_days} calendar days before",
+            remedy="Fill the hole, or start after it (start=..., --start): returns across a hole"
+            " would pass for one day's.",
+            rows=rows,
+            dates=dates,
+        )
+
+
+class IvUnavailableError(_RowsError):
+    """No volatility print is recent enough for some days of the index.
+
+    Attributes
+    ----------
+    carry_days : int
+        How many trading days a print is carried at most.
+    """
+
+    def __init__(self, *, carry_days: int, rows: Sequence[int], dates: Sequence[str]) -> None:
+        self.carry_days = carry_days
+        super().__init__(
+            "The volatility index has no print at or before these days of the index, nor one in"
+            f" the {carry_days} trading days before them",
+            remedy="Give its missing days, or cut the index to the span that it covers"
+            " (start=..., --start).",
+            rows=rows,
+            dates=dates,
+        )
+
+
+class InsufficientHistoryError(BarsError):
+    """There are fewer bars than the look-back needs.
+
+    Attributes
+    ----------
+    need, have : int
+        Bars needed and bars given.
+    """
+
+    def __init__(self, *, need: int, have: int) -> None:
+        self.need = need
+        self.have = have
+        super().__init__(
+            f"Need {need} bars, got {have}.",
+            remedy=f"Extend the history by {need - have} trading days.",
+        )
+
+
+class ContractError(AegisError, ValueError):
+    """An array given to a model, or made by it, breaks the sealed contract.
+
+    Attributes
+    ----------
+    model, array : str
+        The model and the array's name.
+    """
+
+    def __init__(self, model: str, array: str, what: str, *, remedy: str) -> None:
+        self.model = model
+        self.array = array
+        super().__init__(f"{model}: {array} {what}.", remedy=remedy)
+
+
+class NonFiniteOutputError(ContractError):
+    """A model gave NaN or infinity."""
+
+    def __init__(self, model: str, array: str) -> None:
+        super().__init__(
+            model,
+            array,
+            "came out NaN or infinite",
+            remedy="Nothing was published; report the bars that led here as a bug.",
+        )
+
+
+class ArtifactError(AegisError):
+    """Base of all that can be wrong with model artifacts.
+
+    Attributes
+    ----------
+    path : str
+        The file or folder.
+    """
+
+    def __init__(self, problem: str, *, remedy: str, path: str) -> None:
+        self.path = path
+        super().__init__(problem, remedy=remedy)
+
+
+_REINSTALL = "Restore the folder as it was released (pip install --force-reinstall aegismatrix)."
+
+
+class ArtifactsNotFoundError(ArtifactError):
+    """No folder of artifacts, or no manifest in it."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"There is no manifest.json in {path}.",
+            remedy="Give a folder that scripts/export.py wrote, or reinstall the package.",
+            path=path,
+        )
+
+
+class ManifestError(ArtifactError):
+    """The manifest is not the one that was sealed, or not a manifest at all."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(
+            f"{path} is not a sealed manifest: {reason}.", remedy=_REINSTALL, path=path
+        )
+
+
+class ManifestVersionError(ArtifactError):
+    """The manifest is of a version that this package does not read.
+
+    Attributes
+    ----------
+    version, supported : int
+        The version found and the one that this package reads.
+    """
+
+    def __init__(self, path: str, *, version: object, supported: int) -> None:
+        self.version = version
+        self.supported = supported
+        super().__init__(
+            f"{path} has manifest version {version!r}; this package reads {supported}.",
+            remedy="Use the package release that belongs to these artifacts.",
+            path=path,
+        )
+
+
+class MissingArtifactError(ArtifactError):
+    """The manifest names a file that is not there or cannot be opened."""
+
+    def __init__(self, path: str, reason: str = "it is not there") -> None:
+        super().__init__(f"{path} cannot be opened: {reason}.", remedy=_REINSTALL, path=path)
+
+
+class ArtifactSizeError(ArtifactError):
+    """A file is shorter or longer than sealed: truncated, or something else.
+
+    Attributes
+    ----------
+    expected, actual : int
+        Bytes sealed and bytes found (found stops one byte past sealed).
+    """
+
+    def __init__(self, path: str, *, expected: int, actual: int) -> None:
+        self.expected = expected
+        self.actual = actual
+        kind = "truncated" if actual < expected else "too long"
+        more = f"{actual}" if actual < expected else f"more than {expected}"
+        super().__init__(
+            f"{path} is {kind}: sealed with {expected} bytes, found {more}.",
+            remedy=_REINSTALL,
+            path=path,
+        )
+
+
+class ArtifactHashError(ArtifactError):
+    """A file's bytes are not the sealed ones.
+
+    Attributes
+    ----------
+    expected, actual : str
+        sha256, hexadecimal.
+    """
+
+    def __init__(self, path: str, *, expected: str, actual: str) -> None:
+        self.expected = expected
+        self.actual = actual
+        super().__init__(
+            f"{path} is altered: sealed with sha256 {expected[:12]}, found {actual[:12]}.",
+            remedy=_REINSTALL,
+            path=path,
+        )
+
+
+class SwappedArtifactError(ArtifactHashError):
+    """A file holds another sealed artifact's bytes.
+
+    Attributes
+    ----------
+    holds : str
+        Name of the artifact whose bytes these are.
+    """
+
+    def __init__(self, path: str, *, expected: str, actual: str, holds: str) -> None:
+        super().__init__(path, expected=expected, actual=actual)
+        self.holds = holds
+        self.problem = f"{path} is swapped: it holds the artifact {holds!r}."
+        self.args = (f"{self.problem} {self.remedy}",)
+
+
+class ForeignArtifactError(ArtifactError):
+    """A file is there that the manifest does not know."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"{path} is foreign: the manifest does not name it.",
+            remedy="Remove it; artifacts are added by scripts/export.py alone.",
+            path=path,
+        )
+
+
+class UnknownModelError(ArtifactError, KeyError):
+    """A model was asked for that the manifest does not name.
+
+    Attributes
+    ----------
+    name : str
+        What was asked for.
+    known : tuple of str
+        What there is.
+    """
+
+    def __init__(self, name: str, *, known: Sequence[str], path: str) -> None:
+        self.name = name
+        self.known = tuple(known)
+        super().__init__(
+            f"There is no model {name!r} in {path}.",
+            remedy=f"Choose one of {list(known)}.",
+            path=path,
+        )
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class ArtifactRejectedError(ArtifactError):
+    """The bytes are the sealed ones, yet onnxruntime or the contract refuses them."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(
+            f"{path} was refused: {reason}.",
+            remedy="Use a supported onnxruntime (>= 1.19) and artifacts made by scripts/export.py.",
+            path=path,
+        )

@@ -1,0 +1,306 @@
+"""Run verified artifacts: the only module that imports onnxruntime.
+
+A `Model` is a session made from bytes whose hash was checked, whose names, types and shapes equal
+what the manifest seals, and whose every call is checked: onnxruntime itself takes NaN, infinities
+and Python lists in silence.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aegismatrix.artifacts import (
+    ArraySpec,
+    Manifest,
+    ModelSpec,
+    foreign_files,
+    read_artifact,
+    read_manifest,
+)
+from aegismatrix.errors import (
+    AegisError,
+    ArtifactRejectedError,
+    ContractError,
+    InsufficientHistoryError,
+    NonFiniteOutputError,
+)
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+_ONNX_TYPES = {"float64": "tensor(double)", "float32": "tensor(float)", "int64": "tensor(int64)"}
+_BARS_AXIS = "T"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that `verify` found to be off.
+
+    Attributes
+    ----------
+    artifact : str
+        Name of the artifact, or ``manifest``.
+    error : AegisError
+        What is wrong, and the remedy.
+    """
+
+    artifact: str
+    error: AegisError
+
+    def __str__(self) -> str:
+        return f"{self.artifact}: {self.error}"
+
+
+class Model:
+    """One verified artifact, ready to run. Safe to share between threads.
+
+    Attributes
+    ----------
+    spec : ModelSpec
+        Everything sealed about it: contract, training span, judgements.
+    """
+
+    def __init__(self, spec: ModelSpec, session: onnxruntime.InferenceSession) -> None:
+        self.spec = spec
+        self._session = session
+        self._output_names = [output.name for output in spec.outputs]
+
+    @classmethod
+    def from_bytes(cls, spec: ModelSpec, data: bytes, path: str) -> Model:
+        """Open a session from bytes and hold it against its contract.
+
+        Parameters
+        ----------
+        spec : ModelSpec
+            The contract.
+        data : bytes
+            The artifact, already verified.
+        path : str
+            For messages.
+
+        Returns
+        -------
+        Model
+
+        Raises
+        ------
+        ArtifactRejectedError
+            If onnxruntime does not load it, or a name, type or shape differs.
+        """
+        session = _open_session(data, path)
+        for sealed, actual in (
+            (spec.inputs, session.get_inputs()),
+            (spec.outputs, session.get_outputs()),
+        ):
+            promised = [
+                (array.name, _ONNX_TYPES.get(array.dtype), list(array.shape)) for array in sealed
+            ]
+            found = [(node.name, node.type, list(node.shape)) for node in actual]
+            if promised != found:
+                raise ArtifactRejectedError(path, f"its contract is {found}, sealed is {promised}")
+        return cls(spec, session)
+
+    @property
+    def name(self) -> str:
+        """Name in the manifest."""
+        return self.spec.name
+
+    def __repr__(self) -> str:
+        inputs = ", ".join(f"{array.name}{list(array.shape)}" for array in self.spec.inputs)
+        return f"Model({self.name} {self.spec.version}: {inputs})"
+
+    def run(self, **arrays: NDArray[Any]) -> dict[str, NDArray[np.float64]]:
+        """Run the model.
+
+        Parameters
+        ----------
+        **arrays : ndarray
+            The inputs by name, of exactly the sealed types and shapes; all finite.
+
+        Returns
+        -------
+        dict of str to ndarray
+            The outputs by name.
+
+        Raises
+        ------
+        ContractError
+            If an input is missing, unknown, or of another type or shape, or is not finite.
+        InsufficientHistoryError
+            If there are fewer bars than the look-back.
+        NonFiniteOutputError
+            If an output is NaN or infinite.
+        """
+        self._check_inputs(arrays)
+        values = self._session.run(self._output_names, arrays)
+        outputs = dict(zip(self._output_names, values, strict=True))
+        for array in self.spec.outputs:
+            self._check_output(array, outputs[array.name])
+        return outputs
+
+    def _check_inputs(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        sizes: dict[str, int] = {}
+        wanted = [array.name for array in self.spec.inputs]
+        for name in arrays:
+            if name not in wanted:
+                raise ContractError(
+                    self.name, name, "is not an input", remedy=f"Give exactly {wanted}."
+                )
+        for array in self.spec.inputs:
+            if array.name not in arrays:
+                raise ContractError(
+                    self.name, array.name, "is missing", remedy=f"Give exactly {wanted}."
+                )
+            self._check_input(array, arrays[array.name], sizes)
+        bars = sizes.get(_BARS_AXIS)
+        if bars is not None and bars < self.spec.lookback_bars:
+            raise InsufficientHistoryError(need=self.spec.lookback_bars, have=bars)
+
+    def _check_input(self, array: ArraySpec, given: object, sizes: dict[str, int]) -> None:
+        remedy = f"Give a numpy array of {array.dtype} with shape {list(array.shape)}."
+        if not isinstance(given, np.ndarray):
+            raise ContractError(
+                self.name, array.name, f"is a {type(given).__name__}", remedy=remedy
+            )
+        if given.dtype != np.dtype(array.dtype):
+            raise ContractError(self.name, array.name, f"is of {given.dtype}", remedy=remedy)
+        fits = given.ndim == len(array.shape) and all(
+            size == (sizes.setdefault(axis, size) if isinstance(axis, str) else axis)
+            for size, axis in zip(given.shape, array.shape, strict=True)
+        )
+        if not fits or not given.size:
+            raise ContractError(
+                self.name, array.name, f"has the shape {list(given.shape)}", remedy=remedy
+            )
+        if not np.isfinite(given).all():
+            raise ContractError(
+                self.name, array.name, "has NaN or infinite values", remedy="Give finite values."
+            )
+
+    def _check_output(self, array: ArraySpec, values: NDArray[np.float64]) -> None:
+        if not np.isfinite(values).all():
+            raise NonFiniteOutputError(self.name, array.name)
+        if array.unit == "probability" and (values.min() < 0.0 or values.max() > 1.0):
+            raise ContractError(
+                self.name,
+                array.name,
+                "left the range 0 to 1",
+                remedy="Nothing was published; report the bars that led here as a bug.",
+            )
+
+
+def load_model(manifest: Manifest, name: str) -> Model:
+    """Verify one artifact and open it.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        What is sealed.
+    name : str
+        Which one.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    ArtifactError
+        One of its children, saying which file and why.
+    """
+    data = read_artifact(manifest, name)
+    spec = manifest.model(name)
+    return Model.from_bytes(spec, data, str(manifest.folder / spec.file))
+
+
+def load_models(path: str | os.PathLike[str] | None = None) -> dict[str, Model]:
+    """Verify and open every staged artifact: the features and one model per head.
+
+    Parameters
+    ----------
+    path : path-like, optional
+        A folder of artifacts; by default the bundled one.
+
+    Returns
+    -------
+    dict of str to Model
+        By name. The fused engine is not among them: that is `Engine`.
+
+    Raises
+    ------
+    ArtifactError
+        One of its children, saying which file and why. There is no partial result.
+    """
+    manifest = read_manifest(path)
+    return {
+        name: load_model(manifest, name)
+        for name, spec in manifest.models.items()
+        if spec.kind != "engine"
+    }
+
+
+def verify(path: str | os.PathLike[str] | None = None) -> list[Finding]:
+    """Check every artifact of a folder: bytes, session and contract.
+
+    Parameters
+    ----------
+    path : path-like, optional
+        A folder of artifacts; by default the bundled one.
+
+    Returns
+    -------
+    list of Finding
+        Empty when all is well.
+    """
+    try:
+        manifest = read_manifest(path)
+    except AegisError as error:
+        return [Finding("manifest", error)]
+    return verify_manifest(manifest)
+
+
+def verify_manifest(manifest: Manifest) -> list[Finding]:
+    """Check every artifact that a verified manifest names, and that there is no other.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        What is sealed.
+
+    Returns
+    -------
+    list of Finding
+    """
+    findings = []
+    for name in manifest.models:
+        try:
+            load_model(manifest, name)
+        except AegisError as error:
+            findings.append(Finding(name, error))
+    return findings + [
+        Finding(os.path.basename(error.path), error)  # noqa: PTH119
+        for error in foreign_files(manifest)
+    ]
+
+
+def _open_session(data: bytes, path: str) -> onnxruntime.InferenceSession:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    # Planning memory reuse costs more than it saves on graphs of many small nodes.
+    options.enable_mem_reuse = False
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(
+            data, sess_options=options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:
+        raise ArtifactRejectedError(path, str(error).strip().splitlines()[0]) from error

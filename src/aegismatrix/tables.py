@@ -1,0 +1,371 @@
+"""Dated tables as people keep them: CSV files and pandas frames, read into arrays.
+
+Knows headers, dates and numbers; knows nothing about markets. A cell that is blank becomes NaN, and
+a cell that cannot be read is an error: nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aegismatrix.errors import (
+    ColumnError,
+    EmptyBarsError,
+    FileUnreadableError,
+    MissingExtraError,
+    UnreadableCellError,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FloatArray = NDArray[np.float64]
+DateArray = NDArray[np.datetime64]
+
+_MAX_FILE_BYTES = 64 * 1024 * 1024
+_DATE_HEADERS = ("date", "datetime", "timestamp", "time", "day", "trade date", "observation date")
+_HEADERS: Mapping[str, tuple[str, ...]] = {
+    "open": ("open", "open price", "opening price"),
+    "high": ("high", "high price"),
+    "low": ("low", "low price"),
+    "close": ("close", "close price", "closing price", "price"),
+}
+_IV_HEADERS = (*_HEADERS["close"], "iv", "vix", "india vix", "vixcls")
+_BLANKS = frozenset({"", ".", "-", "--", "na", "n/a", "null", "none", "nan", "#n/a"})
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|infinity)", re.IGNORECASE)
+_GROUPED_NUMBER = re.compile(r"[+-]?\d{1,3}(,\d{2,3})*,\d{3}(\.\d+)?")
+_DATE_FORMATS = ("%d-%b-%Y", "%d %b %Y", "%b %d, %Y", "%d-%B-%Y", "%B %d, %Y", "%Y/%m/%d", "%Y%m%d")
+_DATE_REMEDY = (
+    "Write dates as YYYY-MM-DD, or say how they are written (date_format, --date-format)."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Columns of numbers, one row per date, in the order in which they were given.
+
+    Attributes
+    ----------
+    source : str
+        Where the table came from, for messages.
+    dates : ndarray of shape (T,), datetime64[D]
+        Exchange dates.
+    columns : mapping of str to ndarray of shape (T,), float64
+        The columns asked for; NaN where a cell was blank.
+    """
+
+    source: str
+    dates: DateArray
+    columns: Mapping[str, FloatArray]
+
+
+def read_csv(
+    path: str | os.PathLike[str],
+    *,
+    required: Sequence[str],
+    optional: Sequence[str] = (),
+    date_format: str | None = None,
+    utc_offset: timedelta | None = None,
+) -> Table:
+    """Read a comma-, semicolon- or tab-separated file with a header.
+
+    Parameters
+    ----------
+    path : path-like
+        The file, UTF-8, at most 64 MiB. Leading lines that start with ``#`` are comments.
+    required, optional : sequence of str
+        Columns among ``open high low close iv``; ``iv`` is a close by any of its names.
+    date_format : str, optional
+        How dates are written, as for `datetime.strptime`. Without it ISO 8601 and dates with a
+        month's name are read; ``03/04/2024`` is refused, since it means two days.
+    utc_offset : timedelta, optional
+        The exchange's clock: stamps that carry an offset are moved to it before the date is taken.
+
+    Returns
+    -------
+    Table
+
+    Raises
+    ------
+    FileUnreadableError, EmptyBarsError, ColumnError, UnreadableCellError
+        Naming the file and, where there is one, the line.
+    """
+    source = os.fspath(path)
+    text = _read_text(source)
+    lines = text.splitlines()
+    skipped = 0
+    while skipped < len(lines) and (
+        not lines[skipped].strip() or lines[skipped].lstrip().startswith("#")
+    ):
+        skipped += 1
+    if skipped == len(lines):
+        raise EmptyBarsError(source)
+    delimiter = max(",;\t", key=lines[skipped].count)
+    reader = csv.reader(io.StringIO("\n".join(lines[skipped:])), delimiter=delimiter)
+    try:
+        header = [_normal(name) for name in next(reader)]
+        rows = [
+            (skipped + reader.line_num, cells)
+            for cells in reader
+            if any(cell.strip() for cell in cells)
+        ]
+    except csv.Error as error:
+        raise FileUnreadableError(source, str(error)) from error
+    date_place = _date_place(header, source)
+    places = _column_places(header, required, optional, source)
+    if not rows:
+        raise EmptyBarsError(source)
+    for line, cells in rows:
+        if len(cells) != len(header):
+            raise UnreadableCellError(
+                source=source,
+                line=line,
+                column=f"row of {len(header)} cells",
+                text=delimiter.join(cells)[:80],
+                remedy="Mend the line: it has more or fewer cells than the header.",
+            )
+    stamps = [(line, cells[date_place]) for line, cells in rows]
+    dates = _read_dates(stamps, source, date_format, utc_offset)
+    columns = {
+        name: np.array(
+            [_read_number(cells[place], source, line, name) for line, cells in rows],
+            dtype=np.float64,
+        )
+        for name, place in places.items()
+    }
+    return Table(source, dates, columns)
+
+
+def read_frame(
+    frame: pd.DataFrame | pd.Series[Any],
+    *,
+    source: str,
+    required: Sequence[str],
+    optional: Sequence[str] = (),
+    utc_offset: timedelta | None = None,
+) -> Table:
+    """Read a pandas frame, or a series for a single column.
+
+    Parameters
+    ----------
+    frame : DataFrame or Series
+        With a DatetimeIndex (naive or tz-aware) or, for frames, a column of dates. Columns by the
+        names that `read_csv` knows; the two-level columns of a download of one ticker are
+        accepted.
+    source : str
+        What to call it in messages.
+    required, optional, utc_offset
+        As for `read_csv`.
+
+    Returns
+    -------
+    Table
+
+    Raises
+    ------
+    MissingExtraError
+        If pandas is not installed.
+    EmptyBarsError, ColumnError, UnreadableCellError
+    """
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise MissingExtraError("pandas", extra="frames") from error
+    if isinstance(frame, pd.Series):
+        if len(required) != 1:
+            raise ColumnError(required[0], source=source, found=[str(frame.name)])
+        frame = frame.to_frame(required[0])
+    if not isinstance(frame, pd.DataFrame):
+        raise ColumnError(
+            "date", source=source, found=[type(frame).__name__], reason="needs a frame"
+        )
+    if not len(frame):
+        raise EmptyBarsError(source)
+    if frame.columns.nlevels > 1:
+        levels = [frame.columns.get_level_values(i) for i in range(frame.columns.nlevels)]
+        wide = [level for level in levels if level.nunique() > 1]
+        if len(wide) != 1:
+            raise ColumnError(
+                "close",
+                source=source,
+                found=[str(c) for c in frame.columns],
+                reason="is not unique",
+            )
+        frame = frame.set_axis(wide[0], axis=1)
+    header = [_normal(str(name)) for name in frame.columns]
+    if isinstance(frame.index, pd.DatetimeIndex):
+        stamps: Iterable[object] = frame.index.to_pydatetime()
+    else:
+        stamps = frame.iloc[:, _date_place(header, source)].tolist()
+    dates = _read_dates(list(enumerate(stamps)), source, None, utc_offset)
+    columns = {}
+    for name, place in _column_places(header, required, optional, source).items():
+        values = frame.iloc[:, place]
+        try:
+            columns[name] = values.to_numpy(dtype=np.float64, na_value=np.nan)
+        except (TypeError, ValueError):
+            columns[name] = np.array(
+                [_read_number(str(cell), source, row, name) for row, cell in enumerate(values)]
+            )
+    return Table(source, dates, columns)
+
+
+def as_dates(values: object, source: str, utc_offset: timedelta | None = None) -> DateArray:
+    """Read dates from an array of datetime64 or a sequence of dates, datetimes or ISO strings.
+
+    Parameters
+    ----------
+    values : array-like of shape (T,)
+        The dates.
+    source : str
+        What to call them in messages.
+    utc_offset : timedelta, optional
+        As for `read_csv`.
+
+    Returns
+    -------
+    ndarray of shape (T,), datetime64[D]
+
+    Raises
+    ------
+    UnreadableCellError
+        For anything that is not a date.
+    """
+    array = np.asarray(values)
+    if np.issubdtype(array.dtype, np.datetime64):
+        days = array.astype("datetime64[D]").reshape(-1)
+        unknown = np.flatnonzero(np.isnat(days))
+        if unknown.size:
+            raise _bad_date(source, int(unknown[0]), "NaT")
+        return days
+    return _read_dates(list(enumerate(array.reshape(-1).tolist())), source, None, utc_offset)
+
+
+def _read_text(source: str) -> str:
+    try:
+        with Path(source).open("rb") as file:
+            data = file.read(_MAX_FILE_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise FileUnreadableError(source, reason) from error
+    if len(data) > _MAX_FILE_BYTES:
+        raise FileUnreadableError(source, f"it is larger than {_MAX_FILE_BYTES} bytes")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise FileUnreadableError(source, f"it is not UTF-8 ({error.reason})") from error
+
+
+def _normal(header: str) -> str:
+    return " ".join(re.sub(r"[^a-z0-9]+", " ", header.strip().lower()).split())
+
+
+def _date_place(header: Sequence[str], source: str) -> int:
+    places = [i for i, name in enumerate(header) if name in _DATE_HEADERS]
+    if len(places) > 1:
+        raise ColumnError("date", source=source, found=header, reason="is there more than once")
+    if places:
+        return places[0]
+    if header and header[0] in ("", "unnamed 0"):
+        return 0
+    raise ColumnError("date", source=source, found=header)
+
+
+def _column_places(
+    header: Sequence[str], required: Sequence[str], optional: Sequence[str], source: str
+) -> dict[str, int]:
+    found = {}
+    for column in (*required, *optional):
+        names = _IV_HEADERS if column == "iv" else _HEADERS[column]
+        places = [i for i, name in enumerate(header) if name in names]
+        if len(places) > 1:
+            raise ColumnError(column, source=source, found=header, reason="is there more than once")
+        if places:
+            found[column] = places[0]
+        elif column in required:
+            raise ColumnError(column, source=source, found=header)
+    return found
+
+
+def _read_number(text: str, source: str, line: int, column: str) -> float:
+    cell = text.strip()
+    if cell.lower() in _BLANKS:
+        return np.nan
+    if _GROUPED_NUMBER.fullmatch(cell):
+        cell = cell.replace(",", "")
+    if not _NUMBER.fullmatch(cell):
+        raise UnreadableCellError(
+            source=source,
+            line=line,
+            column=column,
+            text=text[:80],
+            remedy="Write numbers with a decimal point, as in 23644.80.",
+        )
+    return float(cell)
+
+
+def _read_dates(
+    stamps: Sequence[tuple[int, object]],
+    source: str,
+    date_format: str | None,
+    utc_offset: timedelta | None,
+) -> DateArray:
+    dates = []
+    for line, stamp in stamps:
+        moment = _parse_stamp(stamp, date_format)
+        if moment is None:
+            raise _bad_date(source, line, str(stamp))
+        if moment.tzinfo is not None and utc_offset is not None:
+            moment = moment.astimezone(timezone(utc_offset))
+        dates.append(moment.date())
+    return np.array(dates, dtype="datetime64[D]")
+
+
+def _parse_stamp(stamp: object, date_format: str | None) -> datetime | None:
+    # NaT is an instance of datetime that is not equal to itself.
+    if isinstance(stamp, datetime):
+        return stamp if stamp == stamp else None
+    if isinstance(stamp, date):
+        return datetime.combine(stamp, time())
+    if not isinstance(stamp, str):
+        return None
+    text = stamp.strip()
+    if date_format is not None:
+        return _strptime(text, date_format)
+    if re.match(r"\d{4}-\d{2}-\d{2}", text):
+        # Python 3.10 reads neither "Z" nor "+0530".
+        text = re.sub(r"[zZ]$", "+00:00", text)
+        text = re.sub(r"([+-]\d{2})(\d{2})$", r"\1:\2", text) if len(text) > 10 else text
+        try:
+            return datetime.fromisoformat(text)
+        except ValueError:
+            return None
+    for known in _DATE_FORMATS:
+        moment = _strptime(text, known)
+        if moment is not None:
+            return moment
+    return None
+
+
+def _strptime(text: str, date_format: str) -> datetime | None:
+    try:
+        return datetime.strptime(text, date_format)
+    except ValueError:
+        return None
+
+
+def _bad_date(source: str, line: int, text: str) -> UnreadableCellError:
+    return UnreadableCellError(
+        source=source, line=line, column="date", text=text[:80], remedy=_DATE_REMEDY
+    )
