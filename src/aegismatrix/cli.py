@@ -171,7 +171,7 @@ def _last_day(forecast: Forecast, bars: Bars, models: Sequence[ModelSpec]) -> It
     if bars.market != "nifty":
         yield f"demonstration: other market{', in-sample' if forecast.in_sample[-1] else ''}"
     elif forecast.in_sample[-1]:
-        yield "in-sample: the models have seen this day, so it shows how they speak, not their skill"
+        yield "in-sample: the models have seen this day; it is no evidence of skill"
 
 
 def _own_judgements(model: ModelSpec) -> list[Mapping[str, Any]]:
