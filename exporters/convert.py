@@ -82,7 +82,7 @@ def classifier_to_onnx(estimator: Any, n_inputs: int) -> onnx.ModelProto:
     from skl2onnx import to_onnx
     from skl2onnx.common.data_types import DoubleTensorType
 
-    model = to_onnx(
+    model: onnx.ModelProto = to_onnx(
         estimator,
         name="classifier",
         initial_types=[("x", DoubleTensorType([None, n_inputs]))],

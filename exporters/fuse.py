@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import onnx
 import spox.opset.ai.onnx.v18 as op
-from spox import Tensor, argument, build, inline
+from spox import Tensor, Var, argument, build, inline
 
 from exporters.features import INPUTS
 from exporters.graph import Graph
@@ -39,7 +39,7 @@ def fuse(
     market = inline(features)(**arguments)
     rows = max(head.rows for head in heads)
 
-    def cut(var, rows_used: int):  # type: ignore[no-untyped-def]
+    def cut(var: Var, rows_used: int) -> Var:
         if rows_used == rows:
             return var
         end = np.iinfo(np.int64).max

@@ -383,9 +383,11 @@ class Bars:
         return sha256.hexdigest()
 
     def _arrays(self) -> dict[str, FloatArray | DateArray]:
-        arrays = {"date": self.dates, "high": self.high, "low": self.low}
-        arrays.update({"close": self.close, "iv": self.iv})
-        return arrays if self.open is None else {**arrays, "open": self.open}
+        arrays: dict[str, FloatArray | DateArray] = {"date": self.dates}
+        for name in ("high", "low", "close", "iv", "open"):
+            if getattr(self, name) is not None:
+                arrays[name] = getattr(self, name)
+        return arrays
 
 
 def _frozen(values: Any) -> Any:
@@ -431,10 +433,8 @@ def _check_dates(dates: DateArray, source: str) -> None:
 
 
 def _check_not_future(table: Table, today: Day | None) -> None:
-    if today is None:
-        latest = np.datetime64((datetime.now(timezone.utc) + timedelta(hours=14)).date(), "D")
-    else:
-        latest = _day(today)
+    # The date is latest at UTC+14, anywhere else it is that or the day before.
+    latest = _day(today or (datetime.now(timezone.utc) + timedelta(hours=14)).date())
     if (table.dates > latest).any():
         named = _named(table.dates > latest, table.dates)
         raise FutureBarsError(table.source, today=str(latest), **named)

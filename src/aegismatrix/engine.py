@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aegismatrix.artifacts import ENGINE_NAME, ArraySpec, ModelSpec, read_manifest
-from aegismatrix.bars import Bars, DateArray, FloatArray
+from aegismatrix.bars import Bars
 from aegismatrix.errors import InsufficientHistoryError, UnknownModelError
 from aegismatrix.runtime import load_model
+from aegismatrix.tables import DateArray, FloatArray
 
 _PROBABILITY = "probability"
 

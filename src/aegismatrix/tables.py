@@ -185,33 +185,30 @@ def read_frame(
     if isinstance(frame, pd.Series):
         if len(required) != 1:
             raise ColumnError(required[0], source=source, found=[str(frame.name)])
-        frame = frame.to_frame(required[0])
-    if not isinstance(frame, pd.DataFrame):
-        raise ColumnError(
-            "date", source=source, found=[type(frame).__name__], reason="needs a frame"
-        )
-    if not len(frame):
+        table = frame.to_frame(required[0])
+    elif isinstance(frame, pd.DataFrame):
+        table = frame
+    else:
+        kind = type(frame).__name__
+        raise ColumnError("date", source=source, found=[kind], reason="needs a frame")
+    if not len(table):
         raise EmptyBarsError(source)
-    if frame.columns.nlevels > 1:
-        levels = [frame.columns.get_level_values(i) for i in range(frame.columns.nlevels)]
+    if table.columns.nlevels > 1:
+        levels = [table.columns.get_level_values(i) for i in range(table.columns.nlevels)]
         wide = [level for level in levels if level.nunique() > 1]
         if len(wide) != 1:
-            raise ColumnError(
-                "close",
-                source=source,
-                found=[str(c) for c in frame.columns],
-                reason="is not unique",
-            )
-        frame = frame.set_axis(wide[0], axis=1)
-    header = [_normal(str(name)) for name in frame.columns]
-    if isinstance(frame.index, pd.DatetimeIndex):
-        stamps: Iterable[object] = frame.index.to_pydatetime()
+            found = [str(column) for column in table.columns]
+            raise ColumnError("close", source=source, found=found, reason="is not unique")
+        table = table.set_axis(wide[0], axis=1)
+    header = [_normal(str(name)) for name in table.columns]
+    if isinstance(table.index, pd.DatetimeIndex):
+        stamps: Iterable[object] = table.index.to_pydatetime()
     else:
-        stamps = frame.iloc[:, _date_place(header, source)].tolist()
+        stamps = table.iloc[:, _date_place(header, source)].tolist()
     dates = _read_dates(list(enumerate(stamps)), source, None, utc_offset)
     columns = {}
     for name, place in _column_places(header, required, optional, source).items():
-        values = frame.iloc[:, place]
+        values = table.iloc[:, place]
         try:
             columns[name] = values.to_numpy(dtype=np.float64, na_value=np.nan)
         except (TypeError, ValueError):
