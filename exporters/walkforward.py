@@ -21,7 +21,8 @@ MIN_TRAINING_ROWS = 126
 BOOTSTRAP_SAMPLES = 2000
 MIN_BLOCK_BARS = 42
 SEED = 20240517
-SHUFFLED_AUC = (0.45, 0.55)
+SHUFFLED_AUC_MARGIN = 0.05
+SHUFFLED_AUC_DEVIATIONS = 3.0
 DEMONSTRATED, NONE_DEMONSTRATED = "demonstrated", "none demonstrated"
 
 
@@ -315,6 +316,11 @@ def judge_binary(
     Judgement
     """
     label, probability = forecasts.label, forecasts.probability
+    if len(np.unique(label)) < 2:
+        raise JudgingError(
+            f"{output} on {market}: every scored label is the same.",
+            remedy="Score a longer span, one in which the event happens and fails to.",
+        )
     loss = (probability - label) ** 2
     against = {"climatology": (forecasts.climatology - label) ** 2}
     for name, constant in (baselines or {}).items():
@@ -380,6 +386,11 @@ def walk_forward(
     """
     rows, probability, climatology = [], [], []
     for block in blocks(dates, scored_from, scored_to, horizon_days):
+        if len(np.unique(label[block.train])) < 2:
+            raise JudgingError(
+                f"Before {dates[block.test[0]]} every label is the same.",
+                remedy="Give a longer history, one in which the event happens and fails to.",
+            )
         rows.append(block.test)
         probability.append(fit_and_forecast(block))
         climatology.append(np.full(len(block.test), label[block.train].mean()))
@@ -412,13 +423,19 @@ def check_shuffled(forecasts: Forecasts, what: str) -> float:
     Raises
     ------
     JudgingError
-        If the AUC lies outside of `SHUFFLED_AUC`.
+        If the AUC is further from 0.5 than `SHUFFLED_AUC_MARGIN` or, on few rows, than
+        `SHUFFLED_AUC_DEVIATIONS` standard deviations of chance (Hanley, McNeil 1982).
     """
     area = auc(forecasts.probability, forecasts.label)
-    if not SHUFFLED_AUC[0] <= area <= SHUFFLED_AUC[1]:
+    happened = float(forecasts.label.sum())
+    pairs = happened * (len(forecasts.label) - happened)
+    chance = float(np.sqrt((len(forecasts.label) + 1) / (12.0 * pairs))) if pairs else 0.0
+    margin = max(SHUFFLED_AUC_MARGIN, SHUFFLED_AUC_DEVIATIONS * chance)
+    # Written so that NaN fails.
+    if not abs(area - 0.5) <= margin:
         raise JudgingError(
-            f"{what}: shuffled labels are forecast with an AUC of {area:.3f}, outside of"
-            f" {SHUFFLED_AUC}.",
+            f"{what}: shuffled labels are forecast with an AUC of {area:.3f}, further than"
+            f" {margin:.3f} from 0.5.",
             remedy="Look for a label, or a look-ahead, among the features.",
         )
     return area

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from aegismatrix.artifacts import ENGINE_NAME, ArraySpec, ModelSpec, read_manifest
+from aegismatrix.artifacts import ENGINE_NAME, ArraySpec, Manifest, ModelSpec, read_manifest
 from aegismatrix.bars import Bars
 from aegismatrix.errors import InsufficientHistoryError, UnknownModelError
 from aegismatrix.runtime import load_model
@@ -110,10 +110,7 @@ class Engine:
         self._model = load_model(manifest, ENGINE_NAME)
         self._digest = manifest.digest
         self._heads = [out for out in self._model.spec.outputs if out.unit == _PROBABILITY]
-        # A model learnt from all the markets it was pooled on, so a day inside any of their spans
-        # is no evidence for it.
-        spans = [span for model in manifest.models.values() for span in model.training]
-        self._spans = [(np.datetime64(span.first), np.datetime64(span.last)) for span in spans]
+        self._spans = _training_spans(manifest)
 
     @property
     def spec(self) -> ModelSpec:
@@ -177,11 +174,14 @@ class Engine:
     def _forecast(self, bars: Bars, first: int) -> Forecast:
         if len(bars) < self.lookback_bars:
             raise InsufficientHistoryError(need=self.lookback_bars, have=len(bars))
-        outputs = self._model.run(
-            high=bars.high[first:],
-            low=bars.low[first:],
-            close=bars.close[first:],
-            iv=bars.iv[first:],
+        # An instance of Bars that exists is finite, float64 and of one length.
+        outputs = self._model.run_validated(
+            {
+                "high": bars.high[first:],
+                "low": bars.low[first:],
+                "close": bars.close[first:],
+                "iv": bars.iv[first:],
+            }
         )
         start = first + self.lookback_bars - 1
         dates = bars.dates[start:]
@@ -198,3 +198,19 @@ class Engine:
             columns={head.name: head.columns for head in self._heads},
             manifest_digest=self._digest,
         )
+
+
+def _training_spans(manifest: Manifest) -> list[tuple[np.datetime64, np.datetime64]]:
+    """Spans of days that any model has learnt from, on whichever market, without overlaps."""
+    spans = sorted(
+        (np.datetime64(span.first), np.datetime64(span.last))
+        for model in manifest.models.values()
+        for span in model.training
+    )
+    merged: list[tuple[np.datetime64, np.datetime64]] = []
+    for first, last in spans:
+        if merged and first <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], last))
+        else:
+            merged.append((first, last))
+    return merged

@@ -194,12 +194,7 @@ def read_frame(
     if not len(table):
         raise EmptyBarsError(source)
     if table.columns.nlevels > 1:
-        levels = [table.columns.get_level_values(i) for i in range(table.columns.nlevels)]
-        wide = [level for level in levels if level.nunique() > 1]
-        if len(wide) != 1:
-            found = [str(column) for column in table.columns]
-            raise ColumnError("close", source=source, found=found, reason="is not unique")
-        table = table.set_axis(wide[0], axis=1)
+        table = table.set_axis(_named_level(table.columns, required, source), axis=1)
     header = [_normal(str(name)) for name in table.columns]
     if isinstance(table.index, pd.DatetimeIndex):
         stamps: Iterable[object] = table.index.to_pydatetime()
@@ -284,8 +279,7 @@ def _column_places(
 ) -> dict[str, int]:
     found = {}
     for column in (*required, *optional):
-        names = _IV_HEADERS if column == "iv" else _HEADERS[column]
-        places = [i for i, name in enumerate(header) if name in names]
+        places = [i for i, name in enumerate(header) if name in _names_of(column)]
         if len(places) > 1:
             raise ColumnError(column, source=source, found=header, reason="is there more than once")
         if places:
@@ -293,6 +287,19 @@ def _column_places(
         elif column in required:
             raise ColumnError(column, source=source, found=header)
     return found
+
+
+def _named_level(columns: pd.Index[Any], required: Sequence[str], source: str) -> pd.Index[Any]:
+    """The level of a download's columns that says high, low, close; the other says the ticker."""
+    for number in range(columns.nlevels):
+        level = columns.get_level_values(number)
+        if any(_normal(str(name)) in _names_of(column) for name in level for column in required):
+            return level
+    raise ColumnError(required[0], source=source, found=[str(column) for column in columns])
+
+
+def _names_of(column: str) -> tuple[str, ...]:
+    return _IV_HEADERS if column == "iv" else _HEADERS[column]
 
 
 def _read_number(text: str, source: str, line: int, column: str) -> float:

@@ -1,0 +1,46 @@
+# Two commands do it all on a fresh machine: `make report` and `make test`.
+PYTHON ?= python3
+MARKET ?= $(AEGISMATRIX_MARKET)
+RUN := .venv/run
+DEV := .venv/dev
+PACKAGE := $(shell find src models_onnx -type f -not -name '*.pyc') pyproject.toml
+
+.PHONY: report test lint types artifacts benchmarks clean
+
+report: $(RUN)/.installed
+	$(RUN)/bin/aegismatrix history --sample --out out/history.csv
+
+test: $(DEV)/.installed
+	$(DEV)/bin/python -m pytest -n 2 $(PYTEST)
+
+lint: $(DEV)/.installed
+	$(DEV)/bin/ruff check .
+	$(DEV)/bin/ruff format --check .
+
+types: $(DEV)/.installed
+	$(DEV)/bin/mypy
+
+artifacts: $(DEV)/.installed
+	$(DEV)/bin/python scripts/train.py $(if $(MARKET),--market $(MARKET))
+	$(DEV)/bin/python scripts/export.py
+	$(DEV)/bin/python scripts/readme.py
+
+benchmarks: $(DEV)/.installed
+	$(DEV)/bin/python benchmarks/speed.py
+
+$(RUN)/.installed: $(PACKAGE)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo "Python 3.10 or newer is needed: make PYTHON=python3.11 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(RUN)
+	$(RUN)/bin/python -m pip install --quiet --disable-pip-version-check .
+	@touch $@
+
+$(DEV)/.installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo "Python 3.10 or newer is needed: make PYTHON=python3.11 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(DEV)
+	$(DEV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf .venv build dist out

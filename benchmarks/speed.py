@@ -1,0 +1,119 @@
+"""Print what the library costs, as ratios measured in one run.
+
+Usage: python benchmarks/speed.py [--repeat N]
+
+Each pair is timed in turns, so that a machine that speeds up or slows down does so for both; the
+figure is the median of the ratios of neighbours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from onnx import TensorProto, helper
+
+import aegismatrix as am
+from aegismatrix.artifacts import ENGINE_NAME, read_artifact, read_manifest
+from exporters.markets import MarketDataNotFoundError, known_sources
+from exporters.parity import bars_feed
+from tests.test_features import in_pandas
+
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+FLOOR = """
+import sys
+import numpy
+import onnxruntime
+onnxruntime.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
+"""
+COLD_START = """
+import sys
+import numpy as np
+import aegismatrix as am
+days, *columns = np.fromfile(sys.argv[1]).reshape(5, -1)
+bars = am.Bars.from_arrays(days.astype("int64").astype("datetime64[D]"), *columns)
+am.Engine().predict(bars)
+"""
+
+
+def ratio(one: Callable[[], object], other: Callable[[], object], repeat: int) -> float:
+    """Return how many times longer `one` takes than `other`."""
+    one()
+    other()
+    return statistics.median(seconds(one) / seconds(other) for _ in range(repeat))
+
+
+def seconds(call: Callable[[], object]) -> float:
+    """Time one call."""
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+def cold_start(bars: am.Bars, repeat: int) -> float:
+    """Import, engine and one prediction, against numpy, onnxruntime and an empty session."""
+    value = [helper.make_tensor_value_info(name, TensorProto.DOUBLE, [1]) for name in ("x", "y")]
+    graph = helper.make_graph(
+        [helper.make_node("Identity", ["x"], ["y"])], "empty", value[:1], value[1:]
+    )
+    empty = helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 18)])
+    with tempfile.TemporaryDirectory() as folder:
+        model, rows = Path(folder) / "empty.onnx", Path(folder) / "bars"
+        model.write_bytes(empty.SerializeToString())
+        days = bars.dates.astype(np.int64).astype(np.float64)
+        np.stack([days, *bars_feed(bars).values()]).tofile(rows)
+
+        def run(code: str, argument: Path) -> Callable[[], object]:
+            command = [sys.executable, "-c", code, str(argument)]
+            return lambda: subprocess.run(command, check=True, env=ENVIRONMENT)
+
+        return ratio(run(COLD_START, rows), run(FLOOR, model), repeat)
+
+
+def prediction(bars: am.Bars, repeat: int) -> float:
+    """One prediction on validated bars, against the bare session.run of the same artifact."""
+    engine = am.Engine()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.enable_mem_reuse = False
+    session = onnxruntime.InferenceSession(
+        read_artifact(read_manifest(), ENGINE_NAME), options, providers=["CPUExecutionProvider"]
+    )
+    last = bars[-engine.lookback_bars :]
+    feed = bars_feed(last)
+    return ratio(lambda: engine.predict(bars), lambda: session.run(None, feed), 100 * repeat)
+
+
+def features(bars: am.Bars, repeat: int) -> float:
+    """The pandas implementation of all features, against the feature graph."""
+    model = am.load_models()["features"]
+    feed = bars_feed(bars)
+    return ratio(lambda: in_pandas(bars), lambda: model.run(**feed), 5 * repeat)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeat", type=int, default=11, help="turns of each pair (%(default)s)")
+    repeat = parser.parse_args().repeat
+    try:
+        bars = known_sources()[0].bars()
+    except MarketDataNotFoundError:
+        bars = am.sample_bars()
+    print(f"on {len(bars)} bars of {bars.source}, medians of ratios")
+    print(f"cold start / floor            {cold_start(bars, repeat):5.2f}   goal <= 1.6")
+    print(f"prediction / bare session.run {prediction(bars, repeat):5.2f}   goal <= 1.2")
+    print(f"pandas / feature graph        {features(bars, repeat):5.2f}   goal >= 3")
+
+
+if __name__ == "__main__":
+    main()

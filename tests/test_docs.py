@@ -1,0 +1,82 @@
+"""What the documents say is what the library does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import aegismatrix as am
+from aegismatrix import errors
+from aegismatrix.cli import main
+
+
+def fenced(text: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
+
+
+def documents(repository: Path) -> list[Path]:
+    return [*repository.glob("*.md"), *repository.glob("docs/*.md")]
+
+
+def test_the_readme_prints_what_its_first_command_prints(
+    repository: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    recipe = next(
+        line for line in (repository / "Makefile").read_text().splitlines() if "--sample" in line
+    )
+    assert main(recipe.split("aegismatrix ")[1].split()) == 0
+    assert capsys.readouterr().out in (repository / "README.md").read_text()
+
+
+def test_the_python_of_the_readme_runs(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = Path(am.__file__).parent / "sources" / "sample_data"
+    (tmp_path / "nifty_daily.csv").write_bytes((data / "sp500_daily.csv").read_bytes())
+    (tmp_path / "india_vix_daily.csv").write_bytes((data / "vix_daily.csv").read_bytes())
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    (code,) = fenced((repository / "README.md").read_text(), "python")
+    exec(compile(code, "README.md", "exec"), names)
+    assert names["forecast"]["trap"].shape == (1, 3)  # type: ignore[index]
+
+
+def test_links_between_documents_lead_somewhere(repository: Path) -> None:
+    for document in documents(repository):
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text()):
+            assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_commands_in_the_documents_exist(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    commands = set(re.findall(r"^    (\w+)  ", capsys.readouterr().out, flags=re.MULTILINE))
+    targets = set(re.findall(r"^(\w+):", (repository / "Makefile").read_text(), re.MULTILINE))
+    for document in documents(repository):
+        code = "\n".join(fenced(document.read_text(), "sh"))
+        assert set(re.findall(r"^aegismatrix (\w+)", code, re.MULTILINE)) <= commands
+        assert set(re.findall(r"^make (\w+)", code, re.MULTILINE)) <= targets
+
+
+def test_every_error_on_bars_and_artifacts_is_documented(repository: Path) -> None:
+    text = "\n".join(document.read_text() for document in documents(repository))
+    for name, kind in vars(errors).items():
+        if isinstance(kind, type) and issubclass(kind, (errors.BarsError, errors.ArtifactError)):
+            is_base = kind in (errors.BarsError, errors.ArtifactError)
+            assert is_base or name.startswith("_") or f"`{name}`" in text, name
+
+
+def test_every_module_is_in_the_plan_of_the_house(repository: Path) -> None:
+    text = (repository / "docs" / "design.md").read_text()
+    for folder in ("src/aegismatrix", "exporters"):
+        for file in (repository / folder).glob("*.py"):
+            if not file.name.startswith("__"):
+                assert f"`{file.name}`" in text, file

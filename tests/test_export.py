@@ -1,0 +1,457 @@
+"""From training to sealed artifacts: on the few real bars of the sample, otherwise in earnest."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import spox.opset.ai.onnx.v18 as op
+from onnx import TensorProto, helper
+from spox import Tensor, argument, build
+
+import aegismatrix as am
+from aegismatrix.artifacts import read_manifest
+from aegismatrix.cli import main
+from aegismatrix.errors import OutputError
+from exporters import parity, seal
+from exporters.card import model_card, skill_table
+from exporters.convert import (
+    METADATA_KEY,
+    ForbiddenGraphError,
+    check_graph,
+    classifier_to_onnx,
+    finish,
+)
+from exporters.export import export
+from exporters.graph import Graph
+from exporters.head import Estimators, FloatArray, Head, Progress
+from exporters.logistic import fit_logistic, logistic_graph, predict_logistic, training_rows
+from exporters.markets import MarketRows, MarketSource
+from exporters.parity import ParityError
+from exporters.registry import HEADS
+from exporters.training import TrainingRecordError, read_training, train
+from exporters.trap import Trap
+from exporters.walkforward import Judgement, judge_binary, walk_forward
+
+SAMPLE = Path(am.__file__).parent / "sources" / "sample_data"
+
+
+class UpDay(Head):
+    """A second model, as a stranger would add it: P(the next close is higher)."""
+
+    name = "up"
+    version = "1"
+    question = "Will the next close be higher?"
+    features = ("return_1", "rv_5")
+    columns = ("up_1",)
+    tolerance = 1e-12
+    rows = 3
+
+    def fit(self, market: MarketRows, pool: Sequence[MarketRows]) -> Estimators:
+        rows = np.arange(len(market.dates))
+        table = training_rows(market, self._label(market), rows, None, [], self.features, 1)
+        return {"only": fit_logistic(*table)}
+
+    def judge(
+        self, market: MarketRows, pool: Sequence[MarketRows], progress: Progress
+    ) -> list[Judgement]:
+        forecasts = walk_forward(
+            market.dates,
+            self._label(market),
+            market.scored_from,
+            market.scored_to,
+            1,
+            lambda block: np.full(len(block.test), 0.5),
+        )
+        return [judge_binary(forecasts, output="up_1", market=market.name, horizon_days=1)]
+
+    def refits(self, market: MarketRows) -> int:
+        return 0
+
+    def predict(self, estimators: Estimators, features: FloatArray) -> FloatArray:
+        return predict_logistic(estimators["only"], features)[self.rows - 1 :, 1:]
+
+    def build(self, estimators: Estimators, feature_names: tuple[str, ...]) -> onnx.ModelProto:
+        graph = Graph()
+        features = argument(Tensor(np.float64, ("N", len(feature_names))))
+        places = [feature_names.index(name) for name in self.features]
+        read = op.gather(features, graph.constant(places), axis=1)
+        probability = logistic_graph(estimators["only"], read, graph)
+        end = graph.constant([np.iinfo(np.int64).max])
+        last = op.slice(probability, graph.constant([2]), end, graph.constant([0]))
+        return build(
+            {"features": features},
+            {"probability": op.gather(last, graph.constant([1]), axis=1)},
+        )
+
+    @staticmethod
+    def _label(market: MarketRows) -> FloatArray:
+        up = (np.diff(market.bars.close) > 0).astype(float)
+        return market.rows_of(np.append(up, np.nan))
+
+
+def no_progress(title: str, steps: int) -> Progress:
+    return lambda: None
+
+
+def sample_source() -> MarketSource:
+    return MarketSource("small", SAMPLE / "sp500_daily.csv", SAMPLE / "vix_daily.csv", "other")
+
+
+@pytest.fixture(scope="module")
+def training(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("small") / "training"
+    train([sample_source()], HEADS, folder, no_progress)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def exported(training: Path) -> Path:
+    folder = training.parent / "models_onnx"
+    export(training, HEADS, folder, lambda line: None)
+    return folder
+
+
+@pytest.fixture
+def own_copy(training: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(training, tmp_path / "training"))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def test_a_small_training_exports_to_artifacts_that_verify_and_forecast(
+    exported: Path, sample: am.Bars
+) -> None:
+    assert am.verify(exported) == []
+    history = am.Engine(exported).history(sample)
+    assert len(history) == len(sample) - am.Engine(exported).lookback_bars + 1
+    assert history.in_sample.all()
+
+
+def test_exporting_twice_gives_the_same_bytes(exported: Path, training: Path) -> None:
+    again = training.parent / "again"
+    export(training, HEADS, again, lambda line: None)
+    assert contents(again) == contents(exported)
+
+
+def test_training_twice_gives_the_same_record_and_estimators(
+    training: Path, tmp_path: Path
+) -> None:
+    train([sample_source()], HEADS, tmp_path / "again", no_progress)
+    first, second = read_training(training, HEADS), read_training(tmp_path / "again", HEADS)
+    assert (training / "training.json").read_bytes() == (
+        tmp_path / "again" / "training.json"
+    ).read_bytes()
+    rows = first.markets[0].features
+    for head in HEADS:
+        estimators = first.estimators[head.name], second.estimators[head.name]
+        one, other = (head.predict(fitted, rows) for fitted in estimators)
+        assert np.array_equal(one, other)
+
+
+def test_a_second_model_is_one_head_and_one_registry_entry(
+    tmp_path: Path, sample: am.Bars, capsys: pytest.CaptureFixture[str]
+) -> None:
+    heads = (*HEADS, UpDay())
+    train([sample_source()], heads, tmp_path / "training", no_progress)
+    export(tmp_path / "training", heads, tmp_path / "models", lambda line: None)
+    assert am.verify(tmp_path / "models") == []
+    assert "up" in am.load_models(tmp_path / "models")
+    engine = am.Engine(tmp_path / "models")
+    history = engine.history(sample)
+    assert history["up"].shape == (len(history), 1)
+    assert history.columns["up"] == ("up_1",)
+    # It looks back three feature rows, so the engine does, and all outputs stay aligned.
+    assert engine.lookback_bars == am.load_models()["features"].spec.lookback_bars + 2
+    assert engine.predict(sample).row() == pytest.approx(history.row(), abs=1e-12)
+    card = (tmp_path / "models" / "MODEL_CARD.md").read_text()
+    assert "## up 1" in card
+    capsys.readouterr()
+    assert main(["models", "--models", str(tmp_path / "models")]) == 0
+    assert "up_1" in capsys.readouterr().out
+    assert main(["history", "--sample", "--models", str(tmp_path / "models")]) == 0
+    assert capsys.readouterr().out.splitlines()[0].endswith("trap_20,up_1")
+
+
+def test_artifacts_carry_stamp_and_metadata(exported: Path) -> None:
+    for spec in am.list_models(exported):
+        model = onnx.load(str(exported / spec.file))
+        assert (model.ir_version, model.opset_import[0].version) == (8, 18)
+        assert model.graph.name == spec.name
+        metadata = {entry.key: entry.value for entry in model.metadata_props}
+        stamped = json.loads(metadata[METADATA_KEY])
+        assert stamped["lookback_bars"] == spec.lookback_bars
+        assert tuple(feature["name"] for feature in stamped["features"]) == spec.features
+        assert tuple(stamped["outputs"][-1]["columns"]) == spec.outputs[-1].columns
+
+
+def test_committed_card_and_readme_say_what_the_manifest_says(repository: Path) -> None:
+    content = json.loads((repository / "models_onnx" / "manifest.json").read_text())
+    assert (repository / "models_onnx" / "MODEL_CARD.md").read_text() == model_card(content)
+    assert skill_table(content) in (repository / "README.md").read_text()
+
+
+def test_committed_artifacts_are_those_that_the_exporters_author_today(
+    market_sources: object, repository: Path
+) -> None:
+    from exporters.staging import stage_features
+
+    assert stage_features()[1] == (repository / "models_onnx" / "features.onnx").read_bytes()
+    sealed = read_manifest(repository / "models_onnx")
+    versions = {head.name: head.version for head in HEADS}
+    assert {
+        name: spec.version for name, spec in sealed.models.items() if spec.kind == "head"
+    } == versions
+
+
+class Shifted(Trap):
+    """Lies by one part in a million: what was trained is not what its graph says."""
+
+    def predict(self, estimators: Estimators, features: FloatArray) -> FloatArray:
+        return np.asarray(super().predict(estimators, features) + 1e-6)
+
+
+class Unfinite(Trap):
+    """Its trained estimators say NaN."""
+
+    def predict(self, estimators: Estimators, features: FloatArray) -> FloatArray:
+        return np.full_like(super().predict(estimators, features), np.nan)
+
+
+@pytest.mark.parametrize("head", [Shifted(), Unfinite()])
+def test_a_graph_that_differs_from_its_estimators_is_not_written(
+    head: Head, training: Path, exported: Path
+) -> None:
+    before = contents(exported)
+    with pytest.raises(ParityError, match="real rows") as caught:
+        export(training, [head], exported, lambda line: None)
+    assert caught.value.artifact == "trap"
+    assert contents(exported) == before
+
+
+def test_a_head_of_the_wrong_shape_is_not_written(training: Path, tmp_path: Path) -> None:
+    class Narrow(Trap):
+        def predict(self, estimators: Estimators, features: FloatArray) -> FloatArray:
+            return super().predict(estimators, features)[:, :2]
+
+    with pytest.raises(ParityError, match="shape"):
+        export(training, [Narrow()], tmp_path / "models", lambda line: None)
+    assert not (tmp_path / "models").exists()
+
+
+def test_an_export_that_is_interrupted_leaves_the_previous_artifacts(
+    training: Path, exported: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = contents(exported)
+    neighbours = sorted(exported.parent.iterdir())
+
+    def interrupt(*_: object) -> Iterator[None]:
+        raise KeyboardInterrupt
+
+    for step in ("_flush", "_put_in_place"):
+        with monkeypatch.context() as patch:
+            patch.setattr(seal, step, interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                export(training, HEADS, exported, lambda line: None)
+        assert contents(exported) == before
+        assert sorted(exported.parent.iterdir()) == neighbours
+
+
+def test_a_full_disk_is_a_typed_error_and_leaves_the_previous_artifacts(
+    training: Path, exported: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = contents(exported)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(seal, "_flush", full)
+    with pytest.raises(OutputError, match="No space left"):
+        export(training, HEADS, exported, lambda line: None)
+    assert contents(exported) == before
+
+
+def test_without_an_atomic_exchange_two_renames_do_and_are_undone_on_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seal, "_exchange", lambda one, other: False)
+    target = tmp_path / "sealed"
+    for text in ("old", "new"):
+        with seal.sealed_folder(target) as fresh:
+            (fresh / "file").write_text(text)
+        assert (target / "file").read_text() == text
+    rename = Path.rename
+
+    def refuse(self: Path, to: Path) -> Path:
+        if to == target and (self / "file").read_text() == "newer":
+            raise OSError(5, "Input/output error")
+        return rename(self, to)
+
+    def write_newer() -> None:
+        with seal.sealed_folder(target) as fresh:
+            (fresh / "file").write_text("newer")
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(OutputError, match="Input/output"):
+        write_newer()
+    assert (target / "file").read_text() == "new"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["sealed"]
+
+
+def test_export_without_a_training_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(TrainingRecordError, match=r"scripts/train\.py"):
+        export(tmp_path / "nothing", HEADS, tmp_path / "models", lambda line: None)
+
+
+def edit_record(folder: Path, **changes: Any) -> None:
+    record = json.loads((folder / "training.json").read_text())
+    (folder / "training.json").write_text(json.dumps({**record, **changes}))
+
+
+def test_export_refuses_a_training_on_another_feature_graph(own_copy: Path) -> None:
+    edit_record(own_copy, features_sha256="0" * 64)
+    with pytest.raises(TrainingRecordError, match="feature graph has changed"):
+        read_training(own_copy, HEADS)
+
+
+def test_export_refuses_a_training_on_other_bars(own_copy: Path, tmp_path: Path) -> None:
+    record = json.loads((own_copy / "training.json").read_text())
+    lines = (SAMPLE / "sp500_daily.csv").read_text().splitlines()
+    (tmp_path / "moved.csv").write_text("\n".join(lines[:-1]) + "\n")
+    source = {**record["sources"][0], "index": str(tmp_path / "moved.csv")}
+    edit_record(own_copy, sources=[source])
+    with pytest.raises(TrainingRecordError, match="bars"):
+        read_training(own_copy, HEADS)
+
+
+def test_export_refuses_a_training_of_another_version_of_a_model(training: Path) -> None:
+    class Newer(Trap):
+        version = "2"
+
+    with pytest.raises(TrainingRecordError, match="trap 2 was not trained"):
+        read_training(training, [Newer()])
+
+
+def test_an_estimator_file_with_anything_unknown_in_it_is_refused(own_copy: Path) -> None:
+    from skops import io as skops_io
+
+    (own_copy / "trap.skops").write_bytes(skops_io.dumps({"5": subprocess.Popen}))
+    with pytest.raises(TrainingRecordError, match="subprocess"):
+        read_training(own_copy, HEADS)
+
+
+def tiny_model(node: onnx.NodeProto, domain: str = "") -> onnx.ModelProto:
+    value = helper.make_tensor_value_info("x", TensorProto.DOUBLE, ["N"])
+    out = helper.make_tensor_value_info("y", TensorProto.DOUBLE, ["N"])
+    opsets = [helper.make_opsetid("", 18)]
+    opsets += [helper.make_opsetid(domain, 1)] if domain else []
+    graph = helper.make_graph([node], "tiny", [value], [out])
+    return helper.make_model(graph, ir_version=8, opset_imports=opsets)
+
+
+def test_operators_outside_the_allow_list_are_refused() -> None:
+    for node, domain, what in (
+        (helper.make_node("Erf", ["x"], ["y"]), "", "Erf"),
+        (helper.make_node("RandomNormalLike", ["x"], ["y"]), "", "RandomNormalLike"),
+        (helper.make_node("Gelu", ["x"], ["y"], domain="com.microsoft"), "com.microsoft", "Gelu"),
+    ):
+        with pytest.raises(ForbiddenGraphError, match=what):
+            check_graph(tiny_model(node, domain))
+
+
+def test_subgraphs_external_data_and_unfinite_weights_are_refused() -> None:
+    inner = tiny_model(helper.make_node("Neg", ["x"], ["y"])).graph
+    branch = helper.make_node("If", ["x"], ["y"], then_branch=inner, else_branch=inner)
+    with pytest.raises(ForbiddenGraphError, match="subgraph"):
+        check_graph(tiny_model(branch))
+    for weight, what in ((np.nan, "NaN"), (np.inf, "infinite")):
+        model = tiny_model(helper.make_node("Add", ["x", "w"], ["y"]))
+        model.graph.initializer.append(helper.make_tensor("w", TensorProto.DOUBLE, [1], [weight]))
+        with pytest.raises(ForbiddenGraphError, match=what):
+            check_graph(model)
+    outside = tiny_model(helper.make_node("Add", ["x", "w"], ["y"]))
+    tensor = helper.make_tensor("w", TensorProto.DOUBLE, [1], [1.0])
+    tensor.data_location = TensorProto.EXTERNAL
+    outside.graph.initializer.append(tensor)
+    with pytest.raises(ForbiddenGraphError, match="external data"):
+        check_graph(outside)
+
+
+def test_other_stamps_are_refused() -> None:
+    model = tiny_model(helper.make_node("Neg", ["x"], ["y"]))
+    model.ir_version = 10
+    with pytest.raises(ForbiddenGraphError, match="IR version 10"):
+        check_graph(model)
+    model = tiny_model(helper.make_node("Neg", ["x"], ["y"]))
+    model.opset_import[0].version = 21
+    with pytest.raises(ForbiddenGraphError, match="21"):
+        check_graph(model)
+
+
+def test_what_no_output_needs_is_pruned_and_labels_with_it() -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    random = np.random.default_rng(0)
+    x = random.normal(size=(200, 3))
+    fitted = LogisticRegression().fit(x, (x[:, 0] > 0).astype(int))
+    converted = classifier_to_onnx(fitted, 3)
+    assert [output.name for output in converted.graph.output] == ["probabilities"]
+    operators = {node.op_type for node in converted.graph.node}
+    assert not operators & {"ArgMax", "ArrayFeatureExtractor", "ZipMap", "Cast"}
+
+
+def test_a_graph_with_undeclared_inputs_is_refused() -> None:
+    model = tiny_model(helper.make_node("Neg", ["x"], ["y"]))
+    with pytest.raises(ForbiddenGraphError, match="inputs and outputs"):
+        finish(model, "tiny", [], [], {})
+
+
+def test_random_walks_repeat_and_are_valid_markets() -> None:
+    one, other = parity.random_walk(7, 400), parity.random_walk(7, 400)
+    assert all(np.array_equal(one[name], other[name]) for name in one)
+    assert (one["high"] >= one["close"]).all()
+    assert (one["low"] <= one["close"]).all()
+
+
+def test_the_scripts_train_and_export_any_pair_of_csv_files(
+    repository: Path, tmp_path: Path
+) -> None:
+    run = [sys.executable, str(repository / "scripts" / "train.py")]
+    pair = ["--index", str(SAMPLE / "sp500_daily.csv"), "--iv", str(SAMPLE / "vix_daily.csv")]
+    trained = subprocess.run(
+        [*run, *pair, "--out", str(tmp_path / "training")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert trained.returncode == 0, trained.stderr
+    assert "none demonstrated" in trained.stdout
+    export_script = [sys.executable, str(repository / "scripts" / "export.py")]
+    folders = ["--training", str(tmp_path / "training"), "--out", str(tmp_path / "models")]
+    done = subprocess.run([*export_script, *folders], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "trained difference" in done.stdout
+    assert am.verify(tmp_path / "models") == []
+
+
+def test_training_without_market_data_says_what_to_give(repository: Path, tmp_path: Path) -> None:
+    script = str(repository / "scripts" / "train.py")
+    done = subprocess.run(
+        [sys.executable, script, "--market", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "AEGISMATRIX_MARKET" in done.stderr
+    assert "Traceback" not in done.stderr
