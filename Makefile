@@ -35,11 +35,12 @@ $(RUN)/.installed: $(PACKAGE)
 	$(RUN)/bin/python -m pip install --quiet --disable-pip-version-check .
 	@touch $@
 
-$(DEV)/.installed: pyproject.toml
+$(DEV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	  { echo "Python 3.10 or newer is needed: make PYTHON=python3.11 ..." >&2; exit 1; }
 	$(PYTHON) -m venv $(DEV)
-	$(DEV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(DEV)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
 clean:
