@@ -34,6 +34,7 @@ MANIFEST_VERSION = 1
 MANIFEST_NAME = "manifest.json"
 ENGINE_NAME = "engine"
 _MAX_MANIFEST_BYTES = 8 * 1024 * 1024
+_MODEL_SUFFIXES = (".onnx", ".ort", ".data", ".pb")
 _MAX_ARTIFACT_BYTES = 64 * 1024 * 1024
 
 
@@ -196,7 +197,8 @@ def find_artifacts(path: str | os.PathLike[str] | None = None) -> Path:
         else [here.parent / "models_onnx", here.parents[2] / "models_onnx"]
     )
     for folder in candidates:
-        if (folder / MANIFEST_NAME).is_file():
+        # Not Path.is_file, which raises on a path that is too long or in a closed folder.
+        if os.path.isfile(folder / MANIFEST_NAME):  # noqa: PTH113
             return folder
     raise ArtifactsNotFoundError(str(candidates[0]))
 
@@ -258,6 +260,9 @@ def read_manifest(path: str | os.PathLike[str] | None = None) -> Manifest:
         entries = [parse_model(entry) for entry in content["artifacts"]]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ManifestError(str(file), f"its entries are malformed ({error!r})") from error
+    for key in ("name", "file"):
+        if len({getattr(entry, key) for entry in entries}) < len(entries):
+            raise ManifestError(str(file), f"two of its entries have the same {key}")
     return Manifest(folder, digest, {entry.name: entry for entry in entries}, content)
 
 
@@ -283,7 +288,8 @@ def read_artifact(manifest: Manifest, name: str) -> bytes:
     """
     spec = manifest.model(name)
     path = manifest.folder / spec.file
-    data = _read(path, spec.size_bytes)
+    # As much as the largest one has: a smaller one's file may hold its bytes.
+    data = _read(path, max(model.size_bytes for model in manifest.models.values()))
     actual = hashlib.sha256(data).hexdigest()
     if actual == spec.sha256 and len(data) == spec.size_bytes:
         return data
@@ -293,7 +299,9 @@ def read_artifact(manifest: Manifest, name: str) -> bytes:
                 str(path), expected=spec.sha256, actual=actual, holds=other.name
             )
     if len(data) != spec.size_bytes:
-        raise ArtifactSizeError(str(path), expected=spec.size_bytes, actual=len(data))
+        raise ArtifactSizeError(
+            str(path), expected=spec.size_bytes, actual=min(len(data), spec.size_bytes + 1)
+        )
     raise ArtifactHashError(str(path), expected=spec.sha256, actual=actual)
 
 
@@ -328,12 +336,17 @@ def foreign_files(manifest: Manifest) -> tuple[ArtifactError, ...]:
     Returns
     -------
     tuple of ForeignArtifactError
+        Or one MissingArtifactError, if the folder cannot be listed.
     """
     sealed = {spec.file for spec in manifest.models.values()}
+    try:
+        files = sorted(manifest.folder.iterdir())
+    except OSError as error:
+        return (MissingArtifactError(str(manifest.folder), error.strerror or str(error)),)
     return tuple(
         ForeignArtifactError(str(file))
-        for file in sorted(manifest.folder.iterdir())
-        if file.suffix in (".onnx", ".ort", ".data", ".pb") and file.name not in sealed
+        for file in files
+        if file.suffix.lower() in _MODEL_SUFFIXES and file.name not in sealed
     )
 
 
@@ -355,7 +368,8 @@ def parse_model(entry: Mapping[str, Any]) -> ModelSpec:
         If the entry is malformed.
     """
     file, size = str(entry["file"]), int(entry["size_bytes"])
-    if file != os.path.basename(file) or file in ("", ".", "..") or "\\" in file:  # noqa: PTH119
+    is_plain = file == os.path.basename(file) and not set(file) & {"\\", "\0"}  # noqa: PTH119
+    if not is_plain or file in ("", ".", ".."):
         raise ValueError(f"{file!r} is not a plain file name")
     if not 0 < size <= _MAX_ARTIFACT_BYTES:
         raise ValueError(f"{file} is sealed with {size} bytes")

@@ -396,8 +396,11 @@ def _frozen(values: Any) -> Any:
     return kept
 
 
-def _as_floats(values: ArrayLike, source: str, column: str) -> FloatArray:
+def _as_floats(values: Any, source: str, column: str) -> FloatArray:
     try:
+        if hasattr(values, "filled"):
+            # A masked value is one that is not known; numpy would hand on what the mask hides.
+            return np.asarray(values.astype(np.float64).filled(np.nan))
         return np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise BarsError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -45,9 +46,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         Exit status: 0 done, 1 a finding, 2 wrong usage, input or artifacts.
     """
     arguments = _parser().parse_args(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A file name may be any bytes.
+        sys.stdout.reconfigure(errors="surrogateescape")
     try:
         status: int = arguments.run(arguments)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except AegisError as error:
         print(f"aegismatrix: {error}", file=sys.stderr)
         return WRONG_INPUT
@@ -56,8 +61,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _INTERRUPTED
     except BrokenPipeError:
         # The reader has left; without this the interpreter would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return _PIPE_CLOSED
+    except OSError as error:
+        print(f"aegismatrix: standard output: {error.strerror or error}.", file=sys.stderr)
+        _drop_output()
+        return WRONG_INPUT
     return status
 
 
@@ -97,7 +106,7 @@ def _add_bars(parser: argparse.ArgumentParser) -> None:
     bars.add_argument("--iv", metavar="CSV", help="its volatility index: date, close in per cent")
     bars.add_argument("--sample", action="store_true", help="the embedded sample instead")
     bars.add_argument(
-        "--market", choices=("nifty", "other"), default="nifty", help="whose bars (%(default)s)"
+        "--market", choices=("nifty", "other"), help="whose bars they are (default: nifty)"
     )
     bars.add_argument("--start", metavar="DATE", type=date.fromisoformat, help="first day")
     bars.add_argument("--end", metavar="DATE", type=date.fromisoformat, help="last day")
@@ -118,7 +127,7 @@ def _read_bars(arguments: argparse.Namespace) -> Bars:
 
     files = (arguments.index, arguments.iv)
     if arguments.sample:
-        options = (*files, arguments.start, arguments.end, arguments.date_format)
+        options = (*files, arguments.market, arguments.start, arguments.end, arguments.date_format)
         if any(option is not None for option in options):
             arguments.parser.error("--sample goes without --index, --iv and their options")
         return sample_bars()
@@ -127,7 +136,7 @@ def _read_bars(arguments: argparse.Namespace) -> Bars:
     return Bars.from_csv(
         arguments.index,
         iv=arguments.iv,
-        market=arguments.market,
+        market=arguments.market or "nifty",
         date_format=arguments.date_format,
         start=arguments.start,
         end=arguments.end,
@@ -141,7 +150,7 @@ def _history(arguments: argparse.Namespace) -> int:
     forecast = Engine(arguments.models).history(bars)
     text = "".join(f"{','.join(cells)}\n" for cells in _history_rows(forecast))
     if arguments.out == "-":
-        sys.stdout.write(text)
+        _write_all(text)
         return DONE
     write_atomically(arguments.out, text)
     print(
@@ -150,6 +159,18 @@ def _history(arguments: argparse.Namespace) -> int:
     )
     print("\n".join(_last_day(forecast, bars, list_models(arguments.models))))
     return DONE
+
+
+def _write_all(text: str) -> None:
+    """Write to standard output; with PYTHONUNBUFFERED a single write may stop short unnoticed."""
+    sys.stdout.flush()
+    rest = memoryview(text.encode("ascii"))
+    while rest:
+        rest = rest[sys.stdout.buffer.write(rest) :]
+
+
+def _drop_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _history_rows(forecast: Forecast) -> Iterable[list[str]]:

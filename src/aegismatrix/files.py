@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -31,7 +32,10 @@ def write_atomically(path: str | os.PathLike[str], text: str) -> None:
         if target.exists() and not target.is_file() and not target.is_dir():
             target.write_text(text, encoding="utf-8")
             return
-        target = target.resolve()
+        # Path.resolve raises RuntimeError on a circle of links before Python 3.13.
+        target = Path(os.path.realpath(target))
+        if target.is_symlink():
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
         target.parent.mkdir(parents=True, exist_ok=True)
         _replace(target, text.encode("utf-8"))
     except OSError as error:
@@ -40,7 +44,7 @@ def write_atomically(path: str | os.PathLike[str], text: str) -> None:
 
 def _replace(target: Path, data: bytes) -> None:
     mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
+    handle, name = tempfile.mkstemp(prefix=".aegismatrix-", dir=target.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)

@@ -365,7 +365,8 @@ def _parse_stamp(stamp: object, date_format: str | None) -> datetime | None:
 def _strptime(text: str, date_format: str) -> datetime | None:
     try:
         return datetime.strptime(text, date_format)
-    except ValueError:
+    # re.error: a directive that occurs twice, as in %Y-%m-%m.
+    except (ValueError, re.error):
         return None
 
 
