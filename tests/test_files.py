@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -162,12 +164,24 @@ def test_a_folder_is_not_replaced(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [target]
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root ignores modes")
-def test_a_folder_that_may_not_be_written_to_is_an_output_error(tmp_path: Path) -> None:
-    closed = tmp_path / "closed"
-    closed.mkdir(mode=0o555)
-    with pytest.raises(OutputError, match="Permission denied"):
-        write_atomically(closed / "out.csv", "text")
+@pytest.fixture
+def ordinary_user() -> Iterator[None]:
+    """Modes do not bind root, so as root the test runs as nobody."""
+    if os.name != "posix":
+        pytest.skip("this system has no modes")
+    before = os.geteuid()
+    os.seteuid(before or 65534)
+    yield
+    os.seteuid(before)
+
+
+def test_a_folder_that_may_not_be_written_to_is_an_output_error(ordinary_user: None) -> None:
+    # Not in tmp_path, which other users may not enter.
+    with tempfile.TemporaryDirectory() as folder:
+        closed = Path(folder) / "closed"
+        closed.mkdir(mode=0o555)
+        with pytest.raises(OutputError, match="Permission denied"):
+            write_atomically(closed / "out.csv", "text")
 
 
 def test_the_longest_name_that_the_system_allows_can_be_written(tmp_path: Path) -> None:

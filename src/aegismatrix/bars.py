@@ -323,14 +323,16 @@ class Bars:
                 raise EmptyBarsError(table.source)
             _check_dates(table.dates, table.source)
             _check_not_future(table, today)
+        known_days = index.dates
         index = _between(index, start, end)
         # Prints before `start` still serve its first days.
         prints = _between(prints, None, end)
-        if not len(index.dates) or not len(prints.dates):
-            raise EmptyBarsError(f"{index.source} from {start} to {end}")
+        for table in (index, prints):
+            if not len(table.dates):
+                raise EmptyBarsError(f"{table.source} from {start} to {end}")
         _check_positive(prints.columns["iv"], prints.dates, prints.source, "iv")
         _check_iv_scale(prints.columns["iv"], prints.dates)
-        iv, fills = _last_prints(index.dates, prints.dates, prints.columns["iv"])
+        iv, fills = _last_prints(index.dates, prints.dates, prints.columns["iv"], known_days)
         return cls(
             dates=index.dates,
             high=index.columns["high"],
@@ -362,6 +364,12 @@ class Bars:
             iv_fills=tuple(fill for fill in self.iv_fills if fill.date in kept),
         )
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # numpy forgets on its way through pickle that an array was read-only.
+        self.__dict__.update(
+            {k: _frozen(v) if isinstance(v, np.ndarray) else v for k, v in state.items()}
+        )
+
     def __repr__(self) -> str:
         return (
             f"Bars({len(self)} of {self.market!r} from {self.source}, {self.dates[0]} to"
@@ -391,7 +399,8 @@ class Bars:
 
 
 def _frozen(values: Any) -> Any:
-    kept = values.copy() if values.flags.writeable else values
+    # A read-only view may be of an array that its owner still writes to.
+    kept = values.copy()
     kept.flags.writeable = False
     return kept
 
@@ -401,8 +410,11 @@ def _as_floats(values: Any, source: str, column: str) -> FloatArray:
         if hasattr(values, "filled"):
             # A masked value is one that is not known; numpy would hand on what the mask hides.
             return np.asarray(values.astype(np.float64).filled(np.nan))
-        return np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+        array = np.asarray(values)
+        if array.dtype.kind == "c":
+            raise TypeError("complex numbers")
+        return array.astype(np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
         raise BarsError(
             f"{source}: {column} is not an array of numbers ({error}).",
             remedy="Give floats, one per date.",
@@ -470,14 +482,14 @@ def _check_bar_shape(bars: Bars) -> None:
         raise InconsistentBarsError(
             f"{bars.source}: high is below low in", **_named(crossed, bars.dates)
         )
-    outside = (bars.close > bars.high * (1 + _CLOSE_TOLERANCE)) | (
+    outside = (bars.close * (1 - _CLOSE_TOLERANCE) > bars.high) | (
         bars.close < bars.low * (1 - _CLOSE_TOLERANCE)
     )
     if outside.any():
         raise InconsistentBarsError(
             f"{bars.source}: close lies outside of low and high in", **_named(outside, bars.dates)
         )
-    wide = np.log(bars.high / bars.low) > MAX_LOG_MOVE
+    wide = np.log(bars.high) - np.log(bars.low) > MAX_LOG_MOVE
     if wide.any():
         raise InconsistentBarsError(
             f"{bars.source}: low and high are more than {MAX_LOG_MOVE:.0%} apart in",
@@ -540,13 +552,16 @@ def _between(table: Table, start: Day | None, end: Day | None) -> Table:
 
 
 def _last_prints(
-    dates: DateArray, print_dates: DateArray, iv: FloatArray
+    dates: DateArray, print_dates: DateArray, iv: FloatArray, trading_days: DateArray
 ) -> tuple[FloatArray, tuple[IvFill, ...]]:
     place = np.searchsorted(print_dates, dates, side="right") - 1
     printed_on = print_dates[np.maximum(place, 0)]
-    days = np.arange(len(dates))
-    carried = days + 1 - np.searchsorted(dates, printed_on, side="right")
-    unknown = (place < 0) | (carried > IV_CARRY_TRADING_DAYS)
+    # Counted on all days of the index: a cut must not make a print younger.
+    carried = np.searchsorted(trading_days, dates, side="right") - np.searchsorted(
+        trading_days, printed_on, side="right"
+    )
+    stale = printed_on < trading_days[0] - MAX_GAP_CALENDAR_DAYS
+    unknown = (place < 0) | (carried > IV_CARRY_TRADING_DAYS) | stale
     if unknown.any():
         raise IvUnavailableError(carry_days=IV_CARRY_TRADING_DAYS, **_named(unknown, dates))
     fills = tuple(

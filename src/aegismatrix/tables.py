@@ -204,11 +204,12 @@ def read_frame(
     columns = {}
     for name, place in _column_places(header, required, optional, source).items():
         values = table.iloc[:, place]
-        try:
+        if values.dtype.kind in "iuf":
             columns[name] = values.to_numpy(dtype=np.float64, na_value=np.nan)
-        except (TypeError, ValueError):
+        else:
+            cells = values.astype(object).where(values.notna(), "")
             columns[name] = np.array(
-                [_read_number(str(cell), source, row, name) for row, cell in enumerate(values)]
+                [_read_number(str(cell), source, row, name) for row, cell in enumerate(cells)]
             )
     return Table(source, dates, columns)
 
@@ -234,14 +235,18 @@ def as_dates(values: object, source: str, utc_offset: timedelta | None = None) -
     UnreadableCellError
         For anything that is not a date.
     """
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise _bad_date(source, 0, str(values)) from error
     if np.issubdtype(array.dtype, np.datetime64):
-        days = array.astype("datetime64[D]").reshape(-1)
+        days = array.astype("datetime64[D]")
         unknown = np.flatnonzero(np.isnat(days))
         if unknown.size:
             raise _bad_date(source, int(unknown[0]), "NaT")
         return days
-    return _read_dates(list(enumerate(array.reshape(-1).tolist())), source, None, utc_offset)
+    days = _read_dates(list(enumerate(array.reshape(-1).tolist())), source, None, utc_offset)
+    return days.reshape(array.shape)
 
 
 def _read_text(source: str) -> str:
@@ -291,8 +296,9 @@ def _column_places(
 
 def _named_level(columns: pd.Index[Any], required: Sequence[str], source: str) -> pd.Index[Any]:
     """The level of a download's columns that says high, low, close; the other says the ticker."""
-    for number in range(columns.nlevels):
-        level = columns.get_level_values(number)
+    levels = [columns.get_level_values(number) for number in range(columns.nlevels)]
+    # The ticker ^VIX reads as a name of iv, so the level with more distinct names goes first.
+    for level in sorted(levels, key=lambda level: -level.nunique()):
         if any(_normal(str(name)) in _names_of(column) for name in level for column in required):
             return level
     raise ColumnError(required[0], source=source, found=[str(column) for column in columns])
@@ -331,7 +337,10 @@ def _read_dates(
         if moment is None:
             raise _bad_date(source, line, str(stamp))
         if moment.tzinfo is not None and utc_offset is not None:
-            moment = moment.astimezone(timezone(utc_offset))
+            try:
+                moment = moment.astimezone(timezone(utc_offset))
+            except OverflowError as error:
+                raise _bad_date(source, line, str(stamp)) from error
         dates.append(moment.date())
     return np.array(dates, dtype="datetime64[D]")
 
@@ -347,7 +356,7 @@ def _parse_stamp(stamp: object, date_format: str | None) -> datetime | None:
     text = stamp.strip()
     if date_format is not None:
         return _strptime(text, date_format)
-    if re.match(r"\d{4}-\d{2}-\d{2}", text):
+    if re.match(r"\d{4}-\d{2}-\d{2}([T ]|$)", text):
         # Python 3.10 reads neither "Z" nor "+0530".
         text = re.sub(r"[zZ]$", "+00:00", text)
         text = re.sub(r"([+-]\d{2})(\d{2})$", r"\1:\2", text) if len(text) > 10 else text
@@ -355,6 +364,8 @@ def _parse_stamp(stamp: object, date_format: str | None) -> datetime | None:
             return datetime.fromisoformat(text)
         except ValueError:
             return None
+    if text.isdecimal() and len(text) != 8:
+        return None  # %Y%m%d would read 202411 as the first of January.
     for known in _DATE_FORMATS:
         moment = _strptime(text, known)
         if moment is not None:
