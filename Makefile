@@ -1,6 +1,6 @@
-# Two commands do it all on a fresh machine: `make report` and `make test`.
+# Two commands do it all on a fresh machine: `make report` and `make test`. Another interpreter:
+# `make clean`, then `make PYTHON=python3.12 ...`.
 PYTHON ?= python3
-MARKET ?= $(AEGISMATRIX_MARKET)
 RUN := .venv/run
 DEV := .venv/dev
 PACKAGE := $(shell find src models_onnx -type f -not -name '*.pyc') pyproject.toml
@@ -21,7 +21,7 @@ types: $(DEV)/.installed
 	$(DEV)/bin/mypy
 
 artifacts: $(DEV)/.installed
-	$(DEV)/bin/python scripts/train.py $(if $(MARKET),--market $(MARKET))
+	$(DEV)/bin/python scripts/train.py
 	$(DEV)/bin/python scripts/export.py
 	$(DEV)/bin/python scripts/readme.py
 

@@ -28,7 +28,7 @@ from exporters.markets import MarketDataNotFoundError, known_sources
 from exporters.parity import bars_feed
 from tests.test_features import in_pandas
 
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "ORT_DISABLE_TELEMETRY": "1"}
 FLOOR = """
 import sys
 import numpy

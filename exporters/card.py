@@ -89,8 +89,8 @@ def _card_lines(content: Mapping[str, Any]) -> Iterator[str]:
         " strongest baseline is above 0. Every forecast scored here was made by a model that was"
         " fitted on labels that had ended at least five trading days before (expanding window,"
         " refit every 126 bars); intervals come from a circular block bootstrap. The modelled"
-        " market is judged as it is served, pooled with the others; each other market is judged"
-        " alone."
+        " market is judged as it is served; the other market alone or pooled in turn, whichever"
+        " serves it better."
     )
     for entry in content["artifacts"]:
         if entry["kind"] == "head":

@@ -95,8 +95,10 @@ def prove_all(
     staged = {}
     for head in heads:
         estimators = training.estimators[head.name]
-        candidate = head_candidate(head, estimators, features.spec, training.spans)
+        spans = training.spans if head.pools else training.spans[:1]
+        candidate = head_candidate(head, estimators, features.spec, spans)
         candidate.entry["judgements"] = training.judgements[head.name]
+        candidate.entry["base_rates"] = training.base_rates[head.name]
         _proven(candidate, prove_head(candidate.model, head, estimators, training.markets), report)
         staged[head.name] = candidate
     engine = engine_candidate(features, heads, staged)

@@ -62,6 +62,7 @@ class MarketSeries:
         self._squared_return = self.log_return * self.log_return
         log_range = (high / low).log()
         self._squared_range = log_range * log_range
+        self._terciles: tuple[Series, Series] | None = None
 
     def implied_sigma(self) -> Series:
         """Return the daily standard deviation of log returns that the volatility index implies."""
@@ -76,6 +77,13 @@ class MarketSeries:
         """Return the annualised range volatility of the last `window` bars (Parkinson 1980)."""
         scale = TRADING_DAYS / (4.0 * window * math.log(2.0))
         return (self._squared_range.rolling_sum(window) * scale).sqrt().maximum(VOLATILITY_FLOOR)
+
+    def terciles(self) -> tuple[Series, Series]:
+        """Return the terciles of the last 252 values of 20-bar realised volatility."""
+        if self._terciles is None:
+            low, high = self.realised_vol(20).rolling_quantiles(TRADING_DAYS, (1 / 3, 2 / 3))
+            self._terciles = low, high
+        return self._terciles
 
     def log_over_iv(self, vol: Series) -> Series:
         """Return ln(vol / iv)."""
@@ -117,6 +125,17 @@ def _return(window: int) -> Feature:
         f"return_{window}",
         f"{window}-bar log return in implied standard deviations",
         lambda market: market.move(window),
+    )
+
+
+def _over_tercile(
+    name: str, words: str, vol: Callable[[MarketSeries], Series], number: int
+) -> Feature:
+    which = ("lower", "upper")[number]
+    return Feature(
+        f"{name}_over_{which}_tercile",
+        f"ln({words} / {which} tercile of the last 252 values of 20-bar realised volatility)",
+        lambda market: (vol(market) / market.terciles()[number]).log(),
     )
 
 
@@ -170,6 +189,10 @@ FEATURES = (
         "largest absolute log return of 22 bars over iv",
         lambda market: market.log_return.abs().rolling_max(22) / market.iv,
     ),
+    _over_tercile("iv", "iv", lambda market: market.iv, 0),
+    _over_tercile("iv", "iv", lambda market: market.iv, 1),
+    _over_tercile("rv_20", "20-bar realised volatility", lambda market: market.realised_vol(20), 0),
+    _over_tercile("rv_20", "20-bar realised volatility", lambda market: market.realised_vol(20), 1),
 )
 
 

@@ -9,6 +9,7 @@ import onnx
 import spox.opset.ai.onnx.v18 as op
 from spox import Tensor, Var, argument, build, inline
 
+from aegismatrix.artifacts import ArraySpec
 from exporters.features import INPUTS
 from exporters.graph import Graph
 from exporters.head import Head
@@ -31,12 +32,15 @@ def fuse(
     Returns
     -------
     ModelProto
-        Inputs ``high, low, close, iv``; outputs ``implied_sigma`` and one per head, all with the
-        same N: the head that looks back furthest decides.
+        Inputs ``high, low, close, iv`` and what callers choose; outputs ``implied_sigma`` and one
+        per head, all with the same N: the head that looks back furthest decides.
     """
     graph = Graph()
-    arguments = {name: argument(Tensor(np.float64, ("T",))) for name in INPUTS}
-    market = inline(features)(**arguments)
+    bars = {name: argument(Tensor(np.float64, ("T",))) for name in INPUTS}
+    chosen = {
+        array.name: argument(Tensor(np.float64, array.shape)) for array in chosen_inputs(heads)
+    }
+    market = inline(features)(**bars)
     rows = max(head.rows for head in heads)
 
     def cut(var: Var, rows_used: int) -> Var:
@@ -49,7 +53,26 @@ def fuse(
 
     outputs = {"implied_sigma": cut(market["implied_sigma"], 1)}
     for head in heads:
-        probability = inline(models[head.name])(features=market["features"])["probability"]
-        outputs[head.name] = cut(probability, head.rows)
+        wanted = ("features", *(array.name for array in head.inputs()))
+        given = {**market, **chosen}
+        model = inline(models[head.name])(**{name: given[name] for name in wanted})
+        outputs[head.name] = cut(model["probability"], head.rows)
     # An output must be a node of this graph, not of an inlined one, to carry its own name.
-    return build(arguments, {name: op.identity(var) for name, var in outputs.items()})
+    return build({**bars, **chosen}, {name: op.identity(var) for name, var in outputs.items()})
+
+
+def chosen_inputs(heads: Sequence[Head]) -> tuple[ArraySpec, ...]:
+    """Return the inputs of the engine that a caller chooses, each once.
+
+    Parameters
+    ----------
+    heads : sequence of Head
+        The registry.
+
+    Returns
+    -------
+    tuple of ArraySpec
+        Of all heads' inputs, those that the feature graph does not give.
+    """
+    named = {array.name: array for head in heads for array in head.inputs()}
+    return tuple(array for name, array in named.items() if name != "implied_sigma")

@@ -164,6 +164,37 @@ class Series:
         mean, squares = self.graph.rolling((self, self * 0.0), window, _merge_moments)
         return mean, (squares / float(window)).maximum(0.0).sqrt()
 
+    def rolling_quantiles(self, window: int, fractions: Sequence[float]) -> tuple[Series, ...]:
+        """Return quantiles of the last `window` elements, interpolated linearly.
+
+        Notes
+        -----
+        Type 7 of Hyndman, Fan (1996), as `numpy.quantile` has it. An order statistic is no merge
+        of runs: every window is laid out and sorted, at thirty times the cost of all the rest.
+        """
+        constant = self.graph.constant
+        length = op.squeeze(op.shape(self.var), constant([0]))
+        last = op.sub(length, op.constant(value=np.int64(window - 1)))
+        zero, one = (op.constant(value=np.int64(number)) for number in (0, 1))
+        starts = op.unsqueeze(op.range(zero, last, one), constant([1]))
+        windows = op.gather(self.var, op.add(starts, constant(list(range(window)))))
+        positions = [fraction * (window - 1) for fraction in fractions]
+        kept = int(max(positions)) + 2
+        ordered, _ = op.top_k(windows, constant([kept]), axis=1, largest=0)
+        quantiles = []
+        for position in positions:
+            below = int(position)
+            low, high = (
+                Series(
+                    op.gather(ordered, op.constant(value=np.int64(place)), axis=1),
+                    self.lookback + window - 1,
+                    self.graph,
+                )
+                for place in (below, below + 1)
+            )
+            quantiles.append(low + (high - low) * (position - below))
+        return tuple(quantiles)
+
     def _combine(self, other: Series | float, operation: Callable[[Var, Var], Var]) -> Series:
         if not isinstance(other, Series):
             return self._with(operation(self.var, self.graph.constant(float(other))))

@@ -16,6 +16,7 @@ from exporters.walkforward import Judgement
 
 FloatArray = NDArray[np.float64]
 Estimators = Mapping[str, Any]
+Inputs = Mapping[str, FloatArray]
 Progress = Callable[[], object]
 
 
@@ -38,6 +39,10 @@ class Head(ABC):
         Names of its probabilities, as in the history.
     tolerance : float
         Largest difference allowed between the graph and the trained estimators.
+    pools : bool
+        Whether other markets steady the fit.
+    pooled_elsewhere : bool
+        Whether those other markets are judged with the modelled one as their pool, or alone.
     """
 
     name: str
@@ -47,6 +52,8 @@ class Head(ABC):
     columns: tuple[str, ...]
     tolerance: float
     rows: int = 1
+    pools: bool = True
+    pooled_elsewhere: bool = False
 
     @abstractmethod
     def fit(self, market: MarketRows, pool: Sequence[MarketRows]) -> Estimators:
@@ -89,19 +96,24 @@ class Head(ABC):
         """Return how many refits `judge` will make, for a progress bar."""
 
     @abstractmethod
-    def predict(self, estimators: Estimators, features: FloatArray) -> FloatArray:
+    def base_rates(self, market: MarketRows) -> dict[str, float]:
+        """Return how often each event happened, by column, over all labelled rows."""
+
+    @abstractmethod
+    def predict(self, estimators: Estimators, inputs: Inputs) -> FloatArray:
         """Forecast with the fitted estimators themselves: what the graph must equal.
 
         Parameters
         ----------
         estimators : mapping
             From `fit`.
-        features : ndarray of shape (N, len(self.features))
-            The columns that the head reads.
+        inputs : mapping of str to ndarray
+            ``features``, of shape (N, len(self.features)): the columns that the head reads; and
+            what `inputs` names.
 
         Returns
         -------
-        ndarray of shape (N - rows + 1, len(self.columns))
+        ndarray of shape (N - rows + 1, ...)
         """
 
     @abstractmethod
@@ -118,8 +130,17 @@ class Head(ABC):
         Returns
         -------
         ModelProto
-            Input ``features``: float64 (N, F); output ``probability``: float64 (N, columns).
+            Inputs ``features``: float64 (N, F), and those of `inputs`; output ``probability`` as
+            `outputs` says.
         """
+
+    def inputs(self) -> tuple[ArraySpec, ...]:
+        """Return the inputs beyond ``features``; none unless a head says otherwise."""
+        return ()
+
+    def examples(self) -> Inputs:
+        """Return values of the inputs that a caller chooses, at which equality is proven."""
+        return {}
 
     def outputs(self, name: str = "probability") -> tuple[ArraySpec, ...]:
         """Return the outputs as they are sealed."""

@@ -13,6 +13,7 @@ from aegismatrix.bars import Bars
 FloatArray = NDArray[np.float64]
 
 TRADING_DAYS = 252
+REGIME_HORIZON_DAYS = 20
 
 
 def forward_realised_vol(bars: Bars, horizon_days: int) -> FloatArray:
@@ -58,3 +59,64 @@ def trap_label(bars: Bars, horizon_days: int) -> FloatArray:
     """
     realised = forward_realised_vol(bars, horizon_days)
     return np.where(np.isnan(realised), np.nan, realised > bars.iv / 100.0)
+
+
+def realised_vol(bars: Bars, window: int) -> FloatArray:
+    """Return the annualised root mean square of the last `window` log returns.
+
+    Parameters
+    ----------
+    bars : Bars
+        T bars.
+    window : int
+        Bars.
+
+    Returns
+    -------
+    ndarray of shape (T,)
+        A fraction a year; NaN for the first `window` bars.
+    """
+    ahead = forward_realised_vol(bars, window)
+    return np.concatenate([np.full(window, np.nan), ahead[:-window]])[: len(bars)]
+
+
+def volatility_terciles(bars: Bars) -> FloatArray:
+    """Return the terciles of the last 252 values of 20-bar realised volatility.
+
+    Parameters
+    ----------
+    bars : Bars
+        T bars.
+
+    Returns
+    -------
+    ndarray of shape (T, 2)
+        NaN until there are 252 values.
+    """
+    terciles = np.full((len(bars), 2), np.nan)
+    past = realised_vol(bars, REGIME_HORIZON_DAYS)
+    if len(bars) >= TRADING_DAYS:
+        windows = np.lib.stride_tricks.sliding_window_view(past, TRADING_DAYS)
+        terciles[TRADING_DAYS - 1 :] = np.quantile(windows, [1 / 3, 2 / 3], axis=1).T
+    return terciles
+
+
+def regime_label(bars: Bars, *, forward: bool = True) -> FloatArray:
+    """Return the class of 20-day realised volatility against the terciles known at each bar.
+
+    Parameters
+    ----------
+    bars : Bars
+        T bars.
+    forward : bool
+        Of the next 20 days, the target; otherwise of the last 20, today's regime.
+
+    Returns
+    -------
+    ndarray of shape (T,)
+        0 for LOW, 1 for MEDIUM, 2 for HIGH; NaN where not known.
+    """
+    vol = (forward_realised_vol if forward else realised_vol)(bars, REGIME_HORIZON_DAYS)
+    terciles = volatility_terciles(bars)
+    unknown = np.isnan(vol) | np.isnan(terciles).any(axis=1)
+    return np.where(unknown, np.nan, (vol[:, None] > terciles).sum(axis=1))

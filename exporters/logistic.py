@@ -15,6 +15,7 @@ from spox import Var, inline
 from exporters.convert import classifier_to_onnx
 from exporters.graph import Graph
 from exporters.markets import MarketRows
+from exporters.walkforward import Block, Forecaster
 
 FloatArray = NDArray[np.float64]
 
@@ -76,7 +77,9 @@ def training_rows(
     return np.concatenate(x), np.concatenate(y), np.concatenate(weight)
 
 
-def fit_logistic(x: FloatArray, y: FloatArray, weight: FloatArray) -> dict[str, Any]:
+def fit_logistic(
+    x: FloatArray, y: FloatArray, weight: FloatArray, gain: FloatArray | None = None
+) -> dict[str, Any]:
     """Fit scaler and classifier.
 
     Parameters
@@ -85,15 +88,19 @@ def fit_logistic(x: FloatArray, y: FloatArray, weight: FloatArray) -> dict[str, 
         From `training_rows`.
     y, weight : ndarray of shape (n,)
         Labels, binary or classes, and weights.
+    gain : ndarray of shape (F + 1,), optional
+        Divides the penalty of a column by its square; all 1 by default.
 
     Returns
     -------
     dict
         ``scaler`` over the F features and ``classifier`` over F + 1 inputs.
     """
+    gains = np.ones(x.shape[1]) if gain is None else gain
     scaler = StandardScaler().fit(x[:, :-1], sample_weight=weight)
     classifier = LogisticRegression(C=INVERSE_PENALTY, max_iter=MAX_ITERATIONS)
-    classifier.fit(_standardised(scaler, x), y.astype(np.int64), sample_weight=weight)
+    classifier.fit(_standardised(scaler, x) * gains, y.astype(np.int64), sample_weight=weight)
+    classifier.coef_ = classifier.coef_ * gains
     return {"scaler": scaler, "classifier": classifier}
 
 
@@ -116,6 +123,37 @@ def predict_logistic(fitted: dict[str, Any], features: FloatArray) -> FloatArray
         _standardised(fitted["scaler"], x)
     )
     return probabilities
+
+
+def logistic_forecaster(
+    market: MarketRows,
+    label: FloatArray,
+    pool: Sequence[tuple[MarketRows, FloatArray]],
+    features: tuple[str, ...],
+    horizon_days: int,
+    gain: FloatArray | None = None,
+) -> Forecaster:
+    """Refit for each block of a walk-forward.
+
+    Parameters
+    ----------
+    market, label, pool, features, horizon_days
+        As for `training_rows`.
+    gain
+        As for `fit_logistic`.
+
+    Returns
+    -------
+    callable
+        From a block to forecasts of shape (len(block.test), classes).
+    """
+
+    def forecast(block: Block) -> FloatArray:
+        table = training_rows(market, label, block.train, block.cut, pool, features, horizon_days)
+        fitted = fit_logistic(*table, gain=gain)
+        return predict_logistic(fitted, market.columns(features)[block.test])
+
+    return forecast
 
 
 def logistic_graph(fitted: dict[str, Any], features: Var, graph: Graph) -> Var:

@@ -150,16 +150,17 @@ def prove_head(
         If any difference exceeds the head's declared tolerance.
     """
     real = np.concatenate([market.features for market in markets])
-    names = markets[0].feature_names
+    sigma = np.concatenate([market.implied_sigma for market in markets])
     random = np.random.default_rng(SEED)
     # Twice the spread of real rows: inside the clips of the standardiser, and beyond them.
     noise = random.standard_normal((RANDOM_ROWS, real.shape[1]))
     made_up = real.mean(axis=0) + 4.0 * real.std(axis=0) * noise
-    places = [names.index(name) for name in head.features]
+    made_up_sigma = random.uniform(sigma.min() / 2, sigma.max() * 2, RANDOM_ROWS)
     figures: dict[str, Any] = {"tolerance": head.tolerance}
-    for kind, rows in (("real", real), ("random", made_up)):
-        graph = model.run(features=rows)["probability"]
-        expected = head.predict(estimators, rows[:, places])
+    for kind, rows, sigmas in (("real", real, sigma), ("random", made_up, made_up_sigma)):
+        feed = head_feed(head, {"features": rows, "implied_sigma": sigmas})
+        graph = model.run(**feed)["probability"]
+        expected = expected_of(head, estimators, feed, markets[0].feature_names)
         if graph.shape != expected.shape:
             raise ParityError(
                 head.name, f"the shape {expected.shape}", worst=np.inf, tolerance=head.tolerance
@@ -205,19 +206,21 @@ def prove_engine(
     real_rows = 0
     walks = [random_walk(SEED + number, 600) for number in range(RANDOM_MARKETS)]
     worst_staged = worst_trained = 0.0
+    chosen = {name: values for head in heads for name, values in head.examples().items()}
     for number, feed in enumerate([*feeds, *walks]):
-        fused = engine.run(**feed)
-        rows = features.run(**feed)["features"]
+        fused = engine.run(**feed, **chosen)
+        market = features.run(**feed)
         real_rows += len(fused["implied_sigma"]) if number < len(feeds) else 0
         for head in heads:
             last = len(fused[head.name])
-            one_by_one = staged[head.name].run(features=rows)["probability"][-last:]
+            inputs = head_feed(head, market)
+            one_by_one = staged[head.name].run(**inputs)["probability"][-last:]
             difference = fused[head.name] - one_by_one
             worst_staged = max(
                 worst_staged, _within(head, "equality with staged files", difference)
             )
-            places = [markets[0].feature_names.index(name) for name in head.features]
-            trained = head.predict(estimators[head.name], rows[:, places])[-last:]
+            names = markets[0].feature_names
+            trained = expected_of(head, estimators[head.name], inputs, names)[-last:]
             difference = fused[head.name] - trained
             worst_trained = max(worst_trained, _within(head, "trained estimators", difference))
     return {
@@ -226,6 +229,21 @@ def prove_engine(
         "staged_difference": worst_staged,
         "trained_difference": worst_trained,
     }
+
+
+def head_feed(head: Head, market: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+    """Return the inputs of a head's graph: what the feature graph gives, and its examples."""
+    wanted = {"features", *(array.name for array in head.inputs())}
+    given = {**market, **head.examples()}
+    return {name: values for name, values in given.items() if name in wanted}
+
+
+def expected_of(
+    head: Head, estimators: Estimators, feed: Mapping[str, FloatArray], names: tuple[str, ...]
+) -> FloatArray:
+    """Return what the trained estimators say to the inputs of the graph."""
+    places = [names.index(name) for name in head.features]
+    return head.predict(estimators, {**feed, "features": feed["features"][:, places]})
 
 
 def bars_feed(bars: Bars) -> dict[str, FloatArray]:

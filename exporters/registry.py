@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from exporters.head import Head
+from exporters.regime import Regime
 from exporters.trap import Trap
 
-HEADS: tuple[Head, ...] = (Trap(),)
+HEADS: tuple[Head, ...] = (Trap(), Regime())

@@ -13,7 +13,7 @@ from aegismatrix.artifacts import ENGINE_NAME, ArraySpec, ModelSpec, TrainingSpa
 from aegismatrix.runtime import Model
 from exporters.convert import IR_VERSION, OPSET, finish
 from exporters.features import FEATURES, INPUTS, build_features
-from exporters.fuse import fuse
+from exporters.fuse import chosen_inputs, fuse
 from exporters.head import Estimators, Head
 from exporters.parity import open_candidate
 
@@ -148,7 +148,7 @@ def head_candidate(
             "lookback_bars": features.lookback_bars + head.rows - 1,
             "features": [{"name": name} for name in head.features],
         },
-        (matrix,),
+        (matrix, *head.inputs()),
         head.outputs(),
     )
     candidate.entry["training"] = [asdict(span) for span in spans]
@@ -187,6 +187,6 @@ def engine_candidate(
             "lookback_bars": max(one.spec.lookback_bars for one in staged.values()),
             "features": [],
         },
-        _BARS,
+        (*_BARS, *chosen_inputs(heads)),
         outputs,
     )

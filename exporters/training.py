@@ -51,6 +51,8 @@ class Training:
         By head.
     judgements : mapping of str to list of dict
         By head.
+    base_rates : mapping of str to dict
+        By head and column.
     spans : tuple of TrainingSpan
         What was seen of each market.
     made_with : mapping of str to str
@@ -60,6 +62,7 @@ class Training:
     markets: tuple[MarketRows, ...]
     estimators: Mapping[str, Estimators]
     judgements: Mapping[str, list[dict[str, Any]]]
+    base_rates: Mapping[str, dict[str, float]]
     spans: tuple[TrainingSpan, ...]
     made_with: Mapping[str, str]
 
@@ -86,8 +89,8 @@ def train(
     Returns
     -------
     dict of str to list of Judgement
-        By head. The market is judged with its pool; each pool market alone, as evidence that the
-        procedure is not tuned to one market.
+        By head. The market is judged as it is served; each other market alone or pooled in turn,
+        as the head says: evidence that the procedure is not tuned to one market.
     """
     features, data = stage_features()
     market, *pool = (market_rows(source, features) for source in sources)
@@ -97,10 +100,12 @@ def train(
         for head in heads:
             steps = sum(head.refits(judged) for judged in (market, *pool))
             step = progress(head.name, steps)
-            judgements[head.name] = head.judge(market, pool, step)
+            steadied_by = pool if head.pools else ()
+            judgements[head.name] = head.judge(market, steadied_by, step)
             for other in pool:
-                judgements[head.name] += head.judge(other, (), step)
-            stored = skops_io.dumps(dict(head.fit(market, pool)))
+                around = (market,) if head.pooled_elsewhere else ()
+                judgements[head.name] += head.judge(other, around, step)
+            stored = skops_io.dumps(dict(head.fit(market, steadied_by)))
             (fresh / f"{head.name}.skops").write_bytes(stored)
         record = {
             "record_version": RECORD_VERSION,
@@ -121,6 +126,9 @@ def train(
                 head.name: {
                     "version": head.version,
                     "judgements": [one.to_dict() for one in judgements[head.name]],
+                    "base_rates": {
+                        column: round(rate, 6) for column, rate in head.base_rates(market).items()
+                    },
                 }
                 for head in heads
             },
@@ -171,6 +179,7 @@ def read_training(folder: Path, heads: Sequence[Head]) -> Training:
             for name, content in stored.items()
         },
         judgements={head.name: record["heads"][head.name]["judgements"] for head in heads},
+        base_rates={head.name: record["heads"][head.name]["base_rates"] for head in heads},
         spans=tuple(_span(market) for market in markets),
         made_with=record["made_with"],
     )

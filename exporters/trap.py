@@ -7,27 +7,33 @@ from collections.abc import Sequence
 import numpy as np
 import onnx
 import spox.opset.ai.onnx.v18 as op
-from numpy.typing import NDArray
 from spox import Tensor, argument, build
 
 from exporters.graph import Graph
-from exporters.head import Estimators, FloatArray, Head, Progress
+from exporters.head import Estimators, FloatArray, Head, Inputs, Progress
 from exporters.labels import trap_label
-from exporters.logistic import fit_logistic, logistic_graph, predict_logistic, training_rows
+from exporters.logistic import (
+    fit_logistic,
+    logistic_forecaster,
+    logistic_graph,
+    predict_logistic,
+    training_rows,
+)
 from exporters.markets import MarketRows
 from exporters.walkforward import (
-    SEED,
-    Block,
     Forecasts,
     Judgement,
     blocks,
     check_shuffled,
-    judge_binary,
+    climatology,
+    constant,
+    judge,
+    shuffled,
+    squared_error,
     walk_forward,
 )
 
 HORIZONS_DAYS = (5, 10, 20)
-IV_IS_FAIR = {"iv is fair (0.5)": 0.5}
 
 
 class Trap(Head):
@@ -82,21 +88,18 @@ class Trap(Head):
         judgements = []
         for horizon_days, column in zip(HORIZONS_DAYS, self.columns, strict=True):
             label = _label(market, horizon_days)
-            forecasts = self._forecasts(market, label, pool, horizon_days, progress)
-            order = np.random.default_rng(SEED).permutation(int((~np.isnan(label)).sum()))
-            shuffled = np.where(np.isnan(label), np.nan, 0.0)
-            shuffled[~np.isnan(label)] = label[~np.isnan(label)][order]
-            check_shuffled(
-                self._forecasts(market, shuffled, (), horizon_days, progress),
-                f"{column} on {market.name}",
-            )
+            mixed = self._walk(market, shuffled(label), (), horizon_days, progress)
+            check_shuffled(mixed.model, mixed.label, f"{column} on {market.name}")
+            walked = self._walk(market, label, pool, horizon_days, progress)
             judgements.append(
-                judge_binary(
-                    forecasts,
+                judge(
+                    walked,
                     output=column,
                     market=market.name,
                     horizon_days=horizon_days,
-                    baselines=IV_IS_FAIR,
+                    score="Brier skill",
+                    loss=squared_error,
+                    events=[(walked.model, walked.label)],
                 )
             )
         return judgements
@@ -108,11 +111,18 @@ class Trap(Head):
             for horizon_days in HORIZONS_DAYS
         )
 
-    def predict(self, estimators: Estimators, features: FloatArray) -> FloatArray:
+    def base_rates(self, market: MarketRows) -> dict[str, float]:
+        """Return how often each trap was one."""
+        return {
+            column: float(np.nanmean(_label(market, horizon_days)))
+            for horizon_days, column in zip(HORIZONS_DAYS, self.columns, strict=True)
+        }
+
+    def predict(self, estimators: Estimators, inputs: Inputs) -> FloatArray:
         """Return P(trap), shape (N, 3)."""
         return np.column_stack(
             [
-                predict_logistic(estimators[str(horizon_days)], features)[:, 1]
+                predict_logistic(estimators[str(horizon_days)], inputs["features"])[:, 1]
                 for horizon_days in HORIZONS_DAYS
             ]
         )
@@ -130,35 +140,27 @@ class Trap(Head):
         ]
         return build({"features": features}, {"probability": op.concat(probabilities, axis=1)})
 
-    def _forecasts(
+    def _walk(
         self,
         market: MarketRows,
-        label: NDArray[np.float64],
+        label: FloatArray,
         pool: Sequence[MarketRows],
         horizon_days: int,
         progress: Progress,
     ) -> Forecasts:
         pooled = [(other, _label(other, horizon_days)) for other in pool]
-        features = market.columns(self.features)
-
-        def fit_and_forecast(block: Block) -> FloatArray:
-            fitted = fit_logistic(
-                *training_rows(
-                    market, label, block.train, block.cut, pooled, self.features, horizon_days
-                )
-            )
-            return predict_logistic(fitted, features[block.test])[:, 1]
-
+        both = logistic_forecaster(market, label, pooled, self.features, horizon_days)
         return walk_forward(
             market.dates,
             label,
             market.scored_from,
             market.scored_to,
             horizon_days,
-            fit_and_forecast,
+            lambda block: both(block)[:, 1],
+            {"climatology": climatology(label), "iv is fair (0.5)": constant(0.5)},
             progress,
         )
 
 
-def _label(market: MarketRows, horizon_days: int) -> NDArray[np.float64]:
+def _label(market: MarketRows, horizon_days: int) -> FloatArray:
     return market.rows_of(trap_label(market.bars, horizon_days))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,26 +48,32 @@ class Block:
     cut: np.datetime64
 
 
+Forecaster = Callable[[Block], FloatArray]
+
+
 @dataclass(frozen=True, eq=False)
 class Forecasts:
     """Walk-forward forecasts of one target: none of them saw its own window.
 
     Attributes
     ----------
+    rows : ndarray of shape (n,), int
+        Rows of the market that were forecast and whose outcome is known.
     dates : ndarray of shape (n,), datetime64[D]
-        Days of forecast.
-    probability : ndarray of shape (n, ...)
-        The model's.
-    climatology : ndarray of shape (n, ...)
-        Frequencies in each block's own training rows.
-    label : ndarray of shape (n,)
+        Their days.
+    label : ndarray of shape (n, ...)
         What happened.
+    model : ndarray of shape (n, ...)
+        The model's probabilities.
+    baselines : mapping of str to ndarray of shape (n, ...)
+        What is to be beaten, forecast in the same walk.
     """
 
+    rows: IntArray
     dates: DateArray
-    probability: FloatArray
-    climatology: FloatArray
     label: FloatArray
+    model: FloatArray
+    baselines: Mapping[str, FloatArray]
 
 
 @dataclass(frozen=True)
@@ -92,7 +98,7 @@ class Judgement:
     Attributes
     ----------
     output, market : str
-        Column of the output, and the market.
+        Column of the output, or the beginning that its columns share; and the market.
     first, last : str
         Days of the first and the last scored forecast.
     n : int
@@ -290,69 +296,150 @@ def skill_against(loss: FloatArray, baseline_loss: FloatArray, horizon_days: int
     return Skill(float(1.0 - loss.mean() / baseline_loss.mean()), float(lower), float(upper))
 
 
-def judge_binary(
+def judge(
     forecasts: Forecasts,
     *,
     output: str,
     market: str,
     horizon_days: int,
-    baselines: Mapping[str, float] | None = None,
+    score: str,
+    loss: Callable[[FloatArray, FloatArray], FloatArray],
+    events: Sequence[tuple[FloatArray, FloatArray]],
 ) -> Judgement:
-    """Judge forecasts of an event by Brier skill.
+    """Judge forecasts against their baselines.
 
     Parameters
     ----------
     forecasts : Forecasts
-        With probability and climatology of shape (n,).
+        From `walk_forward`; one baseline is ``climatology``.
     output, market : str
         What and where.
     horizon_days : int
         Trading days until the label is known.
-    baselines : mapping of str to float, optional
-        Constant forecasts to beat besides climatology.
+    score : str
+        Name of the skill score that `loss` makes.
+    loss : callable
+        From forecasts and labels to a loss per row, shape (n,).
+    events : sequence of (probability, label), each of shape (n,)
+        The events whose ranking and calibration are averaged; those that always or never
+        happened have none.
 
     Returns
     -------
     Judgement
+
+    Raises
+    ------
+    JudgingError
+        If no event both happened and failed to.
     """
-    label, probability = forecasts.label, forecasts.probability
-    if len(np.unique(label)) < 2:
+    events = [event for event in events if len(np.unique(event[1])) == 2]
+    if not events:
         raise JudgingError(
             f"{output} on {market}: every scored label is the same.",
             remedy="Score a longer span, one in which the event happens and fails to.",
         )
-    loss = (probability - label) ** 2
-    against = {"climatology": (forecasts.climatology - label) ** 2}
-    for name, constant in (baselines or {}).items():
-        against[name] = (constant - label) ** 2
-    skills = {name: skill_against(loss, other, horizon_days) for name, other in against.items()}
+    model_loss = loss(forecasts.model, forecasts.label)
+    against = {name: loss(other, forecasts.label) for name, other in forecasts.baselines.items()}
+    skills = {
+        name: skill_against(model_loss, other, horizon_days) for name, other in against.items()
+    }
     strongest = min(against, key=lambda name: float(against[name].mean()))
-    rows = bootstrap_rows(len(label), horizon_days, BOOTSTRAP_SAMPLES // 4)
-    auc_lower, auc_upper = np.nanquantile(
-        [auc(probability[sample], label[sample]) for sample in rows], [0.025, 0.975]
-    )
+    rows = bootstrap_rows(len(model_loss), horizon_days, BOOTSTRAP_SAMPLES // 4)
+    areas = [np.mean([auc(p[sample], y[sample]) for p, y in events]) for sample in rows]
+    auc_lower, auc_upper = np.nanquantile(areas, [0.025, 0.975])
     years = {}
     for year in np.unique(forecasts.dates.astype("datetime64[Y]")):
         of_year = forecasts.dates.astype("datetime64[Y]") == year
-        skill = 1.0 - loss[of_year].mean() / against["climatology"][of_year].mean()
+        skill = 1.0 - model_loss[of_year].mean() / against["climatology"][of_year].mean()
         years[str(year)] = (int(of_year.sum()), float(skill))
     return Judgement(
         output=output,
         market=market,
         first=str(forecasts.dates[0]),
         last=str(forecasts.dates[-1]),
-        n=len(label),
-        base_rate=float(label.mean()),
-        score="Brier skill",
+        n=len(model_loss),
+        base_rate=float(np.mean([y.mean() for _, y in events])),
+        score=score,
         skills=skills,
         strongest=strongest,
-        auc=auc(probability, label),
+        auc=float(np.mean([auc(p, y) for p, y in events])),
         auc_lower=float(auc_lower),
         auc_upper=float(auc_upper),
-        calibration_error=calibration_error(probability, label),
+        calibration_error=float(np.mean([calibration_error(p, y) for p, y in events])),
         years=years,
         verdict=DEMONSTRATED if skills[strongest].lower > 0 else NONE_DEMONSTRATED,
     )
+
+
+def squared_error(probability: FloatArray, label: FloatArray) -> FloatArray:
+    """Return the Brier loss per row: the mean over further axes of squared errors.
+
+    Parameters
+    ----------
+    probability, label : ndarray of shape (n, ...)
+        Forecasts, and outcomes 0 or 1 (Brier 1950).
+
+    Returns
+    -------
+    ndarray of shape (n,)
+    """
+    squares = (probability - label) ** 2
+    return np.asarray(squares.reshape(len(squares), -1).mean(axis=1))
+
+
+def ranked_probability(probability: FloatArray, label: FloatArray) -> FloatArray:
+    """Return the ranked-probability loss per row (Epstein 1969).
+
+    Parameters
+    ----------
+    probability : ndarray of shape (n, classes)
+        Over ordered classes.
+    label : ndarray of shape (n,)
+        The class that came, 0 for the lowest.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+    """
+    came = label[:, None] <= np.arange(probability.shape[1])
+    return np.asarray(((np.cumsum(probability, axis=1) - came)[:, :-1] ** 2).sum(axis=1))
+
+
+def climatology(label: FloatArray) -> Forecaster:
+    """Forecast the frequency of an event among a block's own training rows.
+
+    Parameters
+    ----------
+    label : ndarray of shape (N, ...)
+        Outcomes 0 or 1, row by row of the market.
+
+    Returns
+    -------
+    callable
+        From a block to forecasts of shape (len(block.test), ...).
+    """
+
+    def forecast(block: Block) -> FloatArray:
+        frequency = np.asarray(label[block.train].mean(axis=0))
+        return np.broadcast_to(frequency, (len(block.test), *label.shape[1:]))
+
+    return forecast
+
+
+def constant(probability: float) -> Forecaster:
+    """Forecast the same probability always.
+
+    Parameters
+    ----------
+    probability : float
+
+    Returns
+    -------
+    callable
+        From a block to forecasts of shape (len(block.test),).
+    """
+    return lambda block: np.full(len(block.test), probability)
 
 
 def walk_forward(
@@ -361,21 +448,24 @@ def walk_forward(
     scored_from: np.datetime64,
     scored_to: np.datetime64,
     horizon_days: int,
-    fit_and_forecast: Callable[[Block], FloatArray],
+    model: Forecaster,
+    baselines: Mapping[str, Forecaster],
     on_block: Callable[[], object] = lambda: None,
 ) -> Forecasts:
-    """Forecast every scored day from a model that was fitted on what had ended before.
+    """Forecast every scored day from what had ended before.
 
     Parameters
     ----------
     dates : ndarray of shape (N,)
         Dates of the rows.
-    label : ndarray of shape (N,)
+    label : ndarray of shape (N, ...)
         Outcomes; NaN where not known yet.
     scored_from, scored_to, horizon_days
         As for `blocks`.
-    fit_and_forecast : callable
+    model : callable
         From a block to forecasts for its test rows, shape (len(block.test), ...).
+    baselines : mapping of str to callable
+        The same, for what is to be beaten.
     on_block : callable
         Called after each block, for progress.
 
@@ -383,8 +473,14 @@ def walk_forward(
     -------
     Forecasts
         Rows whose label is known.
+
+    Raises
+    ------
+    JudgingError
+        If the training rows of a block hold a single class.
     """
-    rows, probability, climatology = [], [], []
+    rows, of_model = [], []
+    of_baselines: dict[str, list[FloatArray]] = {name: [] for name in baselines}
     for block in blocks(dates, scored_from, scored_to, horizon_days):
         if len(np.unique(label[block.train])) < 2:
             raise JudgingError(
@@ -392,25 +488,45 @@ def walk_forward(
                 remedy="Give a longer history, one in which the event happens and fails to.",
             )
         rows.append(block.test)
-        probability.append(fit_and_forecast(block))
-        climatology.append(np.full(len(block.test), label[block.train].mean()))
+        of_model.append(model(block))
+        for name, baseline in baselines.items():
+            of_baselines[name].append(baseline(block))
         on_block()
     test = np.concatenate(rows)
-    known = ~np.isnan(label[test])
+    known = ~np.isnan(label[test].reshape(len(test), -1)).any(axis=1)
     return Forecasts(
-        dates[test][known],
-        np.concatenate(probability)[known],
-        np.concatenate(climatology)[known],
-        label[test][known],
+        rows=test[known],
+        dates=dates[test][known],
+        label=label[test][known],
+        model=np.concatenate(of_model)[known],
+        baselines={name: np.concatenate(parts)[known] for name, parts in of_baselines.items()},
     )
 
 
-def check_shuffled(forecasts: Forecasts, what: str) -> float:
+def shuffled(label: FloatArray) -> FloatArray:
+    """Return the known labels in random order, for `check_shuffled`.
+
+    Parameters
+    ----------
+    label : ndarray of shape (N,)
+        Outcomes; NaN stays where it is.
+
+    Returns
+    -------
+    ndarray of shape (N,)
+    """
+    known = ~np.isnan(label)
+    mixed: FloatArray = label.copy()
+    mixed[known] = np.random.default_rng(SEED).permutation(label[known])
+    return mixed
+
+
+def check_shuffled(probability: FloatArray, label: FloatArray, what: str) -> float:
     """Refuse a procedure that finds skill in shuffled labels: information must be leaking.
 
     Parameters
     ----------
-    forecasts : Forecasts
+    probability, label : ndarray of shape (n,)
         Of a walk-forward over labels in random order.
     what : str
         Name for the message.
@@ -426,10 +542,10 @@ def check_shuffled(forecasts: Forecasts, what: str) -> float:
         If the AUC is further from 0.5 than `SHUFFLED_AUC_MARGIN` or, on few rows, than
         `SHUFFLED_AUC_DEVIATIONS` standard deviations of chance (Hanley, McNeil 1982).
     """
-    area = auc(forecasts.probability, forecasts.label)
-    happened = float(forecasts.label.sum())
-    pairs = happened * (len(forecasts.label) - happened)
-    chance = float(np.sqrt((len(forecasts.label) + 1) / (12.0 * pairs))) if pairs else 0.0
+    area = auc(probability, label)
+    happened = float(label.sum())
+    pairs = happened * (len(label) - happened)
+    chance = float(np.sqrt((len(label) + 1) / (12.0 * pairs))) if pairs else 0.0
     margin = max(SHUFFLED_AUC_MARGIN, SHUFFLED_AUC_DEVIATIONS * chance)
     # Written so that NaN fails.
     if not abs(area - 0.5) <= margin:

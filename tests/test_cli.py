@@ -98,7 +98,18 @@ def assert_judged(line: str, judgement: dict[str, Any]) -> None:
     skill = judgement["skills"][judgement["strongest"]]
     assert f"skill {judgement['verdict']}: {100 * skill['skill']:.1f} %" in line
     assert f"[{100 * skill['lower']:.1f}, {100 * skill['upper']:.1f}]" in line
-    assert line.endswith(judgement["strongest"])
+    assert line.endswith(f"{judgement['strongest']} on {judgement['market']}")
+
+
+def judgement_of(column: str) -> dict[str, Any]:
+    """The judgement whose output is the column, or the beginning that its columns share."""
+    (found,) = (
+        one
+        for spec in HEADS
+        for one in own_judgements(spec)
+        if one["output"] == column or column.startswith(f"{one['output']}_")
+    )
+    return found
 
 
 def test_history_of_the_sample_is_a_row_for_each_day(
@@ -141,11 +152,11 @@ def test_a_history_written_to_a_file_is_summed_up_with_a_verdict_beside_each_num
     rows = rows_of(out.read_text())
     assert counted.startswith(f"{len(rows)} days, {rows[0]['date']} to {rows[-1]['date']}, in")
     assert str(out) in counted
-    assert day == f"{rows[-1]['date']}  close {sample.close[-1]:.2f}, iv {sample.iv[-1]:.2f} %"
-    judged = {one["output"]: one for spec in HEADS for one in own_judgements(spec)}
+    bar = f"close {sample.close[-1]:.2f}, iv {sample.iv[-1]:.2f} %"
+    assert day == f"{rows[-1]['date']}  other market, {bar}"
     for column, line in zip(COLUMNS, numbers, strict=True):
         assert line.split()[:2] == [column, f"{float(rows[-1][column]):.3f}"]
-        assert_judged(line, judged[column])
+        assert_judged(line, judgement_of(column))
     assert note == "demonstration: other market, in-sample"
 
 
@@ -422,7 +433,7 @@ def test_models_lists_each_with_its_spans_verdicts_and_intervals(
     for spec in list_models():
         line = next(lines)
         assert line.startswith(f"{spec.name} {spec.version}: ")
-        assert line.endswith("nothing learnt") != bool(spec.training)
+        assert line.endswith("nothing of its own to learn") != bool(spec.training)
         for span in spec.training:
             assert f"{span.market} {span.first} to {span.last}" in line
         for judgement in own_judgements(spec) if spec.training else ():
@@ -437,7 +448,9 @@ def test_models_shows_a_verdict_for_each_column_of_history(
 ) -> None:
     assert main(["models"]) == 0
     indented = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
-    assert sorted(line.split()[0] for line in indented) == sorted(COLUMNS)
+    assert {line.split()[0] for line in indented} == {
+        judgement_of(column)["output"] for column in COLUMNS
+    }
 
 
 def test_models_of_a_folder_without_any_is_wrong_input(
@@ -584,3 +597,18 @@ def test_a_file_name_that_is_no_text_can_be_written_and_named(tmp_path: Path) ->
     assert done.stderr == b""
     assert done.returncode == 0
     assert (tmp_path / name).read_text().startswith("date,in_sample,")
+
+
+@pytest.mark.parametrize("option", ["--index", "--iv"])
+def test_bars_are_never_overwritten_by_what_is_made_of_them(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, sample: Bars, option: str
+) -> None:
+    pair = write_pair(tmp_path, sample)
+    source = Path(pair[pair.index(option) + 1])
+    before = source.read_bytes()
+    (tmp_path / "link.csv").symlink_to(source)
+    with pytest.raises(SystemExit) as stopped:
+        main(["history", *pair, "--market", "other", "--out", str(tmp_path / "link.csv")])
+    assert stopped.value.code == 2
+    assert "would overwrite" in capsys.readouterr().err
+    assert source.read_bytes() == before

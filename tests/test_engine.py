@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from aegismatrix.artifacts import ENGINE_NAME, list_models, read_manifest
 from aegismatrix.bars import Bars
 from aegismatrix.engine import Engine, Forecast
-from aegismatrix.errors import InsufficientHistoryError, UnknownModelError
+from aegismatrix.errors import ContractError, InsufficientHistoryError, UnknownModelError
 from aegismatrix.runtime import Model, load_models
 
 FloatArray = NDArray[np.float64]
@@ -203,9 +204,7 @@ def test_the_staged_artifacts_give_every_real_row_of_the_fused_one(
     heads = {name: model for name, model in staged.items() if model.spec.kind == "head"}
     assert list(heads) == list(forecast)
     for name, head in heads.items():
-        columns = [features.spec.features.index(column) for column in head.spec.features]
-        inputs = {**made, "features": made["features"][:, columns]}
-        run = head.run(**{array.name: inputs[array.name] for array in head.spec.inputs})
+        run = head.run(**{array.name: made[array.name] for array in head.spec.inputs})
         (output,) = head.spec.outputs
         assert output.columns == forecast.columns[name]
         np.testing.assert_allclose(run[output.name], forecast[name], rtol=0, atol=TOLERANCE)
@@ -345,3 +344,9 @@ def test_shaken_real_bars_give_probabilities_within_0_and_1(
     assert values.min() >= 0.0
     assert values.max() <= 1.0
     assert (forecast.implied_sigma > 0).all()
+
+
+@pytest.mark.parametrize("given", ["bars.csv", {"close": [1.0]}, [1.0] * 500])
+def test_what_is_not_bars_is_refused_with_how_to_make_them(engine: Engine, given: Any) -> None:
+    with pytest.raises(ContractError, match="from_csv"):
+        engine.predict(given)

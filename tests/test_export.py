@@ -33,7 +33,7 @@ from exporters.convert import (
 )
 from exporters.export import export
 from exporters.graph import Graph
-from exporters.head import Estimators, FloatArray, Head, Progress
+from exporters.head import Estimators, FloatArray, Head, Inputs, Progress
 from exporters.logistic import fit_logistic, logistic_graph, predict_logistic, training_rows
 from exporters.markets import MarketRows, MarketSource
 from exporters.parity import ParityError
@@ -41,7 +41,14 @@ from exporters.registry import HEADS
 from exporters.staging import stage_features
 from exporters.training import TrainingRecordError, read_training, train
 from exporters.trap import Trap
-from exporters.walkforward import Judgement, judge_binary, walk_forward
+from exporters.walkforward import (
+    Judgement,
+    climatology,
+    constant,
+    judge,
+    squared_error,
+    walk_forward,
+)
 
 SAMPLE = Path(am.__file__).parent / "sources" / "sample_data"
 
@@ -65,21 +72,36 @@ class UpDay(Head):
     def judge(
         self, market: MarketRows, pool: Sequence[MarketRows], progress: Progress
     ) -> list[Judgement]:
-        forecasts = walk_forward(
+        label = self._label(market)
+        walked = walk_forward(
             market.dates,
-            self._label(market),
+            label,
             market.scored_from,
             market.scored_to,
             1,
-            lambda block: np.full(len(block.test), 0.5),
+            constant(0.5),
+            {"climatology": climatology(label)},
         )
-        return [judge_binary(forecasts, output="up_1", market=market.name, horizon_days=1)]
+        return [
+            judge(
+                walked,
+                output="up_1",
+                market=market.name,
+                horizon_days=1,
+                score="Brier skill",
+                loss=squared_error,
+                events=[(walked.model, walked.label)],
+            )
+        ]
 
     def refits(self, market: MarketRows) -> int:
         return 0
 
-    def predict(self, estimators: Estimators, features: FloatArray) -> FloatArray:
-        return predict_logistic(estimators["only"], features)[self.rows - 1 :, 1:]
+    def base_rates(self, market: MarketRows) -> dict[str, float]:
+        return {"up_1": float(np.nanmean(self._label(market)))}
+
+    def predict(self, estimators: Estimators, inputs: Inputs) -> FloatArray:
+        return predict_logistic(estimators["only"], inputs["features"])[self.rows - 1 :, 1:]
 
     def build(self, estimators: Estimators, feature_names: tuple[str, ...]) -> onnx.ModelProto:
         graph = Graph()
@@ -157,7 +179,9 @@ def test_training_twice_gives_the_same_record_and_estimators(
     rows = first.markets[0].features
     for head in HEADS:
         estimators = first.estimators[head.name], second.estimators[head.name]
-        one, other = (head.predict(fitted, rows) for fitted in estimators)
+        places = [first.markets[0].feature_names.index(name) for name in head.features]
+        inputs = {"features": rows[:, places], **head.examples()}
+        one, other = (head.predict(fitted, inputs) for fitted in estimators)
         assert np.array_equal(one, other)
 
 
@@ -182,7 +206,7 @@ def test_a_second_model_is_one_head_and_one_registry_entry(
     assert main(["models", "--models", str(tmp_path / "models")]) == 0
     assert "up_1" in capsys.readouterr().out
     assert main(["history", "--sample", "--models", str(tmp_path / "models")]) == 0
-    assert capsys.readouterr().out.splitlines()[0].endswith("trap_20,up_1")
+    assert capsys.readouterr().out.splitlines()[0].endswith(",up_1")
 
 
 def test_artifacts_carry_stamp_and_metadata(exported: Path) -> None:
@@ -219,15 +243,15 @@ def test_committed_artifacts_are_those_that_the_exporters_author_today(repositor
 class Shifted(Trap):
     """Lies by one part in a million: what was trained is not what its graph says."""
 
-    def predict(self, estimators: Estimators, features: FloatArray) -> FloatArray:
-        return np.asarray(super().predict(estimators, features) + 1e-6)
+    def predict(self, estimators: Estimators, inputs: Inputs) -> FloatArray:
+        return np.asarray(super().predict(estimators, inputs) + 1e-6)
 
 
 class Unfinite(Trap):
     """Its trained estimators say NaN."""
 
-    def predict(self, estimators: Estimators, features: FloatArray) -> FloatArray:
-        return np.full_like(super().predict(estimators, features), np.nan)
+    def predict(self, estimators: Estimators, inputs: Inputs) -> FloatArray:
+        return np.full_like(super().predict(estimators, inputs), np.nan)
 
 
 @pytest.mark.parametrize("head", [Shifted(), Unfinite()])
@@ -243,8 +267,8 @@ def test_a_graph_that_differs_from_its_estimators_is_not_written(
 
 def test_a_head_of_the_wrong_shape_is_not_written(training: Path, tmp_path: Path) -> None:
     class Narrow(Trap):
-        def predict(self, estimators: Estimators, features: FloatArray) -> FloatArray:
-            return super().predict(estimators, features)[:, :2]
+        def predict(self, estimators: Estimators, inputs: Inputs) -> FloatArray:
+            return super().predict(estimators, inputs)[:, :2]
 
     with pytest.raises(ParityError, match="shape"):
         export(training, [Narrow()], tmp_path / "models", lambda line: None)

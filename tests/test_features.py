@@ -50,6 +50,7 @@ def in_pandas(bars: Bars) -> pd.DataFrame:
         return log(close / close.shift(window)) / (iv * np.sqrt(window / 252))
 
     iv_window = iv.rolling(252)
+    lower, upper = (realised(20).rolling(252).quantile(part / 3) for part in (1, 2))
     table: pd.DataFrame = pd.DataFrame(
         {
             "rv_5": log(realised(5) / iv),
@@ -69,6 +70,10 @@ def in_pandas(bars: Bars) -> pd.DataFrame:
             "drawdown_252": log(close / high.rolling(252).max()) / iv,
             "iv_vol_22": log_iv.diff().rolling(22).std(ddof=0),
             "largest_return_22": log_return.abs().rolling(22).max() / iv,
+            "iv_over_lower_tercile": log(iv / lower),
+            "iv_over_upper_tercile": log(iv / upper),
+            "rv_20_over_lower_tercile": log(realised(20) / lower),
+            "rv_20_over_upper_tercile": log(realised(20) / upper),
         }
     )
     return table
@@ -142,18 +147,30 @@ def test_features_do_not_know_the_level_of_the_index(
     )
 
 
-def test_bars_older_than_the_look_back_change_nothing_and_each_one_within_it_something(
+def changed_rows(features: Model, sample: Bars, age: int) -> int:
+    """How many of the first rows change when the bar of that age is raised, volatility and all."""
+    lookback = features.spec.lookback_bars
+    whole = matrix(features, sample)
+    changed = 0
+    for row in range(0, 200, 20):
+        feed = {
+            name: values[row : row + lookback + 1].copy()
+            for name, values in bars_feed(sample).items()
+        }
+        for values in feed.values():
+            values[lookback - age] *= 1.5
+        changed += not np.array_equal(features.run(**feed)["features"][-1], whole[row + 1])
+    return changed
+
+
+def test_a_bar_older_than_the_look_back_changes_nothing_and_the_oldest_within_it_something(
     features: Model, sample: Bars
 ) -> None:
     lookback = features.spec.lookback_bars
-    feed = {name: values[: lookback + 1].copy() for name, values in bars_feed(sample).items()}
-    last = features.run(**feed)["features"][-1]
-    for age in range(lookback + 1):
-        shifted = {name: values.copy() for name, values in feed.items()}
-        for name in ("high", "low", "close"):
-            shifted[name][lookback - age] *= 1.05
-        changed = not np.array_equal(features.run(**shifted)["features"][-1], last)
-        assert changed == (age < lookback), f"bar {age} days before the last"
+    assert changed_rows(features, sample, lookback) == 0
+    assert changed_rows(features, sample, lookback - 1) > 0
+    for age in (0, 1, 21, 65, 251):
+        assert changed_rows(features, sample, age) == 10
 
 
 def test_flat_markets_and_constant_iv_stay_finite(features: Model) -> None:
@@ -171,4 +188,7 @@ def test_a_constant_run_has_no_deviation_at_all(features: Model) -> None:
     feed = random_walk(seed=3, bars=600)
     feed["iv"][:] = 17.3
     column = features.spec.features.index("iv_vol_22")
-    assert np.array_equal(features.run(**feed)["features"][:, column], np.zeros(348))
+    assert np.array_equal(
+        features.run(**feed)["features"][:, column],
+        0.0 * feed["iv"][features.spec.lookback_bars - 1 :],
+    )

@@ -33,6 +33,7 @@ FACTORY = (
     "head",
     "logistic",
     "trap",
+    "regime",
     "registry",
     "fuse",
     "parity",

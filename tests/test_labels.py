@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from aegismatrix.bars import Bars
-from exporters.labels import forward_realised_vol, trap_label
+from exporters.labels import forward_realised_vol, realised_vol, regime_label, trap_label
 
 
 @pytest.mark.parametrize("horizon_days", [1, 5, 10, 20])
@@ -47,3 +47,32 @@ def test_trap_means_that_more_happened_than_was_paid_for(nifty: Bars) -> None:
 
 def test_a_history_shorter_than_the_horizon_has_no_label(sample: Bars) -> None:
     assert np.isnan(trap_label(sample[:10], 10)).all()
+
+
+def test_regime_compares_the_next_20_days_with_the_terciles_of_what_was_known(
+    sample: Bars,
+) -> None:
+    label, past = regime_label(sample), realised_vol(sample, 20)
+    for day in range(271, len(sample) - 20, 40):
+        known = sorted(past[day - 251 : day + 1])
+        lower, upper = np.quantile(known, [1 / 3, 2 / 3])
+        ahead = forward_realised_vol(sample, 20)[day]
+        assert label[day] == (0 if ahead <= lower else 1 if ahead <= upper else 2)
+
+
+def test_todays_regime_is_the_regime_that_was_forecast_20_days_ago_but_for_its_terciles(
+    sample: Bars,
+) -> None:
+    today = regime_label(sample, forward=False)
+    past = realised_vol(sample, 20)
+    assert past[300] == pytest.approx(forward_realised_vol(sample, 20)[280], rel=1e-12)
+    assert np.isnan(today[:271]).all()
+    assert not np.isnan(today[271:]).any()
+
+
+def test_regime_is_unknown_without_a_year_of_volatility(sample: Bars) -> None:
+    label = regime_label(sample)
+    assert np.isnan(label[:271]).all()
+    assert np.isnan(label[-20:]).all()
+    assert set(np.unique(label[271:-20])) == {0.0, 1.0, 2.0}
+    assert np.isnan(regime_label(sample[:200])).all()

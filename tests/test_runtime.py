@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -66,9 +67,7 @@ def arrays(models: dict[str, Model], sample: Bars) -> dict[str, Arrays]:
     given: dict[str, Arrays] = {}
     for name, model in models.items():
         if model.spec.kind == "head":
-            columns = [features.spec.features.index(column) for column in model.spec.features]
-            staged = {**made, "features": made["features"][:, columns]}
-            given[name] = {array.name: staged[array.name] for array in model.spec.inputs}
+            given[name] = {array.name: made[array.name] for array in model.spec.inputs}
         else:
             given[name] = dict(bars)
     return given
@@ -541,3 +540,14 @@ def test_dir_shows_every_public_name() -> None:
 def test_an_unknown_attribute_of_the_package_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'oracle'"):
         _ = aegismatrix.oracle
+
+
+def test_nothing_is_left_in_the_home_of_who_runs_it(tmp_path: Path) -> None:
+    code = "import aegismatrix as am; am.Engine().predict(am.sample_bars()).row()"
+    environment = {
+        name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"
+    }
+    subprocess.run(
+        [sys.executable, "-c", code], check=True, env={**environment, "HOME": str(tmp_path)}
+    )
+    assert list(tmp_path.iterdir()) == []

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from aegismatrix.errors import (
+    BarsError,
     ColumnError,
     EmptyBarsError,
     FileUnreadableError,
@@ -309,14 +310,18 @@ def test_a_date_format_settles_an_ambiguous_date(
     assert read_days(path, date_format=date_format) == [day]
 
 
-def test_with_a_date_format_nothing_else_is_read(csv_file: WriteCsv) -> None:
-    path = csv_file(f"date,close\n{LAST_DAY},3\n")
-    assert refused_cell(lambda: read_days(path, date_format="%d/%m/%Y")).text == LAST_DAY
+def test_iso_dates_are_read_besides_a_date_format_and_no_others(csv_file: WriteCsv) -> None:
+    path = csv_file(f"date,close\n{LAST_DAY},3\n30/12/2024,3\n")
+    assert read_days(path, date_format="%d/%m/%Y") == [LAST_DAY, "2024-12-30"]
+    path = csv_file("date,close\n31-Dec-2024,3\n")
+    assert refused_cell(lambda: read_days(path, date_format="%d/%m/%Y")).text == "31-Dec-2024"
 
 
-def test_a_date_format_that_makes_no_sense_reads_nothing(csv_file: WriteCsv) -> None:
+@pytest.mark.parametrize("date_format", ["%Y-%m-%m", "%Q", "%", "(", "%d/%m"])
+def test_a_date_format_that_makes_no_sense_is_refused(csv_file: WriteCsv, date_format: str) -> None:
     path = csv_file(f"date,close\n{LAST_DAY},3\n")
-    assert refused_cell(lambda: read_days(path, date_format="%Y-%m-%m")).line == 2
+    with pytest.raises(BarsError, match="does not say a day"):
+        read_days(path, date_format=date_format)
 
 
 @pytest.mark.parametrize(

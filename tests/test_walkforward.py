@@ -13,30 +13,53 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 from exporters.walkforward import (
     EMBARGO_BARS,
     REFIT_BARS,
+    Block,
     Forecasts,
+    Judgement,
     JudgingError,
     auc,
     blocks,
     bootstrap_rows,
     calibration_error,
     check_shuffled,
-    judge_binary,
+    climatology,
+    constant,
+    judge,
+    ranked_probability,
+    shuffled,
     skill_against,
+    squared_error,
     walk_forward,
 )
 
+FloatArray = NDArray[np.float64]
 DATES = np.arange("2010-01-01", "2016-01-01", dtype="datetime64[D]")
 FROM, TO = np.datetime64("2012-01-01"), np.datetime64("2015-06-30")
 
 
-def forecasts(
-    probability: NDArray[np.float64], label: NDArray[np.float64], climatology: float = 0.3
-) -> Forecasts:
-    return Forecasts(
+def judged(
+    probability: FloatArray,
+    label: FloatArray,
+    climate: float = 0.3,
+    **baselines: float,
+) -> Judgement:
+    """Judge forecasts of one event, a day each from the start of 2012, at a horizon of 5 days."""
+    constants = {"climatology": climate, **baselines}
+    walked = Forecasts(
+        rows=np.arange(len(label)),
         dates=np.datetime64("2012-01-01") + np.arange(len(label)),
-        probability=probability,
-        climatology=np.full(len(label), climatology),
         label=label,
+        model=probability,
+        baselines={name: np.full(len(label), value) for name, value in constants.items()},
+    )
+    return judge(
+        walked,
+        output="x",
+        market="m",
+        horizon_days=5,
+        score="Brier skill",
+        loss=squared_error,
+        events=[(probability, label)],
     )
 
 
@@ -65,26 +88,26 @@ def test_too_short_a_history_cannot_be_judged() -> None:
 def test_a_forecaster_never_sees_the_labels_of_its_test_block() -> None:
     label = np.random.default_rng(0).integers(0, 2, len(DATES)).astype(float)
 
-    def peek(block: object) -> NDArray[np.float64]:
-        train, test = block.train, block.test  # type: ignore[attr-defined]
-        assert not set(train) & set(test)
-        return np.full(len(test), label[train].mean())
+    def peek(block: Block) -> FloatArray:
+        assert not set(block.train) & set(block.test)
+        return np.full(len(block.test), label[block.train].mean())
 
-    walked = walk_forward(DATES, label, FROM, TO, 5, peek)
-    assert np.array_equal(walked.probability, walked.climatology)
+    walked = walk_forward(DATES, label, FROM, TO, 5, peek, {"climatology": climatology(label)})
+    assert np.array_equal(walked.model, walked.baselines["climatology"])
+    assert np.array_equal(walked.label, label[walked.rows])
 
 
 def test_days_whose_label_is_unknown_are_not_scored() -> None:
     label = np.random.default_rng(0).integers(0, 2, len(DATES)).astype(float)
     end = int(np.searchsorted(DATES, TO))
     label[end - 4 :] = np.nan
-    walked = walk_forward(DATES, label, FROM, TO, 5, lambda block: np.full(len(block.test), 0.5))
+    walked = walk_forward(DATES, label, FROM, TO, 5, constant(0.5), {})
     assert walked.dates[-1] == DATES[end - 5]
 
 
 def test_a_history_without_the_event_cannot_be_judged() -> None:
     with pytest.raises(JudgingError, match="every label is the same"):
-        walk_forward(DATES, np.zeros(len(DATES)), FROM, TO, 5, lambda b: np.zeros(len(b.test)))
+        walk_forward(DATES, np.zeros(len(DATES)), FROM, TO, 5, constant(0.0), {})
 
 
 @settings(max_examples=100, deadline=None)
@@ -92,9 +115,7 @@ def test_a_history_without_the_event_cannot_be_judged() -> None:
     probability=arrays(np.float64, 50, elements=st.sampled_from([0.1, 0.2, 0.2001, 0.5, 0.9])),
     label=arrays(np.float64, 50, elements=st.sampled_from([0.0, 1.0])),
 )
-def test_auc_equals_scikit_learn_ties_included(
-    probability: NDArray[np.float64], label: NDArray[np.float64]
-) -> None:
+def test_auc_equals_scikit_learn_ties_included(probability: FloatArray, label: FloatArray) -> None:
     if len(np.unique(label)) == 2:
         assert auc(probability, label) == pytest.approx(roc_auc_score(label, probability))
     else:
@@ -105,47 +126,52 @@ def test_brier_skill_is_one_minus_the_ratio_of_brier_scores() -> None:
     random = np.random.default_rng(1)
     label = (random.random(500) < 0.3).astype(float)
     probability = np.clip(0.3 + 0.2 * (label - 0.3) + random.normal(0, 0.05, 500), 0, 1)
-    judged = judge_binary(forecasts(probability, label), output="x", market="m", horizon_days=5)
+    result = judged(probability, label)
     expected = 1 - brier_score_loss(label, probability) / brier_score_loss(label, np.full(500, 0.3))
-    assert judged.skills["climatology"].skill == pytest.approx(expected)
-    assert judged.auc == pytest.approx(roc_auc_score(label, probability))
-    assert judged.verdict == "demonstrated"
+    assert result.skills["climatology"].skill == pytest.approx(expected)
+    assert result.auc == pytest.approx(roc_auc_score(label, probability))
+    assert result.verdict == "demonstrated"
 
 
 def test_climatology_itself_has_no_skill_and_none_is_demonstrated() -> None:
     label = (np.random.default_rng(2).random(800) < 0.3).astype(float)
-    judged = judge_binary(
-        forecasts(np.full(800, 0.3), label), output="x", market="m", horizon_days=5
-    )
-    skill = judged.skills["climatology"]
+    result = judged(np.full(800, 0.3), label)
+    skill = result.skills["climatology"]
     assert (skill.skill, skill.lower, skill.upper) == (0.0, 0.0, 0.0)
-    assert judged.verdict == "none demonstrated"
+    assert result.verdict == "none demonstrated"
 
 
 def test_the_verdict_is_against_the_strongest_baseline() -> None:
-    random = np.random.default_rng(3)
-    label = (random.random(800) < 0.5).astype(float)
-    probability = np.clip(0.5 + 0.02 * (label - 0.5), 0, 1)
-    against_bad_climatology = forecasts(probability, label, climatology=0.95)
-    judged = judge_binary(
-        against_bad_climatology,
-        output="x",
-        market="m",
-        horizon_days=5,
-        baselines={"coin": 0.5, "oracle": 0.5 + 1e-9},
-    )
-    assert judged.strongest in ("coin", "oracle")
-    assert judged.skills["climatology"].skill > judged.skills[judged.strongest].skill
+    label = np.tile([0.0, 1.0], 400)
+    weak = np.full(800, 0.5)
+    result = judged(weak, label, climate=0.95, coin=0.5, worse=0.8)
+    assert result.strongest == "coin"
+    assert result.skills["climatology"].lower > 0
+    assert result.verdict == "none demonstrated"
 
 
 def test_years_add_up_to_the_whole() -> None:
     random = np.random.default_rng(4)
     label = (random.random(900) < 0.3).astype(float)
-    judged = judge_binary(
-        forecasts(random.random(900), label), output="x", market="m", horizon_days=5
-    )
-    assert sum(n for n, _ in judged.years.values()) == 900
-    assert list(judged.years) == ["2012", "2013", "2014"]
+    result = judged(random.random(900), label)
+    assert sum(n for n, _ in result.years.values()) == 900
+    assert list(result.years) == ["2012", "2013", "2014"]
+
+
+def test_an_event_that_never_comes_cannot_be_judged() -> None:
+    with pytest.raises(JudgingError, match="every scored label is the same"):
+        judged(np.full(300, 0.1), np.zeros(300))
+
+
+def test_the_ranked_probability_loss_is_that_of_cumulated_classes() -> None:
+    probability = np.array([[0.2, 0.5, 0.3], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
+    loss = ranked_probability(probability, np.array([0.0, 2.0, 2.0]))
+    np.testing.assert_allclose(loss, [0.8**2 + 0.3**2, 0.0, 2.0])
+
+
+def test_a_surface_weighs_all_its_cells_alike() -> None:
+    probability = np.array([[[0.5, 0.5], [1.0, 0.0]]])
+    assert squared_error(probability, np.zeros((1, 2, 2))) == pytest.approx(1.5 / 4)
 
 
 @pytest.mark.parametrize(("horizon_days", "block"), [(1, 42), (21, 42), (30, 60)])
@@ -180,6 +206,14 @@ def test_calibration_error_is_zero_when_frequencies_match_and_the_shift_when_the
 def test_skill_in_shuffled_labels_is_refused() -> None:
     label = np.tile([0.0, 1.0], 1000)
     with pytest.raises(JudgingError, match="look-ahead"):
-        check_shuffled(forecasts(0.4 + 0.1 * label, label), "leak")
+        check_shuffled(0.4 + 0.1 * label, label, "leak")
     chance = np.random.default_rng(6).random(2000)
-    assert 0.45 <= check_shuffled(forecasts(chance, label), "chance") <= 0.55
+    assert 0.45 <= check_shuffled(chance, label, "chance") <= 0.55
+
+
+def test_shuffling_keeps_what_is_unknown_and_how_often_it_happened() -> None:
+    label = np.concatenate([np.tile([0.0, 0.0, 1.0], 100), [np.nan, np.nan]])
+    mixed = shuffled(label)
+    assert np.isnan(mixed[-2:]).all()
+    assert mixed[:-2].sum() == label[:-2].sum()
+    assert (mixed[:-2] != label[:-2]).any()

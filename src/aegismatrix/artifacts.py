@@ -86,7 +86,7 @@ class TrainingSpan:
     sha256: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ModelSpec:
     """What is sealed about one artifact.
 
@@ -129,6 +129,12 @@ class ModelSpec:
     outputs: tuple[ArraySpec, ...]
     training: tuple[TrainingSpan, ...]
     judgements: tuple[Mapping[str, Any], ...]
+
+    def __repr__(self) -> str:
+        verdicts = ", ".join(
+            f"{one['output']} on {one['market']} {one['verdict']}" for one in self.judgements
+        )
+        return f"ModelSpec({self.name} {self.version}, {self.kind}{verdicts and ': ' + verdicts})"
 
 
 @dataclass(frozen=True)

@@ -132,7 +132,7 @@ class Bars:
             _check_positive(getattr(self, name), self.dates, self.source, name)
         _check_index_scale(self)
         _check_bar_shape(self)
-        _check_iv_scale(self.iv, self.dates)
+        _check_iv_scale(self.iv, self.dates, self.source)
         _check_gaps(self.dates, self.source)
         _check_frozen(self)
 
@@ -327,11 +327,13 @@ class Bars:
         index = _between(index, start, end)
         # Prints before `start` still serve its first days.
         prints = _between(prints, None, end)
-        for table in (index, prints):
+        for table, bounds in ((index, (start, end)), (prints, (None, end))):
             if not len(table.dates):
-                raise EmptyBarsError(f"{table.source} from {start} to {end}")
+                named = zip(("from", "to"), bounds, strict=True)
+                cut = " ".join(f"{word} {day}" for word, day in named if day is not None)
+                raise EmptyBarsError(f"{table.source}, cut {cut},")
         _check_positive(prints.columns["iv"], prints.dates, prints.source, "iv")
-        _check_iv_scale(prints.columns["iv"], prints.dates)
+        _check_iv_scale(prints.columns["iv"], prints.dates, prints.source)
         iv, fills = _last_prints(index.dates, prints.dates, prints.columns["iv"], known_days)
         return cls(
             dates=index.dates,
@@ -497,21 +499,22 @@ def _check_bar_shape(bars: Bars) -> None:
         )
 
 
-def _check_iv_scale(iv: FloatArray, dates: DateArray) -> None:
+def _check_iv_scale(iv: FloatArray, dates: DateArray, source: str) -> None:
     for wrong, what, remedy in (
         (
             iv < MIN_IV_PERCENT,
-            f"iv is below {MIN_IV_PERCENT:g} %, which looks like a fraction, in",
+            f"{source}: iv is below {MIN_IV_PERCENT:g} %, which looks like a fraction, in",
             "Give per cent a year, as published: 13.5, not 0.135.",
         ),
         (
             iv > MAX_IV_PERCENT,
-            f"iv is above {MAX_IV_PERCENT:g} %, which looks like basis points or an index, in",
+            f"{source}: iv is above {MAX_IV_PERCENT:g} %, which looks like basis points or like an"
+            " index, in",
             "Give per cent a year, as published; check that index and iv are not swapped.",
         ),
         (
             np.abs(np.diff(np.log(iv), prepend=np.log(iv[0]))) > MAX_IV_LOG_MOVE,
-            "iv changes more than fivefold between two prints, a change of unit, in",
+            f"{source}: iv changes more than fivefold between two prints, a change of unit, in",
             "Give one unit throughout, per cent a year.",
         ),
     ):

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aegismatrix import __version__
@@ -108,11 +109,18 @@ def _add_bars(parser: argparse.ArgumentParser) -> None:
     bars.add_argument(
         "--market", choices=("nifty", "other"), help="whose bars they are (default: nifty)"
     )
-    bars.add_argument("--start", metavar="DATE", type=date.fromisoformat, help="first day")
-    bars.add_argument("--end", metavar="DATE", type=date.fromisoformat, help="last day")
+    bars.add_argument("--start", metavar="DATE", type=_iso_date, help="first day, YYYY-MM-DD")
+    bars.add_argument("--end", metavar="DATE", type=_iso_date, help="last day, YYYY-MM-DD")
     bars.add_argument(
         "--date-format", metavar="FORMAT", help="how dates are written, such as %%d/%%m/%%Y"
     )
+
+
+def _iso_date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a date, YYYY-MM-DD") from error
 
 
 def _add_models(parser: argparse.ArgumentParser) -> None:
@@ -147,6 +155,9 @@ def _history(arguments: argparse.Namespace) -> int:
     from aegismatrix.engine import Engine
 
     bars = _read_bars(arguments)
+    for source in (arguments.index, arguments.iv):
+        if source and Path(arguments.out).is_file() and os.path.samefile(arguments.out, source):  # noqa: PTH121
+            arguments.parser.error(f"--out {arguments.out} would overwrite the bars in {source}")
     forecast = Engine(arguments.models).history(bars)
     text = "".join(f"{','.join(cells)}\n" for cells in _history_rows(forecast))
     if arguments.out == "-":
@@ -183,12 +194,12 @@ def _history_rows(forecast: Forecast) -> Iterable[list[str]]:
 
 def _last_day(forecast: Forecast, bars: Bars, models: Sequence[ModelSpec]) -> Iterable[str]:
     spot, iv = forecast.close[-1], forecast.iv_percent[-1]
-    yield f"{forecast.dates[-1]}  close {spot:.2f}, iv {iv:.2f} %"
-    judged = {
-        judgement["output"]: judgement for model in models for judgement in _own_judgements(model)
-    }
+    market = bars.market if bars.market == "nifty" else f"{bars.market} market"
+    yield f"{forecast.dates[-1]}  {market}, close {spot:.2f}, iv {iv:.2f} %"
+    judgements = [judgement for model in models for judgement in _own_judgements(model)]
     for column, probability in forecast.row().items():
-        yield f"  {column:12} {probability:.3f}   {_verdict(judged[column])}"
+        verdict = next(_verdict(one) for one in judgements if _is_of(one, column))
+        yield f"  {column:14} {probability:.3f}   {verdict}"
     if bars.market != "nifty":
         yield f"demonstration: other market{', in-sample' if forecast.in_sample[-1] else ''}"
     elif forecast.in_sample[-1]:
@@ -204,21 +215,26 @@ def _own_judgements(model: ModelSpec) -> list[Mapping[str, Any]]:
     ]
 
 
+def _is_of(judgement: Mapping[str, Any], column: str) -> bool:
+    return f"{column}_".startswith(f"{judgement['output']}_")
+
+
 def _verdict(judgement: Mapping[str, Any]) -> str:
     skill = judgement["skills"][judgement["strongest"]]
     return (
         f"skill {judgement['verdict']}: {100 * skill['skill']:.1f} %"
         f" [{100 * skill['lower']:.1f}, {100 * skill['upper']:.1f}] against"
-        f" {judgement['strongest']}"
+        f" {judgement['strongest']} on {judgement['market']}"
     )
 
 
 def _models(arguments: argparse.Namespace) -> int:
     for model in list_models(arguments.models):
         spans = ", ".join(f"{span.market} {span.first} to {span.last}" for span in model.training)
-        print(f"{model.name} {model.version}: {spans or 'nothing learnt'}")
+        learnt = f"trained on {spans}" if spans else f"{model.kind}, nothing of its own to learn"
+        print(f"{model.name} {model.version}: {learnt}")
         for judgement in _own_judgements(model):
-            print(f"  {judgement['output']:12} {_verdict(judgement)}")
+            print(f"  {judgement['output']:14} {_verdict(judgement)}")
     return DONE
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from aegismatrix.artifacts import ENGINE_NAME, ArraySpec, Manifest, ModelSpec, read_manifest
 from aegismatrix.bars import Bars
-from aegismatrix.errors import InsufficientHistoryError, UnknownModelError
+from aegismatrix.errors import ContractError, InsufficientHistoryError, UnknownModelError
 from aegismatrix.runtime import load_model
 from aegismatrix.tables import DateArray, FloatArray
 
@@ -149,7 +149,7 @@ class Engine:
         InsufficientHistoryError
             Saying how many bars are missing.
         """
-        return self._forecast(bars, max(len(bars) - self.lookback_bars, 0))
+        return self._forecast(bars, last_only=True)
 
     def history(self, bars: Bars) -> Forecast:
         """Forecast from every bar that has enough history.
@@ -169,11 +169,19 @@ class Engine:
         InsufficientHistoryError
             Saying how many bars are missing.
         """
-        return self._forecast(bars, 0)
+        return self._forecast(bars, last_only=False)
 
-    def _forecast(self, bars: Bars, first: int) -> Forecast:
+    def _forecast(self, bars: Bars, *, last_only: bool) -> Forecast:
+        if not isinstance(bars, Bars):
+            raise ContractError(
+                ENGINE_NAME,
+                "bars",
+                f"is a {type(bars).__name__}",
+                remedy="Give Bars, made with Bars.from_csv, from_frames or from_arrays.",
+            )
         if len(bars) < self.lookback_bars:
             raise InsufficientHistoryError(need=self.lookback_bars, have=len(bars))
+        first = len(bars) - self.lookback_bars if last_only else 0
         # An instance of Bars that exists is finite, float64 and of one length.
         outputs = self._model.run_validated(
             {

@@ -113,7 +113,10 @@ class Model:
         return self.spec.name
 
     def __repr__(self) -> str:
-        inputs = ", ".join(f"{array.name}{list(array.shape)}" for array in self.spec.inputs)
+        inputs = ", ".join(
+            f"{array.name}[{', '.join(str(size) for size in array.shape)}]"
+            for array in self.spec.inputs
+        )
         return f"Model({self.name} {self.spec.version}: {inputs})"
 
     def run(self, **arrays: NDArray[Any]) -> dict[str, NDArray[np.float64]]:
@@ -313,6 +316,9 @@ def verify_manifest(manifest: Manifest) -> list[Finding]:
 
 
 def _open_session(data: bytes, path: str) -> onnxruntime.InferenceSession:
+    # Newer releases of onnxruntime send usage data and leave an identifier in the home folder. A
+    # trading desk has not asked for that; whoever wants it sets the variable to 0.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

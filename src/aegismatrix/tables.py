@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aegismatrix.errors import (
+    BarsError,
     ColumnError,
     EmptyBarsError,
     FileUnreadableError,
@@ -87,8 +88,8 @@ def read_csv(
     required, optional : sequence of str
         Columns among ``open high low close iv``; ``iv`` is a close by any of its names.
     date_format : str, optional
-        How dates are written, as for `datetime.strptime`. Without it ISO 8601 and dates with a
-        month's name are read; ``03/04/2024`` is refused, since it means two days.
+        How dates are written, as for `datetime.strptime`; ISO 8601 is read besides. Without it ISO
+        8601 and dates with a month's name are; ``03/04/2024`` is refused, since it means two days.
     utc_offset : timedelta, optional
         The exchange's clock: stamps that carry an offset are moved to it before the date is taken.
 
@@ -102,6 +103,7 @@ def read_csv(
         Naming the file and, where there is one, the line.
     """
     source = os.fspath(path)
+    _check_date_format(date_format, source)
     text = _read_text(source)
     lines = text.splitlines()
     skipped = 0
@@ -354,8 +356,9 @@ def _parse_stamp(stamp: object, date_format: str | None) -> datetime | None:
     if not isinstance(stamp, str):
         return None
     text = stamp.strip()
-    if date_format is not None:
-        return _strptime(text, date_format)
+    as_told = _strptime(text, date_format) if date_format is not None else None
+    if as_told is not None:
+        return as_told
     if re.match(r"\d{4}-\d{2}-\d{2}([T ]|$)", text):
         # Python 3.10 reads neither "Z" nor "+0530".
         text = re.sub(r"[zZ]$", "+00:00", text)
@@ -364,13 +367,22 @@ def _parse_stamp(stamp: object, date_format: str | None) -> datetime | None:
             return datetime.fromisoformat(text)
         except ValueError:
             return None
-    if text.isdecimal() and len(text) != 8:
+    if date_format is not None or (text.isdecimal() and len(text) != 8):
         return None  # %Y%m%d would read 202411 as the first of January.
     for known in _DATE_FORMATS:
         moment = _strptime(text, known)
         if moment is not None:
             return moment
     return None
+
+
+def _check_date_format(date_format: str | None, source: str) -> None:
+    day = datetime(2024, 12, 31)
+    if date_format is not None and _strptime(day.strftime(date_format), date_format) != day:
+        raise BarsError(
+            f"{source}: the date format {date_format!r} does not say a day.",
+            remedy="Write it as for datetime.strptime, such as %d/%m/%Y.",
+        )
 
 
 def _strptime(text: str, date_format: str) -> datetime | None:
