@@ -99,7 +99,10 @@ def prove_all(
         candidate = head_candidate(head, estimators, features.spec, spans)
         candidate.entry["judgements"] = training.judgements[head.name]
         candidate.entry["base_rates"] = training.base_rates[head.name]
-        _proven(candidate, prove_head(candidate.model, head, estimators, training.markets), report)
+        figures = prove_head(
+            candidate.model, head, estimators, training.markets, training.forecasts[head.name]
+        )
+        _proven(candidate, figures, report)
         staged[head.name] = candidate
     engine = engine_candidate(features, heads, staged)
     figures = prove_engine(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from aegismatrix.artifacts import ArraySpec
 from exporters.markets import MarketRows
-from exporters.walkforward import Judgement
+from exporters.walkforward import Forecasts, Judgement
 
 FloatArray = NDArray[np.float64]
 Estimators = Mapping[str, Any]
@@ -70,6 +70,25 @@ class Head(ABC):
         -------
         mapping of str to estimator
             What skops can store and trusts.
+        """
+
+    @abstractmethod
+    def walk(
+        self, market: MarketRows, pool: Sequence[MarketRows], progress: Progress
+    ) -> dict[str, Forecasts]:
+        """Forecast by walk-forward, refitting as `fit` does.
+
+        Parameters
+        ----------
+        market, pool
+            As for `fit`.
+        progress : callable
+            Called after each refit.
+
+        Returns
+        -------
+        dict of str to Forecasts
+            By judged output.
         """
 
     @abstractmethod
@@ -144,4 +163,6 @@ class Head(ABC):
 
     def outputs(self, name: str = "probability") -> tuple[ArraySpec, ...]:
         """Return the outputs as they are sealed."""
-        return (ArraySpec(name, "float64", ("N", len(self.columns)), "probability", self.columns),)
+        # Fewer rows out than in must not bear the same name.
+        rows = "N" if self.rows == 1 or name == self.name else "M"
+        return (ArraySpec(name, "float64", (rows, len(self.columns)), "probability", self.columns),)

@@ -24,6 +24,7 @@ from exporters.walkforward import SEED
 FloatArray = NDArray[np.float64]
 
 RANDOM_ROWS = 4096
+RANDOM_SPREADS = (0.5, 2.0, 8.0, 1e3, 1e6)
 RANDOM_MARKETS = 8
 SUB_RANGES = 64
 RUNTIME_TOLERANCE = 1e-9
@@ -96,9 +97,18 @@ def prove_features(model: Model, data: bytes, markets: Sequence[MarketRows]) -> 
     worst, rows = 0.0, 0
     for market in markets:
         feed = bars_feed(market.bars)
-        whole = model.run(**feed)["features"]
+        given = model.run(**feed)
+        whole = given["features"]
+        if not np.array_equal(given["implied_sigma"], market.implied_sigma):
+            raise ParityError("features", "implied_sigma", worst=np.inf, tolerance=0.0)
         standard: Any = reference.run(["features"], feed)
-        worst = max(worst, _largest(whole - standard[0]))
+        difference = _largest(whole - standard[0]) if whole.shape == standard[0].shape else np.inf
+        # Written so that NaN fails.
+        if not difference <= RUNTIME_TOLERANCE:
+            raise ParityError(
+                "features", "the reference runtime", worst=difference, tolerance=RUNTIME_TOLERANCE
+            )
+        worst = max(worst, difference)
         rows += len(whole)
         for _ in range(SUB_RANGES):
             start = int(random.integers(0, len(market.bars) - lookback))
@@ -112,10 +122,6 @@ def prove_features(model: Model, data: bytes, markets: Sequence[MarketRows]) -> 
                     worst=_largest(part["features"] - same),
                     tolerance=0.0,
                 )
-    if worst > RUNTIME_TOLERANCE:
-        raise ParityError(
-            "features", "the reference runtime", worst=worst, tolerance=RUNTIME_TOLERANCE
-        )
     return {
         "real_rows": rows,
         "equal_sub_ranges": SUB_RANGES * len(markets),
@@ -124,7 +130,11 @@ def prove_features(model: Model, data: bytes, markets: Sequence[MarketRows]) -> 
 
 
 def prove_head(
-    model: Model, head: Head, estimators: Estimators, markets: Sequence[MarketRows]
+    model: Model,
+    head: Head,
+    estimators: Estimators,
+    markets: Sequence[MarketRows],
+    trained: FloatArray,
 ) -> dict[str, Any]:
     """Prove that a head's graph equals its trained estimators.
 
@@ -138,6 +148,8 @@ def prove_head(
         From `Head.fit`.
     markets : sequence of MarketRows
         Every real row of them is checked.
+    trained : ndarray of shape (rows of all markets, ...)
+        What the estimators said to those rows when they were trained.
 
     Returns
     -------
@@ -152,9 +164,10 @@ def prove_head(
     real = np.concatenate([market.features for market in markets])
     sigma = np.concatenate([market.implied_sigma for market in markets])
     random = np.random.default_rng(SEED)
-    # Twice the spread of real rows: inside the clips of the standardiser, and beyond them.
     noise = random.standard_normal((RANDOM_ROWS, real.shape[1]))
-    made_up = real.mean(axis=0) + 4.0 * real.std(axis=0) * noise
+    # From well inside the clips of the standardiser to far beyond any market.
+    spread = real.std(axis=0) * np.resize(RANDOM_SPREADS, (RANDOM_ROWS, 1))
+    made_up = real.mean(axis=0) + spread * noise
     made_up_sigma = random.uniform(sigma.min() / 2, sigma.max() * 2, RANDOM_ROWS)
     figures: dict[str, Any] = {"tolerance": head.tolerance}
     for kind, rows, sigmas in (("real", real, sigma), ("random", made_up, made_up_sigma)):
@@ -167,7 +180,16 @@ def prove_head(
             )
         figures[f"{kind}_rows"] = len(rows)
         figures[f"{kind}_difference"] = _within(head, f"{kind} rows", graph - expected)
+    now = np.concatenate([_of_market(model, head, market) for market in markets])
+    if now.shape != trained.shape:
+        raise ParityError(head.name, "its training", worst=np.inf, tolerance=head.tolerance)
+    _within(head, "its training", now - trained)
     return figures
+
+
+def _of_market(model: Model, head: Head, market: MarketRows) -> FloatArray:
+    feed = head_feed(head, {"features": market.features, "implied_sigma": market.implied_sigma})
+    return model.run(**feed)["probability"]
 
 
 def prove_engine(
@@ -210,6 +232,12 @@ def prove_engine(
     for number, feed in enumerate([*feeds, *walks]):
         fused = engine.run(**feed, **chosen)
         market = features.run(**feed)
+        wanted = len(feed["close"]) - engine.spec.lookback_bars + 1
+        for name, values in fused.items():
+            if len(values) != wanted:
+                raise ParityError("engine", f"{wanted} rows of {name}", worst=np.inf, tolerance=0.0)
+        if not np.array_equal(fused["implied_sigma"], market["implied_sigma"][-wanted:]):
+            raise ParityError("engine", "implied_sigma", worst=np.inf, tolerance=0.0)
         real_rows += len(fused["implied_sigma"]) if number < len(feeds) else 0
         for head in heads:
             last = len(fused[head.name])

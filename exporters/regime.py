@@ -69,14 +69,19 @@ class Regime(Head):
         )
         return {"classes": fit_logistic(*table, gain=_gains(self.features))}
 
+    def walk(
+        self, market: MarketRows, pool: Sequence[MarketRows], progress: Progress
+    ) -> dict[str, Forecasts]:
+        """Walk forward."""
+        return {self.name: self._walk(market, _label(market), pool, progress)}
+
     def judge(
         self, market: MarketRows, pool: Sequence[MarketRows], progress: Progress
     ) -> list[Judgement]:
         """Judge by ranked probability against climatology and the Markov chain of regimes."""
-        label = _label(market)
-        mixed = self._walk(market, shuffled(label), (), progress)
+        mixed = self._walk(market, shuffled(_label(market)), (), progress)
         check_shuffled(mixed.model[:, HIGH], _is_high(mixed.label), f"regime on {market.name}")
-        walked = self._walk(market, label, pool, progress)
+        walked = self.walk(market, pool, progress)[self.name]
         return [
             judge(
                 walked,

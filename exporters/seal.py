@@ -16,6 +16,7 @@ from aegismatrix.errors import OutputError
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
+_MARKS = frozenset({"manifest.json", "training.json"})
 
 
 @contextlib.contextmanager
@@ -35,8 +36,12 @@ def sealed_folder(target: Path) -> Iterator[Path]:
     Raises
     ------
     OutputError
-        If the disk refuses. Whatever interrupts the writing, `target` stays as it was.
+        If the disk refuses, or `target` holds what was not sealed here. Whatever interrupts the
+        writing, `target` stays as it was.
     """
+    target = target.resolve()
+    if target.exists() and not _is_replaceable(target):
+        raise OutputError(str(target), "it holds what this command did not write")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
@@ -53,6 +58,14 @@ def sealed_folder(target: Path) -> Iterator[Path]:
     finally:
         # After the exchange this holds what was replaced.
         shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _is_replaceable(target: Path) -> bool:
+    """Whether a folder is empty or was sealed before: any other is somebody's work."""
+    if not target.is_dir():
+        return False
+    names = {entry.name for entry in target.iterdir()}
+    return not names or not names.isdisjoint(_MARKS)
 
 
 def _flush(file: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import onnx
 
+import aegismatrix
 from aegismatrix.artifacts import ENGINE_NAME, ArraySpec, ModelSpec, TrainingSpan, parse_model
 from aegismatrix.runtime import Model
 from exporters.convert import IR_VERSION, OPSET, finish
@@ -105,6 +106,7 @@ def features_candidate() -> Candidate:
             "kind": "features",
             "question": "What do the last bars look like, measured against what iv implied?",
             "lookback_bars": built.lookback_bars,
+            "rows": 1,
             "features": [
                 {"name": feature.name, "meaning": feature.meaning} for feature in FEATURES
             ],
@@ -146,6 +148,7 @@ def head_candidate(
             "kind": "head",
             "question": head.question,
             "lookback_bars": features.lookback_bars + head.rows - 1,
+            "rows": head.rows,
             "features": [{"name": name} for name in head.features],
         },
         (matrix, *head.inputs()),
@@ -181,10 +184,11 @@ def engine_candidate(
         fused,
         {
             "name": ENGINE_NAME,
-            "version": FEATURES_VERSION,
+            "version": aegismatrix.__version__,
             "kind": "engine",
             "question": "All of the models in one file: raw bars in, every probability out.",
             "lookback_bars": max(one.spec.lookback_bars for one in staged.values()),
+            "rows": max(head.rows for head in heads),
             "features": [],
         },
         (*_BARS, *chosen_inputs(heads)),

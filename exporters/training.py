@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -10,6 +12,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from skops import io as skops_io
 from threadpoolctl import threadpool_limits
 
@@ -19,9 +23,12 @@ from aegismatrix.errors import AegisError
 from aegismatrix.runtime import Model
 from exporters.head import Estimators, Head
 from exporters.markets import MarketRows, MarketSource, market_rows
+from exporters.parity import expected_of, head_feed
 from exporters.seal import sealed_folder
 from exporters.staging import stage_features
 from exporters.walkforward import Judgement
+
+FloatArray = NDArray[np.float64]
 
 RECORD_NAME = "training.json"
 RECORD_VERSION = 1
@@ -49,6 +56,8 @@ class Training:
         The market that is modelled, then its pool.
     estimators : mapping of str to estimators
         By head.
+    forecasts : mapping of str to ndarray
+        By head: what its estimators said in training, on every row of every market.
     judgements : mapping of str to list of dict
         By head.
     base_rates : mapping of str to dict
@@ -61,6 +70,7 @@ class Training:
 
     markets: tuple[MarketRows, ...]
     estimators: Mapping[str, Estimators]
+    forecasts: Mapping[str, FloatArray]
     judgements: Mapping[str, list[dict[str, Any]]]
     base_rates: Mapping[str, dict[str, float]]
     spans: tuple[TrainingSpan, ...]
@@ -105,8 +115,10 @@ def train(
             for other in pool:
                 around = (market,) if head.pooled_elsewhere else ()
                 judgements[head.name] += head.judge(other, around, step)
-            stored = skops_io.dumps(dict(head.fit(market, steadied_by)))
-            (fresh / f"{head.name}.skops").write_bytes(stored)
+            estimators = head.fit(market, steadied_by)
+            (fresh / f"{head.name}.skops").write_bytes(skops_io.dumps(dict(estimators)))
+            forecasts = [_forecasts(head, estimators, judged) for judged in (market, *pool)]
+            np.save(fresh / f"{head.name}.npy", np.concatenate(forecasts))
         record = {
             "record_version": RECORD_VERSION,
             "features_sha256": sha256(data).hexdigest(),
@@ -124,7 +136,8 @@ def train(
             ],
             "heads": {
                 head.name: {
-                    "version": head.version,
+                    **_promised(head),
+                    "forecasts_sha256": _sha256(fresh / f"{head.name}.npy"),
                     "judgements": [one.to_dict() for one in judgements[head.name]],
                     "base_rates": {
                         column: round(rate, 6) for column, rate in head.base_rates(market).items()
@@ -132,7 +145,7 @@ def train(
                 }
                 for head in heads
             },
-            "made_with": {name: version(name) for name in _LIBRARIES},
+            "made_with": _made_with(),
         }
         text = json.dumps(record, indent=1, sort_keys=True, allow_nan=False)
         (fresh / RECORD_NAME).write_text(text + "\n", encoding="utf-8")
@@ -161,22 +174,34 @@ def read_training(folder: Path, heads: Sequence[Head]) -> Training:
     try:
         record = json.loads((folder / RECORD_NAME).read_text(encoding="utf-8"))
         stored = {head.name: (folder / f"{head.name}.skops").read_bytes() for head in heads}
+        forecasts = {head.name: (folder / f"{head.name}.npy").read_bytes() for head in heads}
     except (OSError, ValueError) as error:
         raise TrainingRecordError(str(folder), str(error)) from error
     features, data = stage_features()
-    if record["record_version"] != RECORD_VERSION:
+    if not isinstance(record, dict) or record.get("record_version") != RECORD_VERSION:
         raise TrainingRecordError(str(folder), "it was written by another version of the exporters")
     if record["features_sha256"] != sha256(data).hexdigest():
         raise TrainingRecordError(str(folder), "the feature graph has changed since")
     for head in heads:
-        if record["heads"].get(head.name, {}).get("version") != head.version:
-            raise TrainingRecordError(str(folder), f"{head.name} {head.version} was not trained")
+        trained = record["heads"].get(head.name, {})
+        for key, value in _promised(head).items():
+            if trained.get(key) != value:
+                reason = f"{head.name} {head.version} was not trained: its {key} differs"
+                raise TrainingRecordError(str(folder), reason)
+        if trained["forecasts_sha256"] != sha256(forecasts[head.name]).hexdigest():
+            raise TrainingRecordError(str(folder), f"{head.name}.npy is of another training")
+    if record["made_with"] != _made_with():
+        reason = f"it was made with {record['made_with']}, here are {_made_with()}"
+        raise TrainingRecordError(str(folder), reason)
     markets = tuple(_market_as_trained(entry, features, str(folder)) for entry in record["sources"])
     return Training(
         markets=markets,
         estimators={
-            name: skops_io.loads(content, trusted=_trusted(name, content, folder))
-            for name, content in stored.items()
+            name: _load_estimators(name, content, folder) for name, content in stored.items()
+        },
+        forecasts={
+            name: np.load(io.BytesIO(content), allow_pickle=False)
+            for name, content in forecasts.items()
         },
         judgements={head.name: record["heads"][head.name]["judgements"] for head in heads},
         base_rates={head.name: record["heads"][head.name]["base_rates"] for head in heads},
@@ -200,12 +225,41 @@ def _market_as_trained(entry: Mapping[str, str], features: Model, folder: str) -
     return rows
 
 
-def _trusted(name: str, content: bytes, folder: Path) -> list[str]:
+def _load_estimators(name: str, content: bytes, folder: Path) -> Estimators:
     """Trust nothing beyond what skops itself knows to be inert: training makes nothing else."""
-    unknown = skops_io.get_untrusted_types(data=content)
-    if unknown:
-        raise TrainingRecordError(str(folder), f"{name}.skops holds {unknown}")
-    return []
+    try:
+        unknown = skops_io.get_untrusted_types(data=content)
+        if not unknown:
+            return dict(skops_io.loads(content, trusted=[]))
+    except (zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
+        reason = f"{name}.skops is damaged ({error})"
+        raise TrainingRecordError(str(folder), reason) from error
+    raise TrainingRecordError(str(folder), f"{name}.skops holds {unknown}")
+
+
+def _forecasts(head: Head, estimators: Estimators, market: MarketRows) -> FloatArray:
+    feed = head_feed(head, {"features": market.features, "implied_sigma": market.implied_sigma})
+    return expected_of(head, estimators, feed, market.feature_names)
+
+
+def _promised(head: Head) -> dict[str, Any]:
+    """What export must find unchanged: a judgement is of this head and of no other."""
+    return {
+        "version": head.version,
+        "question": head.question,
+        "features": list(head.features),
+        "columns": list(head.columns),
+        "rows": head.rows,
+        "tolerance": head.tolerance,
+    }
+
+
+def _made_with() -> dict[str, str]:
+    return {name: version(name) for name in _LIBRARIES}
+
+
+def _sha256(file: Path) -> str:
+    return sha256(file.read_bytes()).hexdigest()
 
 
 def _span(market: MarketRows) -> TrainingSpan:

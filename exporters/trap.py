@@ -42,7 +42,7 @@ class Trap(Head):
     name = "trap"
     version = "1"
     question = "Will realised volatility over the next 5, 10, 20 trading days exceed implied?"
-    features = (
+    features: tuple[str, ...] = (
         "rv_5",
         "rv_22",
         "rv_66",
@@ -81,16 +81,25 @@ class Trap(Head):
             for horizon_days in HORIZONS_DAYS
         }
 
+    def walk(
+        self, market: MarketRows, pool: Sequence[MarketRows], progress: Progress
+    ) -> dict[str, Forecasts]:
+        """Walk forward for each horizon."""
+        return {
+            column: self._walk(market, _label(market, horizon_days), pool, horizon_days, progress)
+            for horizon_days, column in zip(HORIZONS_DAYS, self.columns, strict=True)
+        }
+
     def judge(
         self, market: MarketRows, pool: Sequence[MarketRows], progress: Progress
     ) -> list[Judgement]:
         """Judge each horizon against climatology and against 'iv is fair'."""
+        walks = self.walk(market, pool, progress)
         judgements = []
-        for horizon_days, column in zip(HORIZONS_DAYS, self.columns, strict=True):
-            label = _label(market, horizon_days)
-            mixed = self._walk(market, shuffled(label), (), horizon_days, progress)
+        for horizon_days, (column, walked) in zip(HORIZONS_DAYS, walks.items(), strict=True):
+            label = shuffled(_label(market, horizon_days))
+            mixed = self._walk(market, label, (), horizon_days, progress)
             check_shuffled(mixed.model, mixed.label, f"{column} on {market.name}")
-            walked = self._walk(market, label, pool, horizon_days, progress)
             judgements.append(
                 judge(
                     walked,

@@ -522,7 +522,10 @@ def shuffled(label: FloatArray) -> FloatArray:
 
 
 def check_shuffled(probability: FloatArray, label: FloatArray, what: str) -> float:
-    """Refuse a procedure that finds skill in shuffled labels: information must be leaking.
+    """Refuse a procedure that forecasts labels whose order was shuffled.
+
+    It then trains on the rows that it forecasts. A label that leaks into the features is another
+    matter: that no forecast depends on later bars is tested by replacing them.
 
     Parameters
     ----------
@@ -552,6 +555,6 @@ def check_shuffled(probability: FloatArray, label: FloatArray, what: str) -> flo
         raise JudgingError(
             f"{what}: shuffled labels are forecast with an AUC of {area:.3f}, further than"
             f" {margin:.3f} from 0.5.",
-            remedy="Look for a label, or a look-ahead, among the features.",
+            remedy="Look for rows that are trained on and forecast.",
         )
     return area

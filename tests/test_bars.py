@@ -320,7 +320,7 @@ def test_a_close_outside_by_rounding_is_kept(columns: Columns, name: str, factor
 def test_a_bar_of_absurd_width_is_refused(columns: Columns, name: str, value: float) -> None:
     columns[name][10] = value
     error = refusal(InconsistentBarsError, columns)
-    assert "more than 50% apart" in error.problem
+    assert "more than 0.5 apart in log" in error.problem
     assert_names(error, columns, 10)
 
 

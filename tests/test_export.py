@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,10 @@ from spox import Tensor, argument, build
 
 import aegismatrix as am
 from aegismatrix.artifacts import read_manifest
+from aegismatrix.bars import Bars
 from aegismatrix.cli import main
 from aegismatrix.errors import OutputError
-from exporters import parity, seal
+from exporters import logistic, parity, seal, staging
 from exporters.card import model_card, skill_table
 from exporters.convert import (
     METADATA_KEY,
@@ -32,16 +34,18 @@ from exporters.convert import (
     finish,
 )
 from exporters.export import export
+from exporters.fuse import fuse
 from exporters.graph import Graph
 from exporters.head import Estimators, FloatArray, Head, Inputs, Progress
 from exporters.logistic import fit_logistic, logistic_graph, predict_logistic, training_rows
-from exporters.markets import MarketRows, MarketSource
+from exporters.markets import MarketRows, MarketSource, market_rows
 from exporters.parity import ParityError
 from exporters.registry import HEADS
 from exporters.staging import stage_features
 from exporters.training import TrainingRecordError, read_training, train
 from exporters.trap import Trap
 from exporters.walkforward import (
+    Forecasts,
     Judgement,
     climatology,
     constant,
@@ -69,9 +73,9 @@ class UpDay(Head):
         table = training_rows(market, self._label(market), rows, None, [], self.features, 1)
         return {"only": fit_logistic(*table)}
 
-    def judge(
+    def walk(
         self, market: MarketRows, pool: Sequence[MarketRows], progress: Progress
-    ) -> list[Judgement]:
+    ) -> dict[str, Forecasts]:
         label = self._label(market)
         walked = walk_forward(
             market.dates,
@@ -82,6 +86,12 @@ class UpDay(Head):
             constant(0.5),
             {"climatology": climatology(label)},
         )
+        return {"up_1": walked}
+
+    def judge(
+        self, market: MarketRows, pool: Sequence[MarketRows], progress: Progress
+    ) -> list[Judgement]:
+        walked = self.walk(market, pool, progress)["up_1"]
         return [
             judge(
                 walked,
@@ -254,6 +264,117 @@ class Unfinite(Trap):
         return np.full_like(super().predict(estimators, inputs), np.nan)
 
 
+class Reversed(Trap):
+    """Reads its features in another order than it was trained with."""
+
+    features = tuple(reversed(Trap.features))
+
+
+def test_a_head_that_changed_after_training_is_not_exported(
+    training: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(TrainingRecordError, match="its features differs"):
+        export(training, [Reversed()], tmp_path / "models", lambda line: None)
+    monkeypatch.setattr(logistic, "CLIP", 0.5)
+    with pytest.raises(ParityError, match="its training"):
+        export(training, [Trap()], tmp_path / "models", lambda line: None)
+    assert not (tmp_path / "models").exists()
+
+
+def test_estimators_exchanged_after_training_are_not_exported(
+    own_copy: Path, tmp_path: Path
+) -> None:
+    from skops import io as skops_io
+
+    stored = dict(skops_io.loads((own_copy / "trap.skops").read_bytes(), trusted=[]))
+    stored["5"], stored["20"] = stored["20"], stored["5"]
+    (own_copy / "trap.skops").write_bytes(skops_io.dumps(stored))
+    with pytest.raises(ParityError, match="its training"):
+        export(own_copy, [Trap()], tmp_path / "models", lambda line: None)
+
+
+def test_damaged_estimators_are_a_typed_error(own_copy: Path) -> None:
+    content = (own_copy / "trap.skops").read_bytes()
+    (own_copy / "trap.skops").write_bytes(content[:100])
+    with pytest.raises(TrainingRecordError, match="damaged"):
+        read_training(own_copy, HEADS)
+
+
+@pytest.mark.parametrize("record", ["[]", "{}", "null"])
+def test_a_record_that_is_none_is_a_typed_error(own_copy: Path, record: str) -> None:
+    (own_copy / "training.json").write_text(record)
+    with pytest.raises(TrainingRecordError):
+        read_training(own_copy, HEADS)
+
+
+def test_an_engine_that_gives_another_sigma_or_other_rows_is_not_written(
+    training: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = fuse
+
+    def doubled(*given: Any) -> onnx.ModelProto:
+        model = whole(*given)
+        (node,) = (one for one in model.graph.node if "implied_sigma" in one.output)
+        node.op_type = "Add"
+        node.input.append(node.input[0])
+        return model
+
+    monkeypatch.setattr(staging, "fuse", doubled)
+    with pytest.raises(ParityError, match="implied_sigma"):
+        export(training, HEADS, tmp_path / "models", lambda line: None)
+
+
+def test_a_folder_that_holds_other_work_is_never_replaced(training: Path, tmp_path: Path) -> None:
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.tex").write_text("years of work")
+    (tmp_path / "file").write_text("text")
+    for target in ("thesis", "file"):
+        with pytest.raises(OutputError, match="did not write"):
+            export(training, HEADS, tmp_path / target, lambda line: None)
+    assert (tmp_path / "thesis" / "chapter.tex").read_text() == "years of work"
+    assert (tmp_path / "file").read_text() == "text"
+
+
+DAY = np.datetime64("2020-03-16")
+
+
+@dataclass(frozen=True)
+class OtherFuture(MarketSource):
+    """A market whose bars after a day are made up."""
+
+    def bars(self) -> Bars:
+        real = super().bars()
+        later = real.dates > DAY
+        walk = parity.random_walk(1, len(real))
+        last = int(np.flatnonzero(~later)[-1])
+        scales = {name: getattr(real, name)[last] / walk[name][last] for name in ("close", "iv")}
+        made_up: dict[str, Any] = {
+            name: np.where(later, values * scales.get(name, scales["close"]), getattr(real, name))
+            for name, values in walk.items()
+        }
+        return replace(real, **made_up)
+
+
+@pytest.mark.parametrize("head", HEADS, ids=lambda head: head.name)
+def test_no_forecast_depends_on_bars_that_came_later(
+    head: Head, market_sources: tuple[MarketSource, ...]
+) -> None:
+    features, _ = stage_features()
+    walks = []
+    for kind in (MarketSource, OtherFuture):
+        sources = [kind(**vars(source)) for source in market_sources]
+        market, *pool = (market_rows(source, features) for source in sources)
+        walks.append(head.walk(market, pool, lambda: None))
+    for output, real in walks[0].items():
+        other = walks[1][output]
+        past = real.dates <= DAY
+        assert past.sum() > 1000
+        assert np.array_equal(real.model[past], other.model[past])
+        for name, baseline in real.baselines.items():
+            assert np.array_equal(baseline[past], other.baselines[name][past])
+        assert not np.array_equal(real.model[~past], other.model[~past])
+
+
 @pytest.mark.parametrize("head", [Shifted(), Unfinite()])
 def test_a_graph_that_differs_from_its_estimators_is_not_written(
     head: Head, training: Path, exported: Path
@@ -314,23 +435,23 @@ def test_without_an_atomic_exchange_two_renames_do_and_are_undone_on_failure(
     target = tmp_path / "sealed"
     for text in ("old", "new"):
         with seal.sealed_folder(target) as fresh:
-            (fresh / "file").write_text(text)
-        assert (target / "file").read_text() == text
+            (fresh / "manifest.json").write_text(text)
+        assert (target / "manifest.json").read_text() == text
     rename = Path.rename
 
     def refuse(self: Path, to: Path) -> Path:
-        if to == target and (self / "file").read_text() == "newer":
+        if to == target and (self / "manifest.json").read_text() == "newer":
             raise OSError(5, "Input/output error")
         return rename(self, to)
 
     def write_newer() -> None:
         with seal.sealed_folder(target) as fresh:
-            (fresh / "file").write_text("newer")
+            (fresh / "manifest.json").write_text("newer")
 
     monkeypatch.setattr(Path, "rename", refuse)
     with pytest.raises(OutputError, match="Input/output"):
         write_newer()
-    assert (target / "file").read_text() == "new"
+    assert (target / "manifest.json").read_text() == "new"
     assert [entry.name for entry in tmp_path.iterdir()] == ["sealed"]
 
 

@@ -205,7 +205,7 @@ def test_calibration_error_is_zero_when_frequencies_match_and_the_shift_when_the
 
 def test_skill_in_shuffled_labels_is_refused() -> None:
     label = np.tile([0.0, 1.0], 1000)
-    with pytest.raises(JudgingError, match="look-ahead"):
+    with pytest.raises(JudgingError, match="trained on and forecast"):
         check_shuffled(0.4 + 0.1 * label, label, "leak")
     chance = np.random.default_rng(6).random(2000)
     assert 0.45 <= check_shuffled(chance, label, "chance") <= 0.55

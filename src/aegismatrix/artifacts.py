@@ -106,6 +106,8 @@ class ModelSpec:
         What it answers, in a sentence.
     lookback_bars : int
         Bars that one row of output depends on.
+    rows : int
+        Feature rows that one row of output depends on.
     features : tuple of str
         Columns of ``features``, in order, for features and heads.
     inputs, outputs : tuple of ArraySpec
@@ -124,6 +126,7 @@ class ModelSpec:
     kind: str
     question: str
     lookback_bars: int
+    rows: int
     features: tuple[str, ...]
     inputs: tuple[ArraySpec, ...]
     outputs: tuple[ArraySpec, ...]
@@ -388,6 +391,7 @@ def parse_model(entry: Mapping[str, Any]) -> ModelSpec:
         kind=str(entry["kind"]),
         question=str(entry["question"]),
         lookback_bars=int(entry["lookback_bars"]),
+        rows=int(entry["rows"]),
         features=tuple(feature["name"] for feature in entry["features"]),
         inputs=tuple(_array_spec(array) for array in entry["inputs"]),
         outputs=tuple(_array_spec(array) for array in entry["outputs"]),

@@ -471,8 +471,8 @@ def _check_index_scale(bars: Bars) -> None:
         raise ScaleError(
             "close",
             seen=float(bars.close[named["rows"][0]]),
-            what=f"{bars.source}: close moves by more than {MAX_LOG_MOVE:.0%} in one session, a"
-            " change of unit or of series, in",
+            what=f"{bars.source}: close moves by more than {MAX_LOG_MOVE} in log in one"
+            " session, a change of unit or of series, in",
             remedy="Give one index in one unit throughout.",
             **named,
         )
@@ -494,7 +494,7 @@ def _check_bar_shape(bars: Bars) -> None:
     wide = np.log(bars.high) - np.log(bars.low) > MAX_LOG_MOVE
     if wide.any():
         raise InconsistentBarsError(
-            f"{bars.source}: low and high are more than {MAX_LOG_MOVE:.0%} apart in",
+            f"{bars.source}: low and high are more than {MAX_LOG_MOVE} apart in log in",
             **_named(wide, bars.dates),
         )
 

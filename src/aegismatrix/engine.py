@@ -193,6 +193,14 @@ class Engine:
         )
         start = first + self.lookback_bars - 1
         dates = bars.dates[start:]
+        for name, values in outputs.items():
+            if len(values) != len(dates):
+                raise ContractError(
+                    ENGINE_NAME,
+                    name,
+                    f"has {len(values)} rows for {len(dates)} days",
+                    remedy="Nothing was published; use artifacts made by scripts/export.py.",
+                )
         in_sample = np.zeros(len(dates), dtype=bool)
         for span_first, span_last in self._spans:
             in_sample |= (dates >= span_first) & (dates <= span_last)

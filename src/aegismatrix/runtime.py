@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     import onnxruntime
 
 _ONNX_TYPES = {"float64": "tensor(double)", "float32": "tensor(float)", "int64": "tensor(int64)"}
-_BARS_AXIS = "T"
+_BARS_AXIS, _ROWS_AXIS = "T", "N"
 
 
 @dataclass(frozen=True)
@@ -185,6 +185,14 @@ class Model:
         bars = sizes.get(_BARS_AXIS)
         if bars is not None and bars < self.spec.lookback_bars:
             raise InsufficientHistoryError(need=self.spec.lookback_bars, have=bars)
+        rows = sizes.get(_ROWS_AXIS)
+        if rows is not None and rows < self.spec.rows:
+            raise ContractError(
+                self.name,
+                "features",
+                f"has {rows} rows, one forecast needs {self.spec.rows}",
+                remedy=f"Give {self.spec.rows - rows} earlier rows too.",
+            )
 
     def _check_input(self, array: ArraySpec, given: object, sizes: dict[str, int]) -> None:
         remedy = f"Give a numpy array of {array.dtype} with shape {list(array.shape)}."
@@ -204,7 +212,9 @@ class Model:
                 self.name, array.name, f"has the shape {list(given.shape)}", remedy=remedy
             )
         # A finite sum can only come from finite values; the slow test finds a sum that overflowed.
-        if not math.isfinite(given.sum()) and not np.isfinite(given).all():
+        with np.errstate(over="ignore"):
+            total = given.sum()
+        if not math.isfinite(total) and not np.isfinite(given).all():
             raise ContractError(
                 self.name, array.name, "has NaN or infinite values", remedy="Give finite values."
             )
