@@ -8,7 +8,7 @@ PACKAGE := $(shell find src models_onnx -type f -not -name '*.pyc') pyproject.to
 .PHONY: report test lint types artifacts benchmarks clean
 
 report: $(RUN)/.installed
-	$(RUN)/bin/aegismatrix history --sample --out out/history.csv
+	$(RUN)/bin/aegismatrix report --sample --out out
 
 test: $(DEV)/.installed
 	$(DEV)/bin/python -m pytest -n 2 $(PYTEST)
@@ -23,7 +23,7 @@ types: $(DEV)/.installed
 artifacts: $(DEV)/.installed
 	$(DEV)/bin/python scripts/train.py
 	$(DEV)/bin/python scripts/export.py
-	$(DEV)/bin/python scripts/readme.py
+	$(DEV)/bin/python scripts/documents.py
 
 benchmarks: $(DEV)/.installed
 	$(DEV)/bin/python benchmarks/speed.py

@@ -24,6 +24,9 @@ from onnx import TensorProto, helper
 
 import aegismatrix as am
 from aegismatrix.artifacts import ENGINE_NAME, read_artifact, read_manifest
+from aegismatrix.engine import DISTANCES, HORIZONS_DAYS
+from exporters.convert import IR_VERSION
+from exporters.features import FEATURES, build_features
 from exporters.markets import MarketDataNotFoundError, known_sources
 from exporters.parity import bars_feed
 from tests.test_features import in_pandas
@@ -35,14 +38,15 @@ import numpy
 import onnxruntime
 onnxruntime.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
 """
-COLD_START = """
+READ_BARS = """
 import sys
 import numpy as np
 import aegismatrix as am
 days, *columns = np.fromfile(sys.argv[1]).reshape(5, -1)
 bars = am.Bars.from_arrays(days.astype("int64").astype("datetime64[D]"), *columns)
-am.Engine().predict(bars)
 """
+COLD_PREDICTION = READ_BARS + "am.Engine().predict(bars)"
+COLD_REPORT = READ_BARS + "am.analyze(bars).to_json()"
 
 
 def ratio(one: Callable[[], object], other: Callable[[], object], repeat: int) -> float:
@@ -59,8 +63,8 @@ def seconds(call: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def cold_start(bars: am.Bars, repeat: int) -> float:
-    """Import, engine and one prediction, against numpy, onnxruntime and an empty session."""
+def cold_start(code: str, bars: am.Bars, repeat: int) -> float:
+    """A process that runs the code, against numpy, onnxruntime and an empty session."""
     value = [helper.make_tensor_value_info(name, TensorProto.DOUBLE, [1]) for name in ("x", "y")]
     graph = helper.make_graph(
         [helper.make_node("Identity", ["x"], ["y"])], "empty", value[:1], value[1:]
@@ -76,28 +80,47 @@ def cold_start(bars: am.Bars, repeat: int) -> float:
             command = [sys.executable, "-c", code, str(argument)]
             return lambda: subprocess.run(command, check=True, env=ENVIRONMENT)
 
-        return ratio(run(COLD_START, rows), run(FLOOR, model), repeat)
+        return ratio(run(code, rows), run(FLOOR, model), repeat)
 
 
 def prediction(bars: am.Bars, repeat: int) -> float:
     """One prediction on validated bars, against the bare session.run of the same artifact."""
     engine = am.Engine()
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.enable_mem_reuse = False
     session = onnxruntime.InferenceSession(
-        read_artifact(read_manifest(), ENGINE_NAME), options, providers=["CPUExecutionProvider"]
+        read_artifact(read_manifest(), ENGINE_NAME),
+        session_options(),
+        providers=["CPUExecutionProvider"],
     )
     last = bars[-engine.lookback_bars :]
-    feed = bars_feed(last)
+    feed = {
+        **bars_feed(last),
+        "horizon": np.array(HORIZONS_DAYS, dtype=np.float64),
+        "distance": np.array(DISTANCES),
+    }
     return ratio(lambda: engine.predict(bars), lambda: session.run(None, feed), 100 * repeat)
 
 
 def features(bars: am.Bars, repeat: int) -> float:
-    """The pandas implementation of all features, against the feature graph."""
-    model = am.load_models()["features"]
+    """The pandas implementation of the features without terciles, against their graph."""
+    plain = tuple(feature for feature in FEATURES if "tercile" not in feature.name)
+    built = build_features(plain).model
+    built.ir_version = IR_VERSION
+    session = onnxruntime.InferenceSession(
+        built.SerializeToString(), session_options(), providers=["CPUExecutionProvider"]
+    )
     feed = bars_feed(bars)
-    return ratio(lambda: in_pandas(bars), lambda: model.run(**feed), 5 * repeat)
+    return ratio(
+        lambda: in_pandas(bars, terciles=False), lambda: session.run(None, feed), 5 * repeat
+    )
+
+
+def session_options() -> onnxruntime.SessionOptions:
+    """Return the options under which the package opens a session."""
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.intra_op_num_threads = 1
+    options.enable_mem_reuse = False
+    return options
 
 
 def main() -> None:
@@ -110,9 +133,13 @@ def main() -> None:
     except MarketDataNotFoundError:
         bars = am.sample_bars()
     print(f"on {len(bars)} bars of {bars.source}, medians of ratios")
-    print(f"cold start / floor            {cold_start(bars, repeat):5.2f}   goal <= 1.6")
-    print(f"prediction / bare session.run {prediction(bars, repeat):5.2f}   goal <= 1.2")
-    print(f"pandas / feature graph        {features(bars, repeat):5.2f}   goal >= 3")
+    for what, figure, goal in (
+        ("cold start to a prediction / floor", cold_start(COLD_PREDICTION, bars, repeat), "<= 1.6"),
+        ("cold start to a report / floor", cold_start(COLD_REPORT, bars, repeat), "<= 1.8"),
+        ("prediction / bare session.run", prediction(bars, repeat), "<= 1.2"),
+        ("pandas / feature graph, no order statistics", features(bars, repeat), ">= 3"),
+    ):
+        print(f"{what:44} {figure:5.2f}   goal {goal}", flush=True)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ from typing import Any
 
 Row = Sequence[str]
 
+_TERCILES = ("low", "middle", "high")
+
 
 def model_card(content: Mapping[str, Any]) -> str:
     """Render MODEL_CARD.md.
@@ -24,20 +26,26 @@ def model_card(content: Mapping[str, Any]) -> str:
     return "\n".join(_card_lines(content)) + "\n"
 
 
-def skill_table(content: Mapping[str, Any]) -> str:
+def skill_table(content: Mapping[str, Any], market: str | None = None) -> str:
     """Render what each output was worth in the walk-forward, with its verdict.
 
     Parameters
     ----------
     content : mapping
         The manifest's content.
+    market : str, optional
+        Only on this market.
 
     Returns
     -------
     str
         A Markdown table: skills in per cent with their 95 % interval.
     """
-    rows = [_skill_row(judgement) for judgement in _judgements(content)]
+    rows = [
+        _skill_row(judgement)
+        for judgement in _judgements(content)
+        if market in (None, judgement["market"])
+    ]
     return _table(
         (
             "output",
@@ -45,6 +53,7 @@ def skill_table(content: Mapping[str, Any]) -> str:
             "scored",
             "base rate",
             "skill vs climatology [95 %]",
+            "vs strongest baseline [95 %]",
             "AUC [95 %]",
             "ECE",
             "verdict",
@@ -69,6 +78,7 @@ def _skill_row(judgement: Mapping[str, Any]) -> Row:
         f"{judgement['first'][:4]}-{judgement['last'][:4]}, {judgement['n']} days",
         f"{judgement['base_rate']:.3f}",
         _percent(judgement["skills"]["climatology"]),
+        f"{judgement['strongest']}: {_percent(judgement['skills'][judgement['strongest']])}",
         f"{judgement['auc']:.3f} [{judgement['auc_lower']:.3f}, {judgement['auc_upper']:.3f}]",
         f"{judgement['calibration_error']:.3f}",
         judgement["verdict"],
@@ -163,6 +173,7 @@ def _head_lines(entry: Mapping[str, Any]) -> Iterator[str]:
             for baseline, skill in judgement["skills"].items()
         ],
     )
+    yield from _measure_lines(entry["measures"])
     yield ""
     yield "Year by year, skill against climatology:"
     yield ""
@@ -181,6 +192,36 @@ def _head_lines(entry: Mapping[str, Any]) -> Iterator[str]:
                 ),
             )
             for judgement in entry["judgements"]
+        ],
+    )
+
+
+def _measure_lines(measures: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    if not measures:
+        return
+    years = sorted({year for measure in measures for year in measure["years"]})
+    yield ""
+    yield "Share of windows in which the safe range held, in per cent, against what it states:"
+    yield ""
+    yield _table(
+        ("market", "days", "stated", "held [95 %]", "iv low", "middle", "high", *years),
+        [
+            (
+                measure["market"],
+                str(measure["horizon_days"]),
+                f"{100 * measure['confidence']:.0f}",
+                f"{100 * measure['held']:.1f} [{100 * measure['lower']:.1f},"
+                f" {100 * measure['upper']:.1f}]",
+                *(
+                    f"{100 * measure['iv_terciles'][name]:.0f}"
+                    for name in ("low", "middle", "high")
+                ),
+                *(
+                    f"{100 * measure['years'][year]:.0f}" if year in measure["years"] else ""
+                    for year in years
+                ),
+            )
+            for measure in measures
         ],
     )
 

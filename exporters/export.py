@@ -17,9 +17,15 @@ from aegismatrix.artifacts import (
 from aegismatrix.runtime import verify_manifest
 from exporters.card import model_card
 from exporters.head import Head
-from exporters.parity import prove_engine, prove_features, prove_head
+from exporters.parity import prove_engine, prove_features, prove_head, prove_past
 from exporters.seal import sealed_folder
-from exporters.staging import Candidate, engine_candidate, features_candidate, head_candidate
+from exporters.staging import (
+    Candidate,
+    engine_candidate,
+    features_candidate,
+    head_candidate,
+    past_candidate,
+)
 from exporters.training import Training, read_training
 
 CARD_NAME = "MODEL_CARD.md"
@@ -84,7 +90,7 @@ def prove_all(
     Returns
     -------
     list of Candidate
-        Features, heads, engine; each entry holds its parity figures.
+        Features, heads, their pasts, engine; each entry holds its parity figures.
 
     Raises
     ------
@@ -92,18 +98,24 @@ def prove_all(
     """
     features = features_candidate()
     _proven(features, prove_features(features.model, features.data, training.markets), report)
-    staged = {}
+    staged, pasts = {}, []
     for head in heads:
         estimators = training.estimators[head.name]
         spans = training.spans if head.pools else training.spans[:1]
         candidate = head_candidate(head, estimators, features.spec, spans)
         candidate.entry["judgements"] = training.judgements[head.name]
+        candidate.entry["measures"] = training.measures[head.name]
         candidate.entry["base_rates"] = training.base_rates[head.name]
         figures = prove_head(
             candidate.model, head, estimators, training.markets, training.forecasts[head.name]
         )
         _proven(candidate, figures, report)
         staged[head.name] = candidate
+        past = head.past(estimators)
+        if past is not None:
+            candidate = past_candidate(head, past, features.spec, spans)
+            _proven(candidate, prove_past(candidate.model, head, past, training.markets), report)
+            pasts.append(candidate)
     engine = engine_candidate(features, heads, staged)
     figures = prove_engine(
         engine.model,
@@ -114,7 +126,7 @@ def prove_all(
         training.markets,
     )
     _proven(engine, figures, report)
-    return [features, *staged.values(), engine]
+    return [features, *staged.values(), *pasts, engine]
 
 
 def _proven(candidate: Candidate, figures: dict[str, Any], report: Callable[[str], object]) -> None:

@@ -32,8 +32,9 @@ def fuse(
     Returns
     -------
     ModelProto
-        Inputs ``high, low, close, iv`` and what callers choose; outputs ``implied_sigma`` and one
-        per head, all with the same N: the head that looks back furthest decides.
+        Inputs ``high, low, close, iv`` and what callers choose; outputs ``features``,
+        ``implied_sigma`` and one per head, all with the same N: the head that looks back furthest
+        decides.
     """
     graph = Graph()
     bars = {name: argument(Tensor(np.float64, ("T",))) for name in INPUTS}
@@ -51,7 +52,7 @@ def fuse(
             var, graph.constant([rows - rows_used]), graph.constant([end]), graph.constant([0])
         )
 
-    outputs = {"implied_sigma": cut(market["implied_sigma"], 1)}
+    outputs = {name: cut(market[name], 1) for name in ("features", "implied_sigma")}
     for head in heads:
         wanted = ("features", *(array.name for array in head.inputs()))
         given = {**market, **chosen}

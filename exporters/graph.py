@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import spox.opset.ai.onnx.v18 as op
@@ -29,7 +30,7 @@ class Graph:
     _constants: dict[tuple[object, ...], Var] = field(default_factory=dict)
     _partials: dict[tuple[object, ...], dict[int, tuple[Series, ...]]] = field(default_factory=dict)
 
-    def constant(self, value: float | NDArray[np.float64] | Sequence[int]) -> Var:
+    def constant(self, value: float | NDArray[np.floating[Any]] | Sequence[int]) -> Var:
         """Return a constant: float64 for a float or an array, int64 indices for a sequence."""
         is_index = isinstance(value, Sequence)
         array = np.asarray(value, dtype=np.int64 if is_index else np.float64)

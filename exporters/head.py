@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,31 @@ FloatArray = NDArray[np.float64]
 Estimators = Mapping[str, Any]
 Inputs = Mapping[str, FloatArray]
 Progress = Callable[[], object]
+
+
+@dataclass(frozen=True, eq=False)
+class Past:
+    """Fits that speak for the past: forecasts that did not see their windows, for any bars.
+
+    Attributes
+    ----------
+    stretches : tuple of (first, last)
+        Days, ISO 8601, that each fit speaks for; it saw nothing of them.
+    inputs : tuple of ArraySpec
+        Beyond ``features``; ``fit`` is the number of the stretch.
+    outputs : tuple of ArraySpec
+        The contract.
+    build : callable
+        From the names of all feature columns to the graph, not yet finished.
+    predict : callable
+        From inputs, ``features`` cut to what the head reads, to what the graph must give.
+    """
+
+    stretches: tuple[tuple[str, str], ...]
+    inputs: tuple[ArraySpec, ...]
+    outputs: tuple[ArraySpec, ...]
+    build: Callable[[tuple[str, ...]], onnx.ModelProto]
+    predict: Callable[[Inputs], FloatArray]
 
 
 class Head(ABC):
@@ -92,27 +118,57 @@ class Head(ABC):
         """
 
     @abstractmethod
-    def judge(
-        self, market: MarketRows, pool: Sequence[MarketRows], progress: Progress
-    ) -> list[Judgement]:
-        """Judge the procedure of `fit` by walk-forward.
+    def check_shuffled(self, market: MarketRows, progress: Progress) -> None:
+        """Walk forward over shuffled labels and refuse to go on if they can be forecast.
 
         Parameters
         ----------
-        market, pool
-            As for `fit`.
+        market : MarketRows
+            The market.
         progress : callable
             Called after each refit.
+
+        Raises
+        ------
+        JudgingError
+        """
+
+    @abstractmethod
+    def judge(self, market: MarketRows, walks: Mapping[str, Forecasts]) -> list[Judgement]:
+        """Judge what `walk` forecast.
+
+        Parameters
+        ----------
+        market : MarketRows
+            The market.
+        walks : mapping of str to Forecasts
+            From `walk`.
 
         Returns
         -------
         list of Judgement
-            One per column, in order.
+            Together they cover every column.
         """
+
+    def measure(self, market: MarketRows, walks: Mapping[str, Forecasts]) -> list[dict[str, Any]]:
+        """Return further figures from the walk-forward, to be sealed and shown in the card.
+
+        Parameters
+        ----------
+        market, walks
+            As for `judge`.
+
+        Returns
+        -------
+        list of dict
+            JSON values; none unless a head has any.
+        """
+        del market, walks
+        return []
 
     @abstractmethod
     def refits(self, market: MarketRows) -> int:
-        """Return how many refits `judge` will make, for a progress bar."""
+        """Return how many refits `walk` and `check_shuffled` make, for a progress bar."""
 
     @abstractmethod
     def base_rates(self, market: MarketRows) -> dict[str, float]:
@@ -160,6 +216,11 @@ class Head(ABC):
     def examples(self) -> Inputs:
         """Return values of the inputs that a caller chooses, at which equality is proven."""
         return {}
+
+    def past(self, estimators: Estimators) -> Past | None:
+        """Return the fits that speak for the past, where a report needs them."""
+        del estimators
+        return None
 
     def outputs(self, name: str = "probability") -> tuple[ArraySpec, ...]:
         """Return the outputs as they are sealed."""

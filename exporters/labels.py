@@ -120,3 +120,31 @@ def regime_label(bars: Bars, *, forward: bool = True) -> FloatArray:
     terciles = volatility_terciles(bars)
     unknown = np.isnan(vol) | np.isnan(terciles).any(axis=1)
     return np.where(unknown, np.nan, (vol[:, None] > terciles).sum(axis=1))
+
+
+def excursions(bars: Bars, longest_days: int) -> tuple[FloatArray, FloatArray]:
+    """Return how far the index went from each close, down and up, within every horizon.
+
+    Parameters
+    ----------
+    bars : Bars
+        T bars.
+    longest_days : int
+        The longest horizon.
+
+    Returns
+    -------
+    down, up : ndarray of shape (T, longest_days)
+        ``ln(close / lowest low)`` and ``ln(highest high / close)`` of the next h bars in column
+        h - 1; NaN where the horizon has not passed.
+    """
+    count = len(bars)
+    down, up = np.full((2, count, longest_days), np.nan)
+    lowest, highest = np.full(count, np.inf), np.full(count, -np.inf)
+    for horizon_days in range(1, min(longest_days, count - 1) + 1):
+        known = count - horizon_days
+        lowest[:known] = np.minimum(lowest[:known], bars.low[horizon_days:])
+        highest[:known] = np.maximum(highest[:known], bars.high[horizon_days:])
+        down[:known, horizon_days - 1] = np.log(bars.close[:known] / lowest[:known])
+        up[:known, horizon_days - 1] = np.log(highest[:known] / bars.close[:known])
+    return down, up

@@ -17,7 +17,7 @@ from aegismatrix.artifacts import ModelSpec
 from aegismatrix.bars import Bars
 from aegismatrix.errors import AegisError
 from aegismatrix.runtime import Model
-from exporters.head import Estimators, Head
+from exporters.head import Estimators, Head, Past
 from exporters.markets import MarketRows
 from exporters.walkforward import SEED
 
@@ -192,6 +192,50 @@ def _of_market(model: Model, head: Head, market: MarketRows) -> FloatArray:
     return model.run(**feed)["probability"]
 
 
+def prove_past(
+    model: Model, head: Head, past: Past, markets: Sequence[MarketRows]
+) -> dict[str, Any]:
+    """Prove that the fits that speak for the past say in the graph what they say outside.
+
+    Parameters
+    ----------
+    model : Model
+        The candidate.
+    head : Head
+        Whose past it is.
+    past : Past
+        The fits.
+    markets : sequence of MarketRows
+        Every real row of them is checked, each with some fit and distances of its own.
+
+    Returns
+    -------
+    dict
+        Rows checked and largest difference.
+
+    Raises
+    ------
+    ParityError
+    """
+    random = np.random.default_rng(SEED)
+    worst, rows = 0.0, 0
+    for market in markets:
+        count = len(market.features)
+        feed: dict[str, NDArray[Any]] = {
+            "features": market.features,
+            "implied_sigma": market.implied_sigma,
+            "fit": random.integers(0, len(past.stretches), count),
+            "horizon": np.array([1.0, 20.0, 30.0]),
+            "distance": random.uniform(0.001, 0.2, (count, 2)),
+        }
+        graph = model.run(**feed)["probability"]
+        places = [market.feature_names.index(name) for name in head.features]
+        expected = past.predict({**feed, "features": market.features[:, places]})
+        worst = max(worst, _within(head, "its past", graph - expected))
+        rows += count
+    return {"tolerance": head.tolerance, "real_rows": rows, "real_difference": worst}
+
+
 def prove_engine(
     engine: Model,
     features: Model,
@@ -236,8 +280,9 @@ def prove_engine(
         for name, values in fused.items():
             if len(values) != wanted:
                 raise ParityError("engine", f"{wanted} rows of {name}", worst=np.inf, tolerance=0.0)
-        if not np.array_equal(fused["implied_sigma"], market["implied_sigma"][-wanted:]):
-            raise ParityError("engine", "implied_sigma", worst=np.inf, tolerance=0.0)
+        for name, values in market.items():
+            if not np.array_equal(fused[name], values[-wanted:]):
+                raise ParityError("engine", name, worst=np.inf, tolerance=0.0)
         real_rows += len(fused["implied_sigma"]) if number < len(feeds) else 0
         for head in heads:
             last = len(fused[head.name])

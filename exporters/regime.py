@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import onnx
@@ -75,13 +75,14 @@ class Regime(Head):
         """Walk forward."""
         return {self.name: self._walk(market, _label(market), pool, progress)}
 
-    def judge(
-        self, market: MarketRows, pool: Sequence[MarketRows], progress: Progress
-    ) -> list[Judgement]:
-        """Judge by ranked probability against climatology and the Markov chain of regimes."""
+    def check_shuffled(self, market: MarketRows, progress: Progress) -> None:
+        """Check the probability of HIGH."""
         mixed = self._walk(market, shuffled(_label(market)), (), progress)
         check_shuffled(mixed.model[:, HIGH], _is_high(mixed.label), f"regime on {market.name}")
-        walked = self.walk(market, pool, progress)[self.name]
+
+    def judge(self, market: MarketRows, walks: Mapping[str, Forecasts]) -> list[Judgement]:
+        """Judge by ranked probability against climatology and the Markov chain of regimes."""
+        walked = walks[self.name]
         return [
             judge(
                 walked,

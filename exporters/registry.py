@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from exporters.breach import Breach
 from exporters.head import Head
 from exporters.regime import Regime
 from exporters.trap import Trap
 
-HEADS: tuple[Head, ...] = (Trap(), Regime())
+HEADS: tuple[Head, ...] = (Trap(), Regime(), Breach())

@@ -15,7 +15,7 @@ from aegismatrix.runtime import Model
 from exporters.convert import IR_VERSION, OPSET, finish
 from exporters.features import FEATURES, INPUTS, build_features
 from exporters.fuse import chosen_inputs, fuse
-from exporters.head import Estimators, Head
+from exporters.head import Estimators, Head, Past
 from exporters.parity import open_candidate
 
 FEATURES_VERSION = "1"
@@ -158,6 +158,46 @@ def head_candidate(
     return candidate
 
 
+def past_candidate(
+    head: Head, past: Past, features: ModelSpec, spans: Sequence[TrainingSpan]
+) -> Candidate:
+    """Author the artifact of the fits that speak for the past.
+
+    Parameters
+    ----------
+    head : Head
+        The model.
+    past : Past
+        From `Head.past`.
+    features : ModelSpec
+        The feature graph that it reads.
+    spans : sequence of TrainingSpan
+        What its fits were made from, each from the part before its stretch.
+
+    Returns
+    -------
+    Candidate
+    """
+    matrix = next(output for output in features.outputs if output.name == "features")
+    candidate = Candidate(
+        past.build(features.features),
+        {
+            "name": f"{head.name}_past",
+            "version": head.version,
+            "kind": "past",
+            "question": f"What would {head.name} have said, fitted on what was known then?",
+            "lookback_bars": features.lookback_bars + head.rows - 1,
+            "rows": head.rows,
+            "features": [{"name": name} for name in head.features],
+            "stretches": [list(stretch) for stretch in past.stretches],
+        },
+        (matrix, *past.inputs),
+        past.outputs,
+    )
+    candidate.entry["training"] = [asdict(span) for span in spans]
+    return candidate
+
+
 def engine_candidate(
     features: Candidate, heads: Sequence[Head], staged: Mapping[str, Candidate]
 ) -> Candidate:
@@ -177,7 +217,7 @@ def engine_candidate(
     Candidate
     """
     fused = fuse(features.graph, heads, {name: one.graph for name, one in staged.items()})
-    outputs = [_SIGMA]
+    outputs = list(features.spec.outputs)
     for head in heads:
         outputs += head.outputs(head.name)
     return Candidate(

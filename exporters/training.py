@@ -60,6 +60,8 @@ class Training:
         By head: what its estimators said in training, on every row of every market.
     judgements : mapping of str to list of dict
         By head.
+    measures : mapping of str to list of dict
+        By head: further figures from the walk-forward.
     base_rates : mapping of str to dict
         By head and column.
     spans : tuple of TrainingSpan
@@ -72,6 +74,7 @@ class Training:
     estimators: Mapping[str, Estimators]
     forecasts: Mapping[str, FloatArray]
     judgements: Mapping[str, list[dict[str, Any]]]
+    measures: Mapping[str, list[dict[str, Any]]]
     base_rates: Mapping[str, dict[str, float]]
     spans: tuple[TrainingSpan, ...]
     made_with: Mapping[str, str]
@@ -105,16 +108,20 @@ def train(
     features, data = stage_features()
     market, *pool = (market_rows(source, features) for source in sources)
     judgements: dict[str, list[Judgement]] = {}
+    measures: dict[str, list[dict[str, Any]]] = {}
     # One thread: the fits are small, and sums over threads would not repeat to the last bit.
     with sealed_folder(folder) as fresh, threadpool_limits(1):
         for head in heads:
             steps = sum(head.refits(judged) for judged in (market, *pool))
             step = progress(head.name, steps)
             steadied_by = pool if head.pools else ()
-            judgements[head.name] = head.judge(market, steadied_by, step)
-            for other in pool:
-                around = (market,) if head.pooled_elsewhere else ()
-                judgements[head.name] += head.judge(other, around, step)
+            judgements[head.name], measures[head.name] = [], []
+            around = (market,) if head.pooled_elsewhere else ()
+            for judged, steady in ((market, steadied_by), *((other, around) for other in pool)):
+                head.check_shuffled(judged, step)
+                walks = head.walk(judged, steady, step)
+                judgements[head.name] += head.judge(judged, walks)
+                measures[head.name] += head.measure(judged, walks)
             estimators = head.fit(market, steadied_by)
             (fresh / f"{head.name}.skops").write_bytes(skops_io.dumps(dict(estimators)))
             forecasts = [_forecasts(head, estimators, judged) for judged in (market, *pool)]
@@ -139,6 +146,7 @@ def train(
                     **_promised(head),
                     "forecasts_sha256": _sha256(fresh / f"{head.name}.npy"),
                     "judgements": [one.to_dict() for one in judgements[head.name]],
+                    "measures": measures[head.name],
                     "base_rates": {
                         column: round(rate, 6) for column, rate in head.base_rates(market).items()
                     },
@@ -204,6 +212,7 @@ def read_training(folder: Path, heads: Sequence[Head]) -> Training:
             for name, content in forecasts.items()
         },
         judgements={head.name: record["heads"][head.name]["judgements"] for head in heads},
+        measures={head.name: record["heads"][head.name]["measures"] for head in heads},
         base_rates={head.name: record["heads"][head.name]["base_rates"] for head in heads},
         spans=tuple(_span(market) for market in markets),
         made_with=record["made_with"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import onnx
@@ -90,28 +90,27 @@ class Trap(Head):
             for horizon_days, column in zip(HORIZONS_DAYS, self.columns, strict=True)
         }
 
-    def judge(
-        self, market: MarketRows, pool: Sequence[MarketRows], progress: Progress
-    ) -> list[Judgement]:
-        """Judge each horizon against climatology and against 'iv is fair'."""
-        walks = self.walk(market, pool, progress)
-        judgements = []
-        for horizon_days, (column, walked) in zip(HORIZONS_DAYS, walks.items(), strict=True):
+    def check_shuffled(self, market: MarketRows, progress: Progress) -> None:
+        """Check each horizon."""
+        for horizon_days, column in zip(HORIZONS_DAYS, self.columns, strict=True):
             label = shuffled(_label(market, horizon_days))
             mixed = self._walk(market, label, (), horizon_days, progress)
             check_shuffled(mixed.model, mixed.label, f"{column} on {market.name}")
-            judgements.append(
-                judge(
-                    walked,
-                    output=column,
-                    market=market.name,
-                    horizon_days=horizon_days,
-                    score="Brier skill",
-                    loss=squared_error,
-                    events=[(walked.model, walked.label)],
-                )
+
+    def judge(self, market: MarketRows, walks: Mapping[str, Forecasts]) -> list[Judgement]:
+        """Judge each horizon against climatology and against 'iv is fair'."""
+        return [
+            judge(
+                walks[column],
+                output=column,
+                market=market.name,
+                horizon_days=horizon_days,
+                score="Brier skill",
+                loss=squared_error,
+                events=[(walks[column].model, walks[column].label)],
             )
-        return judgements
+            for horizon_days, column in zip(HORIZONS_DAYS, self.columns, strict=True)
+        ]
 
     def refits(self, market: MarketRows) -> int:
         """Return two walk-forwards, one with shuffled labels, for each horizon."""

@@ -406,13 +406,15 @@ def ranked_probability(probability: FloatArray, label: FloatArray) -> FloatArray
     return np.asarray(((np.cumsum(probability, axis=1) - came)[:, :-1] ** 2).sum(axis=1))
 
 
-def climatology(label: FloatArray) -> Forecaster:
+def climatology(label: FloatArray, earlier: FloatArray | None = None) -> Forecaster:
     """Forecast the frequency of an event among a block's own training rows.
 
     Parameters
     ----------
     label : ndarray of shape (N, ...)
         Outcomes 0 or 1, row by row of the market.
+    earlier : ndarray of shape (M, ...), optional
+        Outcomes of days before the first row, counted too.
 
     Returns
     -------
@@ -421,7 +423,10 @@ def climatology(label: FloatArray) -> Forecaster:
     """
 
     def forecast(block: Block) -> FloatArray:
-        frequency = np.asarray(label[block.train].mean(axis=0))
+        known = label[block.train]
+        if earlier is not None:
+            known = np.concatenate([earlier, known])
+        frequency = np.asarray(known.mean(axis=0))
         return np.broadcast_to(frequency, (len(block.test), *label.shape[1:]))
 
     return forecast

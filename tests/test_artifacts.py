@@ -250,7 +250,8 @@ def test_a_manifest_with_a_number_that_json_lacks_is_refused(folder: Path, const
     data, count = re.subn(rb'("lookback_bars": )\d+', rb"\g<1>" + constant, file.read_bytes())
     assert count == len(NAMES)
     file.write_bytes(data)
-    assert "not JSON" in manifest_refusal(folder).problem
+    refused = manifest_refusal(folder).problem
+    assert ("own digest" if constant == b"1e999" else "not JSON") in refused
 
 
 def test_a_manifest_without_a_digest_is_refused(folder: Path) -> None:
@@ -340,8 +341,7 @@ def test_a_later_version_is_recognised_in_a_form_and_with_entries_of_its_own(
     folder: Path,
 ) -> None:
     file = folder / MANIFEST_NAME
-    sealed = json.loads(render_manifest({"manifest_version": MANIFEST_VERSION + 1, "models": []}))
-    file.write_text(json.dumps(sealed))
+    file.write_bytes(render_manifest({"manifest_version": MANIFEST_VERSION + 1, "models": []}))
     manifest_refusal(folder, ManifestVersionError)
 
 
@@ -398,6 +398,18 @@ def test_a_sealed_size_beyond_reason_is_refused(folder: Path, size: object) -> N
 )
 def test_a_sealed_entry_that_lacks_something_is_refused(folder: Path, key: str) -> None:
     reseal(folder, lambda content: content["artifacts"][0].pop(key))
+    assert "malformed" in manifest_refusal(folder).problem
+
+
+@pytest.mark.parametrize(
+    "stretches",
+    [None, 1, [None], [[]], [["2012-01-02"]], [["2012-01-02", "2012-01-03", "2012-01-04"]]],
+    ids=repr,
+)
+def test_sealed_stretches_that_are_no_pairs_of_days_are_refused(
+    folder: Path, stretches: object
+) -> None:
+    reseal(folder, lambda content: content["artifacts"][-1].update(stretches=stretches))
     assert "malformed" in manifest_refusal(folder).problem
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -29,13 +30,12 @@ from aegismatrix.bars import Bars
 from aegismatrix.cli import WRONG_INPUT, main
 from aegismatrix.engine import Engine
 from exporters.markets import MarketSource
+from tests.examples import HORIZONS_DAYS, SIDES, history_columns, in_columns, is_surface
 
-COLUMNS = [
-    column
-    for array in read_manifest().model(ENGINE_NAME).outputs
-    if array.unit == "probability"
-    for column in array.columns
+PROBABILITIES = [
+    array for array in read_manifest().model(ENGINE_NAME).outputs if array.unit == "probability"
 ]
+COLUMNS = [column for array in PROBABILITIES for column in history_columns(array)]
 HEADS = [spec for spec in list_models() if spec.kind == "head"]
 LOOKBACK = read_manifest().model(ENGINE_NAME).lookback_bars
 
@@ -75,7 +75,7 @@ def assert_is_history(text: str, bars: Bars) -> None:
     assert [row["in_sample"] for row in rows] == flags
     values = np.array([[float(row[column]) for column in COLUMNS] for row in rows])
     assert np.isfinite(values).all()
-    expected = np.concatenate([forecast[model] for model in forecast], axis=1)
+    expected = np.concatenate([in_columns(forecast[model]) for model in forecast], axis=1)
     np.testing.assert_allclose(values, expected, rtol=0, atol=1e-11)
 
 
@@ -110,6 +110,13 @@ def judgement_of(column: str) -> dict[str, Any]:
         if one["output"] == column or column.startswith(f"{one['output']}_")
     )
     return found
+
+
+def judged_columns(values: str) -> list[tuple[str, str]]:
+    """The columns, and their values as text, in a line ``  output  [rest] value  ...``."""
+    output, *cells = values.removeprefix("  ").split("  ")
+    pairs = [cell.rpartition(" ") for cell in cells]
+    return [(f"{output}_{rest}" if rest else output, value) for rest, _, value in pairs]
 
 
 def test_history_of_the_sample_is_a_row_for_each_day(
@@ -154,9 +161,16 @@ def test_a_history_written_to_a_file_is_summed_up_with_a_verdict_beside_each_num
     assert str(out) in counted
     bar = f"close {sample.close[-1]:.2f}, iv {sample.iv[-1]:.2f} %"
     assert day == f"{rows[-1]['date']}  other market, {bar}"
-    for column, line in zip(COLUMNS, numbers, strict=True):
-        assert line.split()[:2] == [column, f"{float(rows[-1][column]):.3f}"]
-        assert_judged(line, judgement_of(column))
+    shown = []
+    for values, verdict in zip(numbers[::2], numbers[1::2], strict=True):
+        assert re.match(r"  \w", values)
+        assert verdict.startswith("    skill ")
+        for column, value in judged_columns(values):
+            assert value == f"{float(rows[-1][column]):.3f}"
+            assert_judged(verdict, judgement_of(column))
+            assert values.split()[0] == judgement_of(column)["output"]
+            shown.append(column)
+    assert shown == COLUMNS
     assert note == "demonstration: other market, in-sample"
 
 
@@ -181,7 +195,8 @@ def test_a_day_after_training_carries_no_note_unless_its_market_is_another(
 
     assert main(["history", *pair, "--out", out]) == 0
     printed = capsys.readouterr().out
-    assert len(printed.splitlines()) == 2 + len(COLUMNS)
+    judged = {judgement_of(column)["output"] for column in COLUMNS}
+    assert len(printed.splitlines()) == 2 + 2 * len(judged)
     assert "in-sample" not in printed
     assert main(["history", *pair, "--market", "other", "--out", out]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "demonstration: other market"
@@ -448,9 +463,17 @@ def test_models_shows_a_verdict_for_each_column_of_history(
 ) -> None:
     assert main(["models"]) == 0
     indented = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
-    assert {line.split()[0] for line in indented} == {
-        judgement_of(column)["output"] for column in COLUMNS
+    # The history shows either edge of a surface; each edge alone is judged as well.
+    one_edge = {
+        f"{array.name}_{side}_h{days}"
+        for array in PROBABILITIES
+        if is_surface(array)
+        for side in SIDES[1:]
+        for days in HORIZONS_DAYS
     }
+    in_history = {judgement_of(column)["output"] for column in COLUMNS}
+    assert not one_edge & in_history
+    assert {line.split()[0] for line in indented} == in_history | one_edge
 
 
 def test_models_of_a_folder_without_any_is_wrong_input(

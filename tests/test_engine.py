@@ -18,6 +18,14 @@ from aegismatrix.bars import Bars
 from aegismatrix.engine import Engine, Forecast
 from aegismatrix.errors import ContractError, InsufficientHistoryError, UnknownModelError
 from aegismatrix.runtime import Model, load_models
+from tests.examples import (
+    BASIS_POINTS,
+    HORIZONS_DAYS,
+    SIDES,
+    history_columns,
+    in_columns,
+    is_surface,
+)
 
 FloatArray = NDArray[np.float64]
 
@@ -69,8 +77,15 @@ def moved(bars: Bars, last: np.datetime64) -> Bars:
 
 
 def all_of(forecast: Forecast) -> FloatArray:
-    """Every probability, shape (N, all columns)."""
-    return np.concatenate([forecast[model] for model in forecast], axis=1)
+    """Every probability, each edge of a surface too, a row for each day."""
+    return np.concatenate(
+        [forecast[model].reshape(len(forecast), -1) for model in forecast], axis=1
+    )
+
+
+def table_of(forecast: Forecast) -> FloatArray:
+    """Every probability that has a column, shape (N, columns)."""
+    return np.concatenate([in_columns(forecast[model]) for model in forecast], axis=1)
 
 
 def assert_rows_equal(forecast: Forecast, whole: Forecast, rows: slice) -> None:
@@ -92,9 +107,16 @@ def test_history_has_a_row_for_each_bar_from_the_look_back_on(
     np.testing.assert_array_equal(nifty_history.dates, nifty.dates[first:])
     np.testing.assert_array_equal(nifty_history.close, nifty.close[first:])
     np.testing.assert_array_equal(nifty_history.iv_percent, nifty.iv[first:])
-    for model in nifty_history:
-        columns = nifty_history.columns[model]
-        assert nifty_history[model].shape == (len(nifty_history), len(columns))
+    sizes: dict[int | str, int] = {
+        "N": len(nifty_history),
+        "H": len(nifty_history.horizon_days),
+        "D": len(nifty_history.distance),
+    }
+    for head in engine.heads:
+        values = nifty_history[head.name]
+        assert values.shape == tuple(sizes.get(size, size) for size in head.shape)
+        columns = nifty_history.columns[head.name]
+        assert in_columns(values).shape == (len(nifty_history), len(columns))
 
 
 def test_implied_sigma_is_what_iv_says_of_one_trading_day(
@@ -203,10 +225,13 @@ def test_the_staged_artifacts_give_every_real_row_of_the_fused_one(
     )
     heads = {name: model for name, model in staged.items() if model.spec.kind == "head"}
     assert list(heads) == list(forecast)
+    given = {**made, "horizon": forecast.horizon_days, "distance": forecast.distance}
+    sealed = {array.name: array for array in engine.heads}
     for name, head in heads.items():
-        run = head.run(**{array.name: made[array.name] for array in head.spec.inputs})
+        run = head.run(**{array.name: given[array.name] for array in head.spec.inputs})
         (output,) = head.spec.outputs
-        assert output.columns == forecast.columns[name]
+        assert output.columns == sealed[name].columns
+        assert history_columns(sealed[name]) == forecast.columns[name]
         np.testing.assert_allclose(run[output.name], forecast[name], rtol=0, atol=TOLERANCE)
 
 
@@ -261,15 +286,16 @@ def test_a_forecast_is_read_by_model_by_row_and_in_order(engine: Engine, sample:
     heads = [spec for spec in list_models() if spec.kind == "head"]
     assert list(forecast) == [head.name for head in heads]
     assert [head.name for head in engine.heads] == [head.name for head in heads]
-    for head in heads:
-        assert forecast.columns[head.name] == head.outputs[0].columns
+    for head, array in zip(heads, engine.heads, strict=True):
+        assert array.columns == head.outputs[0].columns
+        assert forecast.columns[head.name] == history_columns(array)
     assert "trap" in list(forecast)
 
     columns = [column for model in forecast for column in forecast.columns[model]]
     for position in (0, 5, -1):
         row = forecast.row(position)
         assert list(row) == columns
-        assert list(row.values()) == all_of(forecast)[position].tolist()
+        assert list(row.values()) == table_of(forecast)[position].tolist()
     assert forecast.row() == forecast.row(-1)
 
 
@@ -293,8 +319,8 @@ def test_a_forecast_shows_its_last_day(engine: Engine, sample: Bars) -> None:
     forecast = engine.history(sample)
     shown = repr(forecast)
     assert f"{len(forecast)} days to {forecast.dates[-1]}" in shown
-    for column, value in forecast.row().items():
-        assert f"{column} {value:.3f}" in shown
+    first = [f"{column} {value:.3f}" for column, value in list(forecast.row().items())[:3]]
+    assert shown.endswith(f": {', '.join(first)}, ...)")
 
 
 def test_the_engine_tells_its_contract(engine: Engine) -> None:
@@ -350,3 +376,121 @@ def test_shaken_real_bars_give_probabilities_within_0_and_1(
 def test_what_is_not_bars_is_refused_with_how_to_make_them(engine: Engine, given: Any) -> None:
     with pytest.raises(ContractError, match="from_csv"):
         engine.predict(given)
+
+
+@pytest.mark.parametrize("method", ["predict", "history"])
+@pytest.mark.parametrize(
+    "horizon_days",
+    [0, 31, 2.5, np.nan, np.inf, -np.inf, -1, [], [1, 0], [1, 31], [5, np.nan], [[1, 5]]],
+    ids=repr,
+)
+def test_horizons_that_are_no_whole_days_from_1_to_30_are_refused(
+    engine: Engine, sample: Bars, method: str, horizon_days: Any
+) -> None:
+    with pytest.raises(ContractError, match=r"^engine: horizon_days ") as raised:
+        getattr(engine, method)(sample, horizon_days=horizon_days)
+    assert "whole trading days from 1 to 30" in raised.value.remedy
+
+
+@pytest.mark.parametrize("method", ["predict", "history"])
+@pytest.mark.parametrize(
+    "distance",
+    [0, -0.01, np.nan, np.inf, -np.inf, [], [0.01, 0.0], [0.01, -0.02], [0.01, np.nan], [[0.01]]],
+    ids=repr,
+)
+def test_distances_that_are_not_finite_and_above_0_are_refused(
+    engine: Engine, sample: Bars, method: str, distance: Any
+) -> None:
+    with pytest.raises(ContractError, match=r"^engine: distance ") as raised:
+        getattr(engine, method)(sample, distance=distance)
+    assert "ln(1 + p / close)" in raised.value.remedy
+
+
+def test_the_default_grid_is_the_documented_one(engine: Engine, sample: Bars) -> None:
+    forecast = engine.predict(sample)
+    np.testing.assert_array_equal(forecast.horizon_days, HORIZONS_DAYS)
+    np.testing.assert_allclose(np.expm1(forecast.distance) * 1e4, BASIS_POINTS, rtol=1e-12)
+    surfaces = [array for array in engine.heads if is_surface(array)]
+    assert [array.name for array in surfaces] == ["breach"]
+    assert surfaces[0].columns == SIDES
+    assert forecast["breach"].shape == (1, 3, 4, 6)
+    assert forecast.columns["breach"][0] == "breach_h1_d100"
+    assert forecast.columns["breach"][-1] == "breach_h20_d700"
+    named = engine.predict(
+        sample, horizon_days=HORIZONS_DAYS, distance=np.log1p(np.array(BASIS_POINTS) / 1e4)
+    )
+    np.testing.assert_allclose(all_of(named), all_of(forecast), rtol=0, atol=TOLERANCE)
+
+
+def test_a_smaller_grid_is_a_part_of_a_larger_one(engine: Engine, sample: Bars) -> None:
+    horizons_days = np.arange(1, 31)
+    distance = np.log1p(np.linspace(0.001, 0.3, 25))
+    whole = engine.history(sample, horizon_days=horizons_days, distance=distance)
+    for rows, columns in (([0], [0]), ([29], [24]), ([4, 9, 19], [1, 7]), ([19, 0], [24, 3, 11])):
+        part = engine.history(sample, horizon_days=horizons_days[rows], distance=distance[columns])
+        expected = whole["breach"][:, :, rows][:, :, :, columns]
+        np.testing.assert_allclose(part["breach"], expected, rtol=0, atol=TOLERANCE)
+        for model in ("trap", "regime"):
+            np.testing.assert_array_equal(part[model], whole[model])
+
+
+def test_predict_with_a_grid_of_its_own_is_the_last_row_of_history_with_it(
+    engine: Engine, sample: Bars
+) -> None:
+    grid: dict[str, Any] = {"horizon_days": [2, 30], "distance": [0.004, 0.11, 0.25]}
+    whole = engine.history(sample, **grid)
+    assert_rows_equal(engine.predict(sample, **grid), whole, slice(-1, None))
+
+
+def test_one_horizon_and_one_distance_may_be_numbers(engine: Engine, sample: Bars) -> None:
+    forecast = engine.predict(sample, horizon_days=7, distance=float(np.log1p(0.015)))
+    assert forecast["breach"].shape == (1, 3, 1, 1)
+    assert forecast.columns["breach"] == ("breach_h7_d150",)
+    assert forecast.row()["breach_h7_d150"] == forecast["breach"][0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("share", "name"),
+    [
+        (0.01, "100"),
+        (0.0123, "123"),
+        (0.0025, "25"),
+        (0.00125, "12.5"),
+        (0.001, "10"),
+        (0.07, "700"),
+        (0.3, "3000"),
+    ],
+)
+def test_columns_of_a_surface_name_horizon_and_basis_points(
+    engine: Engine, sample: Bars, share: float, name: str
+) -> None:
+    forecast = engine.predict(sample, horizon_days=[1, 12, 30], distance=np.log1p([share]))
+    expected = tuple(f"breach_h{days}_d{name}" for days in (1, 12, 30))
+    assert forecast.columns["breach"] == expected
+
+
+def test_table_and_row_say_what_the_arrays_say(engine: Engine, sample: Bars) -> None:
+    horizons_days, basis_points = (3, 15), (50, 250, 1000)
+    forecast = engine.history(
+        sample, horizon_days=horizons_days, distance=np.log1p(np.array(basis_points) / 1e4)
+    )
+    table = forecast.table()
+    columns = [
+        column
+        for array in engine.heads
+        for column in history_columns(array, horizons_days, basis_points)
+    ]
+    assert list(table) == columns
+    assert [column for model in forecast for column in forecast.columns[model]] == columns
+    np.testing.assert_array_equal(np.stack(list(table.values()), axis=1), table_of(forecast))
+    for array in engine.heads:
+        if not is_surface(array):
+            for place, column in enumerate(array.columns):
+                np.testing.assert_array_equal(table[column], forecast[array.name][:, place])
+    for row, days in enumerate(horizons_days):
+        for place, points in enumerate(basis_points):
+            either = forecast["breach"][:, 0, row, place]
+            np.testing.assert_array_equal(table[f"breach_h{days}_d{points}"], either)
+    for position in (0, 17, -1):
+        expected = {column: values[position] for column, values in table.items()}
+        assert forecast.row(position) == expected

@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -25,7 +25,7 @@ from aegismatrix.bars import Bars
 from aegismatrix.cli import main
 from aegismatrix.errors import OutputError
 from exporters import logistic, parity, seal, staging
-from exporters.card import model_card, skill_table
+from exporters.card import model_card
 from exporters.convert import (
     METADATA_KEY,
     ForbiddenGraphError,
@@ -88,10 +88,11 @@ class UpDay(Head):
         )
         return {"up_1": walked}
 
-    def judge(
-        self, market: MarketRows, pool: Sequence[MarketRows], progress: Progress
-    ) -> list[Judgement]:
-        walked = self.walk(market, pool, progress)["up_1"]
+    def check_shuffled(self, market: MarketRows, progress: Progress) -> None:
+        """A constant forecast cannot leak."""
+
+    def judge(self, market: MarketRows, walks: Mapping[str, Forecasts]) -> list[Judgement]:
+        walked = walks["up_1"]
         return [
             judge(
                 walked,
@@ -231,10 +232,9 @@ def test_artifacts_carry_stamp_and_metadata(exported: Path) -> None:
         assert tuple(stamped["outputs"][-1]["columns"]) == spec.outputs[-1].columns
 
 
-def test_committed_card_and_readme_say_what_the_manifest_says(repository: Path) -> None:
+def test_committed_card_says_what_the_manifest_says(repository: Path) -> None:
     content = json.loads((repository / "models_onnx" / "manifest.json").read_text())
     assert (repository / "models_onnx" / "MODEL_CARD.md").read_text() == model_card(content)
-    assert skill_table(content) in (repository / "README.md").read_text()
 
 
 def test_committed_artifacts_are_those_that_the_exporters_author_today(repository: Path) -> None:

@@ -17,6 +17,7 @@ from exporters.features import FEATURES, build_features
 from exporters.parity import bars_feed, random_walk
 from exporters.staging import stage_features
 
+FloatArray = NDArray[np.float64]
 MARKETS = ("nifty", "sp500", "sample")
 
 
@@ -30,7 +31,7 @@ log: Any = np.log
 sqrt: Any = np.sqrt
 
 
-def in_pandas(bars: Bars) -> pd.DataFrame:
+def in_pandas(bars: Bars, *, terciles: bool = True) -> pd.DataFrame:
     """Every feature by its formula, with pandas' own rolling windows."""
     close, high, low = (pd.Series(values) for values in (bars.close, bars.high, bars.low))
     iv = pd.Series(bars.iv) / 100
@@ -50,7 +51,6 @@ def in_pandas(bars: Bars) -> pd.DataFrame:
         return log(close / close.shift(window)) / (iv * np.sqrt(window / 252))
 
     iv_window = iv.rolling(252)
-    lower, upper = (realised(20).rolling(252).quantile(part / 3) for part in (1, 2))
     table: pd.DataFrame = pd.DataFrame(
         {
             "rv_5": log(realised(5) / iv),
@@ -70,16 +70,17 @@ def in_pandas(bars: Bars) -> pd.DataFrame:
             "drawdown_252": log(close / high.rolling(252).max()) / iv,
             "iv_vol_22": log_iv.diff().rolling(22).std(ddof=0),
             "largest_return_22": log_return.abs().rolling(22).max() / iv,
-            "iv_over_lower_tercile": log(iv / lower),
-            "iv_over_upper_tercile": log(iv / upper),
-            "rv_20_over_lower_tercile": log(realised(20) / lower),
-            "rv_20_over_upper_tercile": log(realised(20) / upper),
         }
     )
+    if terciles:
+        lower, upper = (realised(20).rolling(252).quantile(part / 3) for part in (1, 2))
+        for name, vol in (("iv", iv), ("rv_20", realised(20))):
+            table[f"{name}_over_lower_tercile"] = log(vol / lower)
+            table[f"{name}_over_upper_tercile"] = log(vol / upper)
     return table
 
 
-def matrix(features: Model, bars: Bars) -> NDArray[np.float64]:
+def matrix(features: Model, bars: Bars) -> FloatArray:
     return features.run(**bars_feed(bars))["features"]
 
 

@@ -18,8 +18,10 @@ PACKAGE = (
     "artifacts",
     "runtime",
     "engine",
-    "sources",
+    "signals",
     "files",
+    "report",
+    "sources",
     "cli",
     "__main__",
 )
@@ -34,6 +36,8 @@ FACTORY = (
     "logistic",
     "trap",
     "regime",
+    "surface",
+    "breach",
     "registry",
     "fuse",
     "parity",
@@ -43,7 +47,7 @@ FACTORY = (
     "card",
     "export",
 )
-OPTIONAL = {"pandas", "yfinance", "jinja2", "cryptography", "onnxruntime"}
+OPTIONAL = {"pandas", "jsonschema", "yfinance", "jinja2", "cryptography", "onnxruntime"}
 UNPICKLERS = {"pickle", "joblib", "cloudpickle", "dill", "shelve", "marshal", "_pickle"}
 CODE = ("src", "exporters", "scripts", "benchmarks", "tests")
 

@@ -41,15 +41,23 @@ from aegismatrix.errors import (
     NonFiniteOutputError,
 )
 from aegismatrix.runtime import Finding, Model, load_model, load_models, verify
+from tests.examples import SIDES, chosen_input, is_surface
 
 Arrays = dict[str, NDArray[Any]]
 
 NAMES = [spec.name for spec in list_models()]
 INPUTS = [(spec.name, array.name) for spec in list_models() for array in spec.inputs]
+FLOAT_INPUTS = [
+    (spec.name, array.name)
+    for spec in list_models()
+    for array in spec.inputs
+    if array.dtype == "float64"
+]
 TAKING_BARS = [spec.name for spec in list_models() if spec.inputs[0].shape == ("T",)]
 
 each_model = pytest.mark.parametrize("name", NAMES)
 each_input = pytest.mark.parametrize(("name", "array"), INPUTS)
+each_float_input = pytest.mark.parametrize(("name", "array"), FLOAT_INPUTS)
 
 
 @pytest.fixture(scope="module")
@@ -62,15 +70,17 @@ def models() -> dict[str, Model]:
 def arrays(models: dict[str, Model], sample: Bars) -> dict[str, Arrays]:
     """Real inputs of every artifact, made of the last 300 bars of the sample."""
     bars = {name: getattr(sample, name)[-300:] for name in ("high", "low", "close", "iv")}
-    features = models["features"]
-    made = features.run(**bars)
-    given: dict[str, Arrays] = {}
-    for name, model in models.items():
-        if model.spec.kind == "head":
-            given[name] = {array.name: made[array.name] for array in model.spec.inputs}
-        else:
-            given[name] = dict(bars)
-    return given
+    known: Arrays = {**bars, **models["features"].run(**bars)}
+    rows = len(known["features"])
+    return {
+        name: {
+            array.name: known[array.name]
+            if array.name in known
+            else chosen_input(model.spec, array, rows)
+            for array in model.spec.inputs
+        }
+        for name, model in models.items()
+    }
 
 
 @pytest.fixture
@@ -81,6 +91,14 @@ def folder(tmp_path: Path) -> Path:
 
 def spec_of(name: str) -> ModelSpec:
     return read_manifest().model(name)
+
+
+def cut(spec: ModelSpec, arrays: Arrays, rows: slice | list[int]) -> Arrays:
+    """Some bars, or some feature rows, with what callers chose for each; the rest as it is."""
+    return {
+        array.name: arrays[array.name][rows] if array.shape[0] in ("T", "N") else arrays[array.name]
+        for array in spec.inputs
+    }
 
 
 def reseal(folder: Path, name: str, change: Callable[[dict[str, Any]], object]) -> None:
@@ -122,12 +140,16 @@ def test_outputs_are_those_sealed_finite_and_of_the_sealed_shapes(
     assert list(outputs) == [array.name for array in spec.outputs]
     first = next(iter(arrays[name].values()))
     rows = len(first) - spec.lookback_bars + 1 if name in TAKING_BARS else len(first)
+    sizes: dict[int | str, int] = {"N": rows, "H": 3, "D": 3}
     for array in spec.outputs:
         values = outputs[array.name]
-        assert values.shape == tuple(rows if size == "N" else size for size in array.shape)
+        assert values.shape == tuple(sizes.get(size, size) for size in array.shape)
         assert values.dtype == np.dtype(array.dtype)
         assert np.isfinite(values).all()
-        if array.columns:
+        if is_surface(array):
+            assert array.columns == SIDES
+            assert values.shape[1] == len(SIDES)
+        elif array.columns:
             assert len(array.columns) == values.shape[-1]
 
 
@@ -180,9 +202,9 @@ def refused_input(model: Model, arrays: Mapping[str, Any], array: str) -> Contra
         lambda values: values.tolist(),
         lambda values: tuple(values),
         lambda values: values.astype(np.float32),
-        lambda values: values.astype(np.int64),
+        lambda values: values.astype(np.float64 if values.dtype == np.int64 else np.int64),
         lambda values: values.astype(object),
-        lambda values: values.astype(">f8"),
+        lambda values: values.astype(values.dtype.newbyteorder(">")),
         lambda values: values[None],
         lambda values: values[0],
         lambda values: values[:0],
@@ -194,7 +216,7 @@ def refused_input(model: Model, arrays: Mapping[str, Any], array: str) -> Contra
         "list",
         "tuple",
         "float32",
-        "int64",
+        "int64-or-float64",
         "object",
         "big-endian",
         "rank-more",
@@ -216,10 +238,11 @@ def test_an_input_of_another_type_or_shape_is_refused(
     with pytest.raises(ContractError) as raised:
         models[name].run(**given)  # type: ignore[arg-type]
     assert str(raised.value).startswith(f"{name}: ")
-    assert "Give a numpy array of float64" in raised.value.remedy
+    (sealed,) = (one for one in models[name].spec.inputs if one.name == array)
+    assert f"Give a numpy array of {sealed.dtype}" in raised.value.remedy
 
 
-@each_input
+@each_float_input
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("row", [0, -1])
 def test_an_input_that_is_not_finite_is_refused_wherever_it_stands(
@@ -237,6 +260,15 @@ def test_an_input_that_is_not_finite_is_refused_wherever_it_stands(
 
 
 @each_input
+def test_an_array_with_a_mask_is_refused(
+    models: dict[str, Model], arrays: dict[str, Arrays], name: str, array: str
+) -> None:
+    values = arrays[name][array]
+    mask = np.arange(values.size).reshape(values.shape) == 0
+    refused_input(models[name], {**arrays[name], array: np.ma.array(values, mask=mask)}, array)
+
+
+@each_float_input
 def test_nan_under_a_mask_is_refused(
     models: dict[str, Model], arrays: dict[str, Arrays], name: str, array: str
 ) -> None:
@@ -262,13 +294,21 @@ def test_an_unknown_input_is_refused(
     assert "is not an input" in refused_input(models[name], given, "volume").problem
 
 
-@pytest.mark.parametrize("name", TAKING_BARS)
-@pytest.mark.parametrize("array", ["low", "close", "iv"])
+@pytest.mark.parametrize(
+    ("name", "array"),
+    [
+        (spec.name, array.name)
+        for spec in list_models()
+        for place, array in enumerate(spec.inputs)
+        if array.shape[0] in {earlier.shape[0] for earlier in spec.inputs[:place]}
+    ],
+)
 def test_inputs_of_unequal_lengths_are_refused(
     models: dict[str, Model], arrays: dict[str, Arrays], name: str, array: str
 ) -> None:
     given = {**arrays[name], array: arrays[name][array][1:]}
-    assert "has the shape [299]" in refused_input(models[name], given, array).problem
+    rows = 299 if name in TAKING_BARS else 300 - spec_of("features").lookback_bars
+    assert f"has the shape [{rows}" in refused_input(models[name], given, array).problem
 
 
 @pytest.mark.parametrize(
@@ -277,7 +317,7 @@ def test_inputs_of_unequal_lengths_are_refused(
         (spec.name, array.name)
         for spec in list_models()
         for array in spec.inputs
-        if len(array.shape) > 1
+        if len(array.shape) > 1 and isinstance(array.shape[-1], int)
     ],
 )
 @pytest.mark.parametrize("change", [-1, 1])
@@ -295,7 +335,7 @@ def test_fewer_bars_than_the_look_back_say_how_many_are_missing(
     models: dict[str, Model], arrays: dict[str, Arrays], name: str, missing: int
 ) -> None:
     need = models[name].spec.lookback_bars
-    short = {key: values[: need - missing] for key, values in arrays[name].items()}
+    short = cut(models[name].spec, arrays[name], slice(need - missing))
     with pytest.raises(InsufficientHistoryError) as raised:
         models[name].run(**short)
     assert (raised.value.need, raised.value.have) == (need, need - missing)
@@ -307,7 +347,7 @@ def test_as_many_bars_as_the_look_back_give_one_row(
     models: dict[str, Model], arrays: dict[str, Arrays], name: str
 ) -> None:
     need = models[name].spec.lookback_bars
-    outputs = models[name].run(**{key: values[:need] for key, values in arrays[name].items()})
+    outputs = models[name].run(**cut(models[name].spec, arrays[name], slice(need)))
     assert {len(values) for values in outputs.values()} == {1}
 
 
@@ -317,7 +357,7 @@ def test_a_head_gives_for_one_row_what_it_gives_among_others(
 ) -> None:
     whole = models[name].run(**arrays[name])
     for row in (0, 17, -1):
-        one = models[name].run(**{key: values[[row]] for key, values in arrays[name].items()})
+        one = models[name].run(**cut(models[name].spec, arrays[name], [row]))
         for key, values in one.items():
             np.testing.assert_allclose(values, whole[key][[row]], rtol=0, atol=1e-12)
 

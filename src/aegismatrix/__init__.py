@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from aegismatrix.bars import Bars
     from aegismatrix.engine import Engine, Forecast
     from aegismatrix.errors import AegisError
+    from aegismatrix.report import Report, analyze
     from aegismatrix.runtime import Model, load_models, verify
+    from aegismatrix.signals.market import MarketState
+    from aegismatrix.signals.seller import SellerSignal
     from aegismatrix.sources.sample import sample_bars
 
 __version__ = "0.1.0"
@@ -28,8 +31,12 @@ __all__ = [
     "Bars",
     "Engine",
     "Forecast",
+    "MarketState",
     "Model",
+    "Report",
+    "SellerSignal",
     "__version__",
+    "analyze",
     "list_models",
     "load_models",
     "sample_bars",
@@ -42,7 +49,11 @@ _HOMES = {
     "Bars": "bars",
     "Engine": "engine",
     "Forecast": "engine",
+    "MarketState": "signals.market",
     "Model": "runtime",
+    "Report": "report",
+    "SellerSignal": "signals.seller",
+    "analyze": "report",
     "list_models": "artifacts",
     "load_models": "runtime",
     "sample_bars": "sources.sample",

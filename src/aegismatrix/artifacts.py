@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,8 @@ MANIFEST_VERSION = 1
 MANIFEST_NAME = "manifest.json"
 ENGINE_NAME = "engine"
 _MAX_MANIFEST_BYTES = 8 * 1024 * 1024
+# Top-level keys are indented by one space, and strings hold no line ends, so this stands once.
+_DIGEST = re.compile(rb'^ "digest": "([0-9a-f]*)",?$', re.MULTILINE)
 _MODEL_SUFFIXES = (".onnx", ".ort", ".data", ".pb")
 _MAX_ARTIFACT_BYTES = 64 * 1024 * 1024
 
@@ -53,7 +56,9 @@ class ArraySpec:
     unit : str
         Unit of the values; ``probability`` means within 0 and 1.
     columns : tuple of str
-        Names of the last axis, where it has any.
+        Names along axis 1, where it has any.
+    minimum, maximum : float or None
+        What an input may be at least and at most.
     """
 
     name: str
@@ -61,6 +66,8 @@ class ArraySpec:
     shape: tuple[int | str, ...]
     unit: str
     columns: tuple[str, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
 
 
 @dataclass(frozen=True)
@@ -100,8 +107,8 @@ class ModelSpec:
         Of the file's bytes.
     size_bytes : int
         Of the file.
-    kind : {'features', 'head', 'engine'}
-        Bars to features, features to probabilities, or both in one.
+    kind : {'features', 'head', 'past', 'engine'}
+        Bars to features, features to probabilities, the same by fits of the past, or all in one.
     question : str
         What it answers, in a sentence.
     lookback_bars : int
@@ -116,6 +123,10 @@ class ModelSpec:
         What it was trained on; empty where nothing was learnt.
     judgements : tuple of dict
         Walk-forward scores per output and market, as the exporters sealed them.
+    base_rates : mapping of str to float
+        How often each event happened on the market that was modelled, by column.
+    stretches : tuple of (first, last)
+        For a past: days that each fit speaks for, not having seen them.
     """
 
     name: str
@@ -132,6 +143,16 @@ class ModelSpec:
     outputs: tuple[ArraySpec, ...]
     training: tuple[TrainingSpan, ...]
     judgements: tuple[Mapping[str, Any], ...]
+    base_rates: Mapping[str, float]
+    stretches: tuple[tuple[str, str], ...]
+
+    def own_judgements(self) -> tuple[Mapping[str, Any], ...]:
+        """Return the judgements on the market that was modelled: the first one trained on."""
+        return tuple(
+            judgement
+            for judgement in self.judgements
+            if self.training and judgement["market"] == self.training[0].market
+        )
 
     def __repr__(self) -> str:
         verdicts = ", ".join(
@@ -213,7 +234,7 @@ def find_artifacts(path: str | os.PathLike[str] | None = None) -> Path:
 
 
 def render_manifest(content: Mapping[str, Any]) -> bytes:
-    """Return a manifest's content in the one form that is accepted.
+    """Return a manifest's content as the file that is sealed.
 
     Parameters
     ----------
@@ -223,10 +244,16 @@ def render_manifest(content: Mapping[str, Any]) -> bytes:
     Returns
     -------
     bytes
-        Sorted, indented strict JSON with the digest added.
+        Sorted, indented strict JSON; its digest is the sha256 of these bytes with the digest left
+        out between its quotes.
     """
-    sealed = {**content, "digest": _digest(content)}
-    return (_canonical(sealed, indent=1) + "\n").encode("ascii")
+    text = json.dumps(
+        {**content, "digest": ""}, sort_keys=True, allow_nan=False, ensure_ascii=True, indent=1
+    )
+    blank = (text + "\n").encode("ascii")
+    (place,) = _DIGEST.finditer(blank)
+    digest = hashlib.sha256(blank).hexdigest().encode("ascii")
+    return blank[: place.start(1)] + digest + blank[place.end(1) :]
 
 
 def read_manifest(path: str | os.PathLike[str] | None = None) -> Manifest:
@@ -252,19 +279,16 @@ def read_manifest(path: str | os.PathLike[str] | None = None) -> Manifest:
         raise ManifestError(str(file), f"it is larger than {_MAX_MANIFEST_BYTES} bytes")
     try:
         content = json.loads(data, parse_constant=_refuse_constant)
-        _canonical(content)
     except (ValueError, RecursionError) as error:
         raise ManifestError(str(file), "it is not JSON") from error
     if not isinstance(content, dict) or "digest" not in content:
         raise ManifestError(str(file), "it has no digest")
-    digest = content.pop("digest")
-    # The version comes before the form: a later format may be written otherwise.
-    version = content.get("manifest_version")
-    if version != MANIFEST_VERSION and digest == _digest(content):
-        raise ManifestVersionError(str(file), version=version, supported=MANIFEST_VERSION)
-    # Equal content is not enough: 1e-9 and 1E-9 are one number and two files.
-    if digest != _digest(content) or render_manifest(content) != data:
+    if not _is_genuine(data):
         raise ManifestError(str(file), "its content does not match its own digest")
+    digest = content.pop("digest")
+    version = content.get("manifest_version")
+    if version != MANIFEST_VERSION or isinstance(version, bool):
+        raise ManifestVersionError(str(file), version=version, supported=MANIFEST_VERSION)
     try:
         entries = [parse_model(entry) for entry in content["artifacts"]]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -397,6 +421,8 @@ def parse_model(entry: Mapping[str, Any]) -> ModelSpec:
         outputs=tuple(_array_spec(array) for array in entry["outputs"]),
         training=tuple(TrainingSpan(**span) for span in entry["training"]),
         judgements=tuple(entry["judgements"]),
+        base_rates=dict(entry.get("base_rates", {})),
+        stretches=tuple((first, last) for first, last in entry.get("stretches", ())),
     )
 
 
@@ -409,12 +435,14 @@ def _read(path: Path, size_bytes: int) -> bytes:
         raise MissingArtifactError(str(path), error.strerror or str(error)) from error
 
 
-def _canonical(content: Mapping[str, Any], indent: int | None = None) -> str:
-    return json.dumps(content, sort_keys=True, allow_nan=False, ensure_ascii=True, indent=indent)
-
-
-def _digest(content: Mapping[str, Any]) -> str:
-    return hashlib.sha256(_canonical(content).encode("ascii")).hexdigest()
+def _is_genuine(data: bytes) -> bool:
+    """Whether the bytes are those that were sealed: 1e-9 and 1E-9 are one number and two files."""
+    places = list(_DIGEST.finditer(data))
+    if len(places) != 1:
+        return False
+    start, end = places[0].span(1)
+    sha256 = hashlib.sha256(data[:start] + data[end:]).hexdigest()
+    return data[start:end] == sha256.encode("ascii")
 
 
 def _refuse_constant(name: str) -> float:
@@ -428,4 +456,6 @@ def _array_spec(entry: Mapping[str, Any]) -> ArraySpec:
         shape=tuple(entry["shape"]),
         unit=str(entry["unit"]),
         columns=tuple(entry["columns"]),
+        minimum=entry["minimum"],
+        maximum=entry["maximum"],
     )

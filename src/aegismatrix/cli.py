@@ -20,10 +20,14 @@ if TYPE_CHECKING:
     from aegismatrix.bars import Bars
     from aegismatrix.engine import Forecast
 
+REPORT_NAME = "aegismatrix.json"
+HORIZON_DAYS, LONGEST_DAYS, CONFIDENCE = 20, 30, 0.80
 DONE, FINDING, WRONG_INPUT = 0, 1, 2
 _INTERRUPTED, _PIPE_CLOSED = 130, 141
 _EXAMPLES = """\
 examples:
+  aegismatrix report --sample --out out
+  aegismatrix report --index nifty_daily.csv --iv india_vix_daily.csv
   aegismatrix history --sample --out history.csv
   aegismatrix history --index nifty_daily.csv --iv india_vix_daily.csv --out history.csv
   aegismatrix models
@@ -81,6 +85,25 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"aegismatrix {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
+    report = commands.add_parser("report", help="everything about the last bar, as JSON")
+    _add_bars(report)
+    report.add_argument(
+        "--out", metavar="DIR", default=".", help="folder for aegismatrix.json (%(default)s)"
+    )
+    report.add_argument(
+        "--horizon",
+        metavar="DAYS",
+        type=int,
+        choices=range(1, LONGEST_DAYS + 1),
+        default=HORIZON_DAYS,
+        help="of the safe range, trading days 1 to 30 (%(default)s)",
+    )
+    report.add_argument(
+        "--confidence", type=_share, default=CONFIDENCE, help="of the safe range (%(default)s)"
+    )
+    _add_models(report)
+    report.set_defaults(run=_report, parser=report)
+
     history = commands.add_parser("history", help="every probability for every day, as CSV")
     _add_bars(history)
     history.add_argument(
@@ -123,6 +146,13 @@ def _iso_date(text: str) -> date:
         raise argparse.ArgumentTypeError(f"{text!r} is not a date, YYYY-MM-DD") from error
 
 
+def _share(text: str) -> float:
+    share = float(text)
+    if not 0.0 < share < 1.0:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return share
+
+
 def _add_models(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--models", metavar="DIR", help="folder of artifacts (default: the bundled one)"
@@ -149,6 +179,24 @@ def _read_bars(arguments: argparse.Namespace) -> Bars:
         start=arguments.start,
         end=arguments.end,
     )
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from aegismatrix.engine import Engine
+    from aegismatrix.report import analyze
+
+    bars = _read_bars(arguments)
+    made = analyze(
+        bars,
+        engine=Engine(arguments.models),
+        horizon_days=arguments.horizon,
+        confidence=arguments.confidence,
+    )
+    path = Path(arguments.out) / REPORT_NAME
+    made.to_json(path)
+    print(made.summary())
+    print(f"in {path}")
+    return DONE
 
 
 def _history(arguments: argparse.Namespace) -> int:
@@ -185,38 +233,38 @@ def _drop_output() -> None:
 
 
 def _history_rows(forecast: Forecast) -> Iterable[list[str]]:
-    columns = [column for model in forecast for column in forecast.columns[model]]
-    yield ["date", "in_sample", *columns]
-    for row, day in enumerate(forecast.dates.astype(str)):
-        values = [f"{value:.12f}" for model in forecast for value in forecast[model][row]]
-        yield [day, "true" if forecast.in_sample[row] else "false", *values]
+    table = forecast.table()
+    yield ["date", "in_sample", *table]
+    seen = ["true" if in_sample else "false" for in_sample in forecast.in_sample]
+    for day, flag, *values in zip(forecast.dates.astype(str), seen, *table.values(), strict=True):
+        yield [day, flag, *(f"{value:.12f}" for value in values)]
 
 
 def _last_day(forecast: Forecast, bars: Bars, models: Sequence[ModelSpec]) -> Iterable[str]:
     spot, iv = forecast.close[-1], forecast.iv_percent[-1]
     market = bars.market if bars.market == "nifty" else f"{bars.market} market"
     yield f"{forecast.dates[-1]}  {market}, close {spot:.2f}, iv {iv:.2f} %"
-    judgements = [judgement for model in models for judgement in _own_judgements(model)]
-    for column, probability in forecast.row().items():
-        verdict = next(_verdict(one) for one in judgements if _is_of(one, column))
-        yield f"  {column:14} {probability:.3f}   {verdict}"
+    judgements = [judgement for model in models for judgement in model.own_judgements()]
+    row = forecast.row()
+    for judgement in judgements:
+        columns = [column for column in row if _is_of(judgement, column)]
+        values = "  ".join(f"{_rest(judgement, column)}{row[column]:.3f}" for column in columns)
+        if columns:
+            yield f"  {judgement['output']}  {values}"
+            yield f"    {_verdict(judgement)}"
     if bars.market != "nifty":
         yield f"demonstration: other market{', in-sample' if forecast.in_sample[-1] else ''}"
     elif forecast.in_sample[-1]:
         yield "in-sample: the models have seen this day; it is no evidence of skill"
 
 
-def _own_judgements(model: ModelSpec) -> list[Mapping[str, Any]]:
-    """The judgements on the market that was modelled: the first one it was trained on."""
-    return [
-        judgement
-        for judgement in model.judgements
-        if model.training and judgement["market"] == model.training[0].market
-    ]
-
-
 def _is_of(judgement: Mapping[str, Any], column: str) -> bool:
     return f"{column}_".startswith(f"{judgement['output']}_")
+
+
+def _rest(judgement: Mapping[str, Any], column: str) -> str:
+    rest = column.removeprefix(judgement["output"]).lstrip("_")
+    return f"{rest} " if rest else ""
 
 
 def _verdict(judgement: Mapping[str, Any]) -> str:
@@ -233,7 +281,7 @@ def _models(arguments: argparse.Namespace) -> int:
         spans = ", ".join(f"{span.market} {span.first} to {span.last}" for span in model.training)
         learnt = f"trained on {spans}" if spans else f"{model.kind}, nothing of its own to learn"
         print(f"{model.name} {model.version}: {learnt}")
-        for judgement in _own_judgements(model):
+        for judgement in model.own_judgements():
             print(f"  {judgement['output']:14} {_verdict(judgement)}")
     return DONE
 

@@ -2,27 +2,51 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from aegismatrix.artifacts import ENGINE_NAME, ArraySpec, Manifest, ModelSpec, read_manifest
 from aegismatrix.bars import Bars
 from aegismatrix.errors import ContractError, InsufficientHistoryError, UnknownModelError
-from aegismatrix.runtime import load_model
+from aegismatrix.runtime import Model, load_model
 from aegismatrix.tables import DateArray, FloatArray
 
+LONGEST_DAYS = 30
+"""The longest horizon of the breach surface, in trading days."""
+
+LEAST_DISTANCE, MOST_DISTANCE = 1e-9, 10.0
+"""What a log distance may be."""
+
+HORIZONS_DAYS = (1, 5, 10, 20)
+"""Horizons of the breach surface unless others are asked for."""
+
+DISTANCES = tuple(math.log1p(basis_points / 1e4) for basis_points in (100, 200, 300, 400, 500, 700))
+"""Its log distances unless others are asked for: 1, 2, 3, 4, 5 and 7 % of spot."""
+
+_DEFAULT_HORIZONS = np.array(HORIZONS_DAYS, dtype=np.float64)
+_DEFAULT_DISTANCES = np.array(DISTANCES)
+for _values in (_DEFAULT_HORIZONS, _DEFAULT_DISTANCES):
+    _values.flags.writeable = False
+
+BREACH = "breach"
+
 _PROBABILITY = "probability"
+_NEAREST, _FURTHEST = 1e-5, 2.0
+_GRID, _REFINEMENTS = 64, 3
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Forecast:
     """Probabilities for N days, the last row for the last bar.
 
-    ``forecast["trap"]`` is the array of one model; `row` is one day by column name.
+    ``forecast["trap"]`` is the array of one model; `row` is one day by column name, `table` all of
+    them.
 
     Attributes
     ----------
@@ -37,10 +61,17 @@ class Forecast:
         The volatility index.
     implied_sigma : ndarray of shape (N,), float64
         Daily standard deviation of log returns that it implies.
-    probabilities : mapping of str to ndarray of shape (N, ...), float64
-        By model name; the last axis is named by `columns`.
+    features : ndarray of shape (N, F), float64
+        What the models read; their names are those of ``Engine.spec``'s output.
+    horizon_days : ndarray of shape (H,), float64
+        Horizons of the surfaces.
+    distance : ndarray of shape (D,), float64
+        Log distances of the surfaces: the edges are ``close * exp(-d)`` and ``close * exp(d)``.
+    probabilities : mapping of str to ndarray, float64
+        By model name: shape (N, len(columns)), and (N, 3, H, D) for a surface, with either edge,
+        the lower and the upper along axis 1.
     columns : mapping of str to tuple of str
-        By model name.
+        By model name: the columns of `table`.
     manifest_digest : str
         Which set of artifacts said so.
     """
@@ -50,9 +81,12 @@ class Forecast:
     close: FloatArray
     iv_percent: FloatArray
     implied_sigma: FloatArray
+    features: FloatArray
+    horizon_days: FloatArray
+    distance: FloatArray
     probabilities: Mapping[str, FloatArray]
     columns: Mapping[str, tuple[str, ...]]
-    manifest_digest: str = field(default="")
+    manifest_digest: str
 
     def __len__(self) -> int:
         return len(self.dates)
@@ -65,6 +99,21 @@ class Forecast:
     def __iter__(self) -> Iterator[str]:
         return iter(self.probabilities)
 
+    def table(self) -> dict[str, FloatArray]:
+        """Return every probability as a column.
+
+        Returns
+        -------
+        dict of str to ndarray of shape (N,)
+            In the order in which the engine gives them; of a surface, the probability of either
+            edge, with the distance named in basis points of spot.
+        """
+        return {
+            column: values
+            for model, columns in self.columns.items()
+            for column, values in zip(columns, _flat(self.probabilities[model]).T, strict=True)
+        }
+
     def row(self, position: int = -1) -> dict[str, float]:
         """Return one day's probabilities by column.
 
@@ -76,17 +125,18 @@ class Forecast:
         Returns
         -------
         dict of str to float
-            In the order in which the engine gives them.
+            As `table` has them.
         """
-        return {
-            column: float(value)
-            for model, values in self.probabilities.items()
-            for column, value in zip(self.columns[model], values[position], strict=True)
-        }
+        return {column: float(values[position]) for column, values in self.table().items()}
 
     def __repr__(self) -> str:
-        last = ", ".join(f"{column} {value:.3f}" for column, value in self.row().items())
-        return f"Forecast({len(self)} days to {self.dates[-1]}: {last})"
+        last = ", ".join(f"{column} {value:.3f}" for column, value in list(self.row().items())[:3])
+        return f"Forecast({len(self)} days to {self.dates[-1]}: {last}, ...)"
+
+
+def _flat(probability: FloatArray) -> FloatArray:
+    """One row per day; of a surface, either edge."""
+    return probability if probability.ndim == 2 else probability[:, 0].reshape(len(probability), -1)
 
 
 class Engine:
@@ -99,6 +149,11 @@ class Engine:
     path : path-like, optional
         A folder of artifacts; by default the bundled one.
 
+    Attributes
+    ----------
+    manifest : Manifest
+        Everything sealed about its artifacts.
+
     Raises
     ------
     ArtifactError
@@ -106,10 +161,11 @@ class Engine:
     """
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
-        manifest = read_manifest(path)
+        self.manifest = manifest = read_manifest(path)
         self._model = load_model(manifest, ENGINE_NAME)
-        self._digest = manifest.digest
+        self._past: Model | None = None
         self._heads = [out for out in self._model.spec.outputs if out.unit == _PROBABILITY]
+        self._inputs = {array.name for array in self._model.spec.inputs}
         self._spans = _training_spans(manifest)
 
     @property
@@ -129,15 +185,25 @@ class Engine:
 
     def __repr__(self) -> str:
         heads = ", ".join(head.name for head in self._heads)
-        return f"Engine({heads}; {self.lookback_bars} bars; manifest {self._digest[:12]})"
+        return f"Engine({heads}; {self.lookback_bars} bars; manifest {self.manifest.digest[:12]})"
 
-    def predict(self, bars: Bars) -> Forecast:
+    def predict(
+        self,
+        bars: Bars,
+        *,
+        horizon_days: ArrayLike = HORIZONS_DAYS,
+        distance: ArrayLike = DISTANCES,
+    ) -> Forecast:
         """Forecast from the last bar.
 
         Parameters
         ----------
         bars : Bars
             At least `lookback_bars`; older ones are not looked at.
+        horizon_days : array-like of shape (H,)
+            Horizons of the breach surface: whole trading days, 1 to 30.
+        distance : array-like of shape (D,)
+            Its log distances, above 0; p points are ``ln(1 + p / close)``.
 
         Returns
         -------
@@ -149,15 +215,23 @@ class Engine:
         InsufficientHistoryError
             Saying how many bars are missing.
         """
-        return self._forecast(bars, last_only=True)
+        return self._forecast(bars, horizon_days, distance, last_only=True)
 
-    def history(self, bars: Bars) -> Forecast:
+    def history(
+        self,
+        bars: Bars,
+        *,
+        horizon_days: ArrayLike = HORIZONS_DAYS,
+        distance: ArrayLike = DISTANCES,
+    ) -> Forecast:
         """Forecast from every bar that has enough history.
 
         Parameters
         ----------
         bars : Bars
             T bars, at least `lookback_bars`.
+        horizon_days, distance : array-like
+            As for `predict`.
 
         Returns
         -------
@@ -169,9 +243,99 @@ class Engine:
         InsufficientHistoryError
             Saying how many bars are missing.
         """
-        return self._forecast(bars, last_only=False)
+        return self._forecast(bars, horizon_days, distance, last_only=False)
 
-    def _forecast(self, bars: Bars, *, last_only: bool) -> Forecast:
+    def breach_distance(self, bars: Bars, *, horizon_days: int, probability: float) -> float:
+        """Invert the breach surface of the last bar.
+
+        Parameters
+        ----------
+        bars : Bars
+            At least `lookback_bars`.
+        horizon_days : int
+            Whole trading days, 1 to 30.
+        probability : float
+            Between 0 and 1, both excluded.
+
+        Returns
+        -------
+        float
+            The log distance at which either edge is touched with that probability.
+
+        Raises
+        ------
+        InsufficientHistoryError
+            Saying how many bars are missing.
+        ContractError
+            If the surface does not reach that probability.
+
+        Notes
+        -----
+        Three grids, each within a cell of the one before, then a straight line: the touch
+        probability at the result is the one asked for to 1e-9.
+        """
+        if len(bars) < self.lookback_bars:
+            raise InsufficientHistoryError(need=self.lookback_bars, have=len(bars))
+        last = bars[-self.lookback_bars :]
+        low, high = _NEAREST, _FURTHEST
+        for _ in range(_REFINEMENTS):
+            grid = np.geomspace(low, high, _GRID)
+            surface = self.predict(last, horizon_days=horizon_days, distance=grid)[BREACH][0, 0, 0]
+            nearer = int((surface > probability).sum())
+            if not 0 < nearer < _GRID:
+                raise ContractError(
+                    ENGINE_NAME,
+                    BREACH,
+                    f"does not reach a probability of {probability} in {horizon_days} days",
+                    remedy="Ask for a probability further from 0 and 1.",
+                )
+            low, high = float(grid[nearer - 1]), float(grid[nearer])
+        above, below = float(surface[nearer - 1]), float(surface[nearer])
+        return low + (high - low) * (above - probability) / (above - below)
+
+    def unseen_breach(
+        self, forecast: Forecast, *, horizon_days: int, distance: FloatArray
+    ) -> FloatArray:
+        """Say what was or would have been forecast of either edge without a look at the outcome.
+
+        Parameters
+        ----------
+        forecast : Forecast
+            N days.
+        horizon_days : int
+            Whole trading days, 1 to 30.
+        distance : ndarray of shape (N,)
+            A log distance for each day.
+
+        Returns
+        -------
+        ndarray of shape (N,)
+            For days outside of the training span, the model's probabilities; inside of it, those
+            of the fits that had seen nothing later; NaN where there is no such fit.
+        """
+        if self._past is None:
+            self._past = load_model(self.manifest, f"{BREACH}_past")
+        spec = self._past.spec
+        starts = np.array([first for first, _ in spec.stretches], dtype="datetime64[D]")
+        fit = np.searchsorted(starts, forecast.dates, side="right") - 1
+        (span,) = spec.training
+        # What came before the first bar of training was not seen by the last fit either.
+        fit = np.where(forecast.dates < np.datetime64(span.first), len(starts) - 1, fit)
+        known = fit >= 0
+        if not known.any():
+            return np.full(len(forecast), np.nan)
+        outputs = self._past.run(
+            features=forecast.features,
+            implied_sigma=forecast.implied_sigma,
+            fit=np.maximum(fit, 0),
+            horizon=_horizons(horizon_days),
+            distance=np.ascontiguousarray(distance[:, None]),
+        )
+        return np.where(known, outputs[_PROBABILITY][:, 0, 0, 0], np.nan)
+
+    def _forecast(
+        self, bars: Bars, horizon_days: ArrayLike, distance: ArrayLike, *, last_only: bool
+    ) -> Forecast:
         if not isinstance(bars, Bars):
             raise ContractError(
                 ENGINE_NAME,
@@ -182,14 +346,17 @@ class Engine:
         if len(bars) < self.lookback_bars:
             raise InsufficientHistoryError(need=self.lookback_bars, have=len(bars))
         first = len(bars) - self.lookback_bars if last_only else 0
+        chosen = {"horizon": _horizons(horizon_days), "distance": _distances(distance)}
         # An instance of Bars that exists is finite, float64 and of one length.
+        given = {
+            "high": bars.high[first:],
+            "low": bars.low[first:],
+            "close": bars.close[first:],
+            "iv": bars.iv[first:],
+            **chosen,
+        }
         outputs = self._model.run_validated(
-            {
-                "high": bars.high[first:],
-                "low": bars.low[first:],
-                "close": bars.close[first:],
-                "iv": bars.iv[first:],
-            }
+            {name: values for name, values in given.items() if name in self._inputs}
         )
         start = first + self.lookback_bars - 1
         dates = bars.dates[start:]
@@ -210,10 +377,84 @@ class Engine:
             close=bars.close[start:],
             iv_percent=bars.iv[start:],
             implied_sigma=outputs["implied_sigma"],
+            features=outputs["features"],
+            horizon_days=chosen["horizon"],
+            distance=chosen["distance"],
             probabilities={head.name: outputs[head.name] for head in self._heads},
-            columns={head.name: head.columns for head in self._heads},
-            manifest_digest=self._digest,
+            columns={
+                head.name: _columns(head, chosen["horizon"], chosen["distance"])
+                for head in self._heads
+            },
+            manifest_digest=self.manifest.digest,
         )
+
+
+def _horizons(horizon_days: ArrayLike) -> FloatArray:
+    if horizon_days is HORIZONS_DAYS:
+        return _DEFAULT_HORIZONS
+    horizons = _numbers(horizon_days)
+    if (
+        horizons is None
+        or not ((horizons >= 1) & (horizons <= LONGEST_DAYS)).all()
+        or (horizons != np.floor(horizons)).any()
+    ):
+        raise ContractError(
+            ENGINE_NAME,
+            "horizon_days",
+            f"is {horizon_days!r}",
+            remedy=f"Give one or more different whole trading days from 1 to {LONGEST_DAYS}.",
+        )
+    return horizons
+
+
+def _distances(distance: ArrayLike) -> FloatArray:
+    if distance is DISTANCES:
+        return _DEFAULT_DISTANCES
+    distances = _numbers(distance)
+    if (
+        distances is None
+        or not ((distances >= LEAST_DISTANCE) & (distances <= MOST_DISTANCE)).all()
+    ):
+        raise ContractError(
+            ENGINE_NAME,
+            "distance",
+            f"is {distance!r}",
+            remedy="Give one or more different log distances above 0, from"
+            f" {LEAST_DISTANCE} to {MOST_DISTANCE}: p points are ln(1 + p / close).",
+        )
+    return distances
+
+
+def _numbers(values: ArrayLike) -> FloatArray | None:
+    """One number, or a row of different ones, as a row of floats; None where it is neither."""
+    try:
+        given = np.asarray(values)
+    except ValueError:
+        return None
+    if given.dtype.kind not in "iuf" or given.ndim > 1 or not given.size:
+        return None
+    row = np.atleast_1d(given.astype(np.float64))
+    return row if len(set(row.tolist())) == row.size else None
+
+
+def _columns(head: ArraySpec, horizon_days: FloatArray, distance: FloatArray) -> tuple[str, ...]:
+    if len(head.shape) == 2:
+        return head.columns
+    return _surface_columns(head.name, tuple(horizon_days.tolist()), tuple(distance.tolist()))
+
+
+@lru_cache(maxsize=64)
+def _surface_columns(
+    name: str, horizon_days: tuple[float, ...], distance: tuple[float, ...]
+) -> tuple[str, ...]:
+    points = [_basis_points(one) for one in distance]
+    return tuple(f"{name}_h{horizon:g}_d{point}" for horizon in horizon_days for point in points)
+
+
+def _basis_points(distance: float) -> str:
+    """Whole basis points where it is some to rounding, all digits where it is not."""
+    points = math.expm1(distance) * 1e4
+    return f"{round(points)}" if abs(points - round(points)) < 1e-6 else repr(points)
 
 
 def _training_spans(manifest: Manifest) -> list[tuple[np.datetime64, np.datetime64]]:

@@ -394,6 +394,25 @@ class InsufficientHistoryError(BarsError):
         )
 
 
+class HitRateUnavailableError(BarsError):
+    """Too few completed windows have a forecast that did not see them.
+
+    Attributes
+    ----------
+    have, need : int
+        Windows.
+    """
+
+    def __init__(self, *, have: int, need: int) -> None:
+        self.have = have
+        self.need = need
+        super().__init__(
+            f"The hit rate cannot be measured: {have} completed windows have a forecast that did"
+            f" not see them, {need} are needed.",
+            remedy="Give a longer history; days early in the training span have no such forecast.",
+        )
+
+
 class ContractError(AegisError, ValueError):
     """An array given to a model, or made by it, breaks the sealed contract.
 

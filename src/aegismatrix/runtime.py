@@ -219,6 +219,15 @@ class Model:
                 self.name, array.name, "has NaN or infinite values", remedy="Give finite values."
             )
 
+        least, most = array.minimum, array.maximum
+        if (least is not None and given.min() < least) or (most is not None and given.max() > most):
+            raise ContractError(
+                self.name,
+                array.name,
+                f"runs from {given.min()} to {given.max()}",
+                remedy=f"Give {array.unit}, from {least} to {most}.",
+            )
+
     def _check_output(self, array: ArraySpec, values: NDArray[np.float64]) -> None:
         if not math.isfinite(values.sum()) and not np.isfinite(values).all():
             raise NonFiniteOutputError(self.name, array.name)

@@ -1,0 +1,482 @@
+"""The breach surface: will the index touch an edge, at any distance, within any horizon."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+import spox.opset.ai.onnx.v18 as op
+from scipy.stats import norm
+from spox import Tensor, Var, argument, build
+
+from aegismatrix.artifacts import ArraySpec
+from exporters.graph import Graph
+from exporters.head import Estimators, FloatArray, Head, Inputs, Past, Progress
+from exporters.labels import excursions
+from exporters.markets import MarketRows
+from exporters.surface import (
+    LONGEST_DAYS,
+    SIDES,
+    Surface,
+    check_shape,
+    evaluate,
+    fit_surface,
+    stay_probability,
+    surface_graph,
+)
+from exporters.trap import Trap
+from exporters.walkforward import (
+    BOOTSTRAP_SAMPLES,
+    EMBARGO_BARS,
+    SEED,
+    Block,
+    Forecaster,
+    Forecasts,
+    Judgement,
+    blocks,
+    bootstrap_rows,
+    check_shuffled,
+    climatology,
+    judge,
+    squared_error,
+    walk_forward,
+)
+
+JUDGED_HORIZONS_DAYS = (1, 5, 10, 20)
+JUDGED_DISTANCES = np.log1p(np.array([0.01, 0.02, 0.03, 0.04, 0.05, 0.07]))
+CONFIDENCE = 0.80
+SHUFFLED_HORIZON_DAYS = 5
+SHUFFLED_K = 0.75
+# The first fit that speaks for the past has seen a year of labels of the longest horizon.
+PAST_WARM_UP_ROWS = 252 + LONGEST_DAYS + EMBARGO_BARS
+
+_HORIZON = ArraySpec(
+    "horizon", "float64", ("H",), "whole trading days", minimum=1, maximum=LONGEST_DAYS
+)
+_SIGMA = ArraySpec("implied_sigma", "float64", ("N",), "daily standard deviation of log returns")
+
+
+def _distance(*shape: str) -> ArraySpec:
+    unit = "log distances of the edge from the close"
+    return ArraySpec("distance", "float64", shape, unit, minimum=1e-9, maximum=10.0)
+
+
+class Breach(Head):
+    """P(an edge is touched within h days) for any distance; either edge, the lower, the upper."""
+
+    name = "breach"
+    version = "1"
+    question = (
+        "Will the index touch close * exp(-d), close * exp(d), or either, within h trading days?"
+    )
+    features = Trap.features
+    columns = SIDES
+    tolerance = 1e-10
+    pools = False
+
+    def fit(self, market: MarketRows, pool: Sequence[MarketRows]) -> Estimators:
+        """Fit all sides on every labelled row, and once more for each stretch of the past."""
+        del (
+            pool
+        )  # Another market's distances would have to share this one's terms: it does not help.
+        count = len(market.dates)
+        sides = _excursions(market)
+        now = self._fit(market, sides, lambda _: count)
+        stretches = self._stretches(market)
+        fits = [self._fit(market, sides, _usable_before(block)) for block in stretches]
+        spoken_for = [
+            [str(market.dates[block.test[0]]), str(market.dates[block.test[-1]])]
+            for block in stretches
+        ]
+        # The present fit has not seen what comes after its bars.
+        tomorrow = str(market.dates[-1] + np.timedelta64(1, "D"))
+        return {
+            "now": {side: surface.to_arrays() for side, surface in now.items()},
+            "past": {side: _stacked([fit[side] for fit in (*fits, now)]) for side in SIDES},
+            "stretches": [*spoken_for, [tomorrow, "9999-12-31"]],
+        }
+
+    def walk(
+        self, market: MarketRows, pool: Sequence[MarketRows], progress: Progress
+    ) -> dict[str, Forecasts]:
+        """Walk forward once for all sides and horizons."""
+        del pool
+        sides = _excursions(market)
+        fits: dict[int, dict[str, Surface]] = {}
+
+        def fit_of(block: Block) -> dict[str, Surface]:
+            first = int(block.test[0])
+            if first not in fits:
+                fits[first] = self._fit(market, sides, _usable_before(block))
+                progress()
+            return fits[first]
+
+        walked = {}
+        for place, side in enumerate(SIDES):
+            for horizon_days in JUDGED_HORIZONS_DAYS:
+                walked[_output(side, horizon_days)] = self._walk(
+                    market, sides[side], place, horizon_days, fit_of
+                )
+        for horizon_days in JUDGED_HORIZONS_DAYS:
+            walked[_held_output(horizon_days)] = self._walk_held(
+                market, sides["either"], horizon_days, fit_of
+            )
+        return walked
+
+    def judge(self, market: MarketRows, walks: Mapping[str, Forecasts]) -> list[Judgement]:
+        """Judge every side and horizon over six distances of 1 to 7 % of spot."""
+        judgements = []
+        for side in SIDES:
+            for horizon_days in JUDGED_HORIZONS_DAYS:
+                output = _output(side, horizon_days)
+                walked = walks[output]
+                judgements.append(
+                    judge(
+                        walked,
+                        output=output,
+                        market=market.name,
+                        horizon_days=horizon_days,
+                        score="Brier skill",
+                        loss=squared_error,
+                        events=list(zip(walked.model.T, walked.label.T, strict=True)),
+                    )
+                )
+        return judgements
+
+    def measure(self, market: MarketRows, walks: Mapping[str, Forecasts]) -> list[dict[str, Any]]:
+        """Measure how often the safe range held: overall, by year, by tercile of iv."""
+        measures = []
+        for horizon_days in JUDGED_HORIZONS_DAYS:
+            walked = walks[_held_output(horizon_days)]
+            held = (walked.model > 1.0 - CONFIDENCE).astype(np.float64)
+            rows = bootstrap_rows(len(held), horizon_days, BOOTSTRAP_SAMPLES)
+            lower, upper = np.quantile(held[rows].mean(axis=1), [0.025, 0.975])
+            years = walked.dates.astype("datetime64[Y]").astype(str)
+            sigma = market.implied_sigma[walked.rows]
+            tercile = np.searchsorted(np.quantile(sigma, [1 / 3, 2 / 3]), sigma)
+            measures.append(
+                {
+                    "what": "safe range",
+                    "market": market.name,
+                    "horizon_days": horizon_days,
+                    "confidence": CONFIDENCE,
+                    "n": len(held),
+                    "held": round(float(held.mean()), 6),
+                    "lower": round(float(lower), 6),
+                    "upper": round(float(upper), 6),
+                    "years": {
+                        str(year): round(float(held[years == year].mean()), 6)
+                        for year in np.unique(years)
+                    },
+                    "iv_terciles": {
+                        name: round(float(held[tercile == place].mean()), 6)
+                        for place, name in enumerate(("low", "middle", "high"))
+                    },
+                }
+            )
+        return measures
+
+    def refits(self, market: MarketRows) -> int:
+        """Return two walk-forwards, one with shuffled labels."""
+        walk = blocks(market.dates, market.scored_from, market.scored_to, LONGEST_DAYS)
+        return 2 * len(list(walk))
+
+    def base_rates(self, market: MarketRows) -> dict[str, float]:
+        """Return how often either edge was touched, by judged horizon and distance."""
+        rates = {}
+        for horizon_days in JUDGED_HORIZONS_DAYS:
+            label = _label(_excursions(market)["either"], horizon_days)
+            for distance, rate in zip(JUDGED_DISTANCES, np.nanmean(label, axis=0), strict=True):
+                basis_points = round(float(np.expm1(distance)) * 1e4)
+                rates[f"breach_h{horizon_days}_d{basis_points}"] = float(rate)
+        return rates
+
+    def predict(self, estimators: Estimators, inputs: Inputs) -> FloatArray:
+        """Return the probabilities of all sides, shape (N, 3, H, D)."""
+        return evaluate(
+            _surfaces(estimators["now"]),
+            inputs["features"],
+            inputs["implied_sigma"],
+            inputs["horizon"],
+            inputs["distance"],
+        )
+
+    def inputs(self) -> tuple[ArraySpec, ...]:
+        """Return the yardstick, and the horizons and distances that a caller chooses."""
+        return _SIGMA, _HORIZON, _distance("D")
+
+    def examples(self) -> Inputs:
+        """Return horizons and distances from the shortest to the longest."""
+        return {
+            "horizon": np.array([1.0, 2.0, 5.0, 10.0, 20.0, 30.0]),
+            "distance": np.log1p(np.array([0.001, 0.01, 0.02, 0.04, 0.07, 0.2])),
+        }
+
+    def outputs(self, name: str = "probability") -> tuple[ArraySpec, ...]:
+        """Return one output: sides along axis 1, horizons and distances after it."""
+        return (ArraySpec(name, "float64", ("N", 3, "H", "D"), "probability", SIDES),)
+
+    def build(self, estimators: Estimators, feature_names: tuple[str, ...]) -> onnx.ModelProto:
+        """Author the graph of the present fit."""
+        surfaces = _surfaces(estimators["now"])
+        graph = Graph()
+        arguments = _arguments(len(feature_names), self.inputs())
+        probability = surface_graph(
+            surfaces,
+            graph,
+            self._read(graph, arguments["features"], feature_names),
+            arguments["implied_sigma"],
+            arguments["horizon"],
+            arguments["distance"],
+        )
+        return build(arguments, {"probability": probability})
+
+    def past(self, estimators: Estimators) -> Past:
+        """Return the fits that speak for the past, each for the days after what it has seen."""
+        return Past(
+            stretches=tuple((first, last) for first, last in estimators["stretches"]),
+            inputs=(
+                _SIGMA,
+                ArraySpec(
+                    "fit",
+                    "int64",
+                    ("N",),
+                    "numbers of stretches",
+                    minimum=0,
+                    maximum=len(estimators["stretches"]) - 1,
+                ),
+                _HORIZON,
+                _distance("N", "D"),
+            ),
+            outputs=self.outputs(),
+            build=lambda feature_names: self._build_past(estimators, feature_names),
+            predict=lambda inputs: _predict_past(estimators, inputs),
+        )
+
+    def _build_past(
+        self, estimators: Estimators, feature_names: tuple[str, ...]
+    ) -> onnx.ModelProto:
+        graph = Graph()
+        arguments = _arguments(len(feature_names), self.past(estimators).inputs)
+        probability = surface_graph(
+            _surfaces(estimators["past"]),
+            graph,
+            self._read(graph, arguments["features"], feature_names),
+            arguments["implied_sigma"],
+            arguments["horizon"],
+            arguments["distance"],
+            arguments["fit"],
+        )
+        return build(arguments, {"probability": probability})
+
+    def _read(self, graph: Graph, features: Var, feature_names: tuple[str, ...]) -> Var:
+        places = [feature_names.index(name) for name in self.features]
+        return op.gather(features, graph.constant(places), axis=1)
+
+    def _fit(
+        self,
+        market: MarketRows,
+        sides: Mapping[str, FloatArray],
+        usable_rows: Callable[[int], int],
+    ) -> dict[str, Surface]:
+        features = market.columns(self.features)
+        return {
+            side: fit_surface(side, features, market.implied_sigma, excursion, usable_rows)
+            for side, excursion in sides.items()
+        }
+
+    def _walk(
+        self,
+        market: MarketRows,
+        excursion: FloatArray,
+        place: int,
+        horizon_days: int,
+        fit_of: Callable[[Block], dict[str, Surface]],
+    ) -> Forecasts:
+        features = market.columns(self.features)
+        horizon = np.array([float(horizon_days)])
+
+        def model(block: Block) -> FloatArray:
+            rows = block.test
+            values = evaluate(
+                fit_of(block), features[rows], market.implied_sigma[rows], horizon, JUDGED_DISTANCES
+            )
+            return values[:, place, 0]
+
+        side = SIDES[place]
+        early = len(market.bars) - len(features)
+        before = _every_excursion(market)[side][:early]
+        label = _label(excursion, horizon_days)
+        return walk_forward(
+            market.dates,
+            label,
+            market.scored_from,
+            market.scored_to,
+            horizon_days,
+            model,
+            {
+                "climatology": climatology(label, _label(before, horizon_days)),
+                "iv reflection": _reflection(market, side, horizon_days),
+                "terminal normal": _terminal(market, side, horizon_days),
+            },
+        )
+
+    def _walk_held(
+        self,
+        market: MarketRows,
+        excursion: FloatArray,
+        horizon_days: int,
+        fit_of: Callable[[Block], dict[str, Surface]],
+    ) -> Forecasts:
+        """Forecast the touch of what then was the furthest: at most 1 - confidence was outside."""
+        features, sigma = market.columns(self.features), market.implied_sigma
+        reached = excursion[:, horizon_days - 1]
+        horizon = np.array([float(horizon_days)])
+
+        def model(block: Block) -> FloatArray:
+            rows = block.test
+            # A window that never left its close, or is not over, has no distance to ask for.
+            distance = np.where(reached[rows] > 0.0, reached[rows], 1e-9)[:, None]
+            return evaluate(fit_of(block), features[rows], sigma[rows], horizon, distance)[
+                :, 0, 0, 0
+            ]
+
+        return walk_forward(
+            market.dates,
+            np.where(np.isnan(reached), np.nan, reached > np.nanmedian(reached)),
+            market.scored_from,
+            market.scored_to,
+            horizon_days,
+            model,
+            {},
+        )
+
+    def check_shuffled(self, market: MarketRows, progress: Progress) -> None:
+        """Check the touch of either edge at three quarters of a deviation."""
+        order = np.random.default_rng(SEED).permutation(len(market.dates))
+        features, sigma = market.columns(self.features), market.implied_sigma
+        # In deviations, so that a day's own volatility goes with it to its new place.
+        mixed = {
+            side: (excursion / sigma[:, None])[order] * sigma[:, None]
+            for side, excursion in _excursions(market).items()
+        }
+        horizon = np.array([float(SHUFFLED_HORIZON_DAYS)])
+        edge = SHUFFLED_K * sigma * np.sqrt(SHUFFLED_HORIZON_DAYS)
+
+        def model(block: Block) -> FloatArray:
+            rows = block.test
+            surfaces = self._fit(market, mixed, _usable_before(block))
+            progress()
+            values = evaluate(surfaces, features[rows], sigma[rows], horizon, edge[rows][:, None])
+            return values[:, 0, 0, 0]
+
+        reached = mixed["either"][:, SHUFFLED_HORIZON_DAYS - 1]
+        label = np.where(np.isnan(reached), np.nan, reached > edge)
+        walked = walk_forward(
+            market.dates,
+            label,
+            market.scored_from,
+            market.scored_to,
+            SHUFFLED_HORIZON_DAYS,
+            model,
+            {},
+        )
+        check_shuffled(walked.model, walked.label, f"breach on {market.name}")
+
+    @staticmethod
+    def _stretches(market: MarketRows) -> list[Block]:
+        warm_up = min(PAST_WARM_UP_ROWS, len(market.dates) - 1)
+        return list(blocks(market.dates, market.dates[warm_up], market.dates[-1], LONGEST_DAYS))
+
+
+def _output(side: str, horizon_days: int) -> str:
+    return f"breach_h{horizon_days}" if side == "either" else f"breach_{side}_h{horizon_days}"
+
+
+def _held_output(horizon_days: int) -> str:
+    return f"held_h{horizon_days}"
+
+
+def _every_excursion(market: MarketRows) -> dict[str, FloatArray]:
+    """Excursions of every bar, those without features too."""
+    down, up = excursions(market.bars, LONGEST_DAYS)
+    return {"either": np.maximum(down, up), "down": down, "up": up}
+
+
+def _excursions(market: MarketRows) -> dict[str, FloatArray]:
+    return {side: market.rows_of(values) for side, values in _every_excursion(market).items()}
+
+
+def _usable_before(block: Block) -> Callable[[int], int]:
+    """How many leading rows have a label that ended an embargo before the block."""
+    return lambda horizon_days: int(block.test[0]) - horizon_days - EMBARGO_BARS + 1
+
+
+def _label(excursion: FloatArray, horizon_days: int) -> FloatArray:
+    """Whether each judged distance was reached, shape (N, D); NaN where not known."""
+    reached = excursion[:, horizon_days - 1, None]
+    return np.where(np.isnan(reached), np.nan, reached > JUDGED_DISTANCES)
+
+
+def _deviations(market: MarketRows, block: Block, horizon_days: int) -> FloatArray:
+    sigma = market.implied_sigma[block.test, None]
+    return np.asarray(JUDGED_DISTANCES / (sigma * np.sqrt(horizon_days)))
+
+
+def _reflection(market: MarketRows, side: str, horizon_days: int) -> Forecaster:
+    """Forecast what a driftless path with the implied volatility would do."""
+
+    def forecast(block: Block) -> FloatArray:
+        k = _deviations(market, block, horizon_days)
+        return 1.0 - stay_probability(k) if side == "either" else np.asarray(2.0 * norm.sf(k))
+
+    return forecast
+
+
+def _terminal(market: MarketRows, side: str, horizon_days: int) -> Forecaster:
+    """Forecast where a normal return with the implied volatility would end."""
+    edges = 2.0 if side == "either" else 1.0
+    return lambda block: np.asarray(edges * norm.sf(_deviations(market, block, horizon_days)))
+
+
+def _stacked(surfaces: Sequence[Surface]) -> dict[str, FloatArray]:
+    arrays = [surface.to_arrays() for surface in surfaces]
+    return {name: np.concatenate([one[name] for one in arrays]) for name in arrays[0]}
+
+
+def _surfaces(stored: Mapping[str, Mapping[str, FloatArray]]) -> dict[str, Surface]:
+    """Read stored surfaces, and assert once more that they are monotone."""
+    surfaces = {side: Surface(**arrays) for side, arrays in stored.items()}
+    for side, surface in surfaces.items():
+        check_shape(side, surface)
+    return surfaces
+
+
+def _predict_past(estimators: Estimators, inputs: Inputs) -> FloatArray:
+    """Evaluate row by row of the fits, as `Breach.predict` does for the present one."""
+    surfaces = _surfaces(estimators["past"])
+    shape = (len(SIDES), len(inputs["horizon"]), inputs["distance"].shape[1])
+    values = np.empty((len(inputs["fit"]), *shape))
+    for fit in np.unique(inputs["fit"]):
+        rows = inputs["fit"] == fit
+        of_fit = {
+            side: Surface(**{name: array[fit][None] for name, array in vars(surface).items()})
+            for side, surface in surfaces.items()
+        }
+        values[rows] = evaluate(
+            of_fit,
+            inputs["features"][rows],
+            inputs["implied_sigma"][rows],
+            inputs["horizon"],
+            inputs["distance"][rows],
+        )
+    return values
+
+
+def _arguments(n_features: int, inputs: tuple[ArraySpec, ...]) -> dict[str, Var]:
+    arguments = {"features": argument(Tensor(np.float64, ("N", n_features)))}
+    for array in inputs:
+        arguments[array.name] = argument(Tensor(np.dtype(array.dtype), array.shape))
+    return arguments

@@ -1,0 +1,51 @@
+"""What callers choose, made up by name, and the columns that the engine's history has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aegismatrix.artifacts import ArraySpec, ModelSpec
+
+# As documented: the grid of the surfaces unless another is asked for.
+HORIZONS_DAYS = (1, 5, 10, 20)
+BASIS_POINTS = (100, 200, 300, 400, 500, 700)
+SIDES = ("either", "down", "up")
+
+_CHOSEN = {
+    "horizon": np.array([1.0, 5.0, 20.0]),
+    "distance": np.log1p(np.array([0.01, 0.03, 0.07])),
+}
+
+
+def chosen_input(spec: ModelSpec, array: ArraySpec, rows: int) -> NDArray[Any]:
+    """An input that is neither bars nor what the feature graph gives."""
+    if array.name == "fit":
+        return np.arange(rows, dtype=array.dtype) % len(spec.stretches)
+    values = _CHOSEN[array.name]
+    return np.tile(values, (rows, 1)) if array.shape[0] == "N" else values.copy()
+
+
+def is_surface(array: ArraySpec) -> bool:
+    """Whether an output has horizons and distances, and so no columns of its own."""
+    return len(array.shape) > 2
+
+
+def history_columns(
+    array: ArraySpec,
+    horizons_days: tuple[int, ...] = HORIZONS_DAYS,
+    basis_points: tuple[int, ...] = BASIS_POINTS,
+) -> tuple[str, ...]:
+    """The columns of a probability of the engine, for whole horizons and basis points."""
+    if not is_surface(array):
+        return array.columns
+    return tuple(
+        f"{array.name}_h{days}_d{points}" for days in horizons_days for points in basis_points
+    )
+
+
+def in_columns(probability: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The probabilities that the history shows, shape (N, columns): of a surface either edge."""
+    return probability if probability.ndim == 2 else probability[:, 0].reshape(len(probability), -1)

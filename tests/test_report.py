@@ -1,0 +1,310 @@
+"""The report: its contract, its invariants on every day of both markets, its bytes."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+
+import aegismatrix as am
+from aegismatrix.cli import main
+from aegismatrix.errors import (
+    ContractError,
+    HitRateUnavailableError,
+    InsufficientHistoryError,
+    MissingExtraError,
+)
+from aegismatrix.report import schema
+from aegismatrix.signals.levels import LEVELS
+
+NOW = datetime(2026, 1, 5, 12, 0, tzinfo=timezone.utc)
+WINDOW = 272 + 252 + 20 + 5
+COLORS = {"FAVOURABLE": "GREEN", "CAUTION": "AMBER", "HOSTILE": "RED"}
+Days = tuple[am.Bars, range]
+
+
+@pytest.fixture(scope="module")
+def engine() -> am.Engine:
+    return am.Engine()
+
+
+@pytest.fixture(scope="module")
+def report(engine: am.Engine, nifty: am.Bars) -> am.Report:
+    return am.analyze(nifty, engine=engine, now=NOW)
+
+
+def assert_invariants(report: am.Report, engine: am.Engine, bars: am.Bars) -> None:
+    """Everything that must hold of a report on any day."""
+    seller = report.seller
+    spot, safe = report.market.spot, seller.safe_range
+    assert safe.lower < spot < safe.upper
+    touched = engine.predict(bars, horizon_days=20, distance=safe.log_distance)["breach"][
+        0, 0, 0, 0
+    ]
+    assert touched == pytest.approx(1 - safe.confidence, abs=1e-6)
+    surface = seller.breach_surface
+    either, down, up = (np.array(side) for side in (surface.either, surface.down, surface.up))
+    for side in (either, down, up):
+        assert (np.diff(side, axis=1) <= 0).all(), "breach rises with distance"
+        assert (np.diff(side, axis=0) >= 0).all(), "breach falls with horizon"
+    assert (np.maximum(down, up) <= either).all()
+    assert (either <= np.minimum(1.0, down + up)).all()
+    curve = [point.probability for point in seller.breach_probabilities]
+    assert curve == list(either[surface.horizon_days.index(20)])
+    distances = [point.distance for point in seller.breach_probabilities]
+    assert distances == sorted(set(distances))
+    assert seller.trap.label == LEVELS["trap"].label(seller.trap.score, seller.trap.base_rate)
+    stress = seller.expiry_stress
+    assert sum(stress.probabilities.values()) == pytest.approx(1.0, abs=1e-9)
+    assert stress.score == pytest.approx(
+        0.5 * stress.probabilities["medium"] + stress.probabilities["high"]
+    )
+    assert seller.seller_flag.color == COLORS[seller.seller_flag.label]
+    rate = seller.hit_rate
+    assert 0 <= rate.lower <= rate.rate <= rate.upper <= 1
+    assert seller.max_pain.lower < spot < seller.max_pain.upper
+
+
+def numbers_of(report: am.Report) -> tuple[float, ...]:
+    """What must differ from one day to the next."""
+    seller = report.seller
+    return (
+        seller.trap.score,
+        seller.expiry_stress.score,
+        seller.breach_probabilities[2].probability,
+        seller.safe_range.log_distance,
+        seller.max_pain.confidence,
+    )
+
+
+@pytest.mark.parametrize(("market", "part"), [(m, p) for m in ("nifty", "sp500") for p in range(3)])
+def test_every_invariant_holds_on_every_day_of_both_markets(
+    market: str, part: int, engine: am.Engine, request: pytest.FixtureRequest
+) -> None:
+    bars: am.Bars = request.getfixturevalue(market)
+    validator = jsonschema.Draft202012Validator(schema())
+    past = am.load_models()["breach_past"].spec
+    (span,) = past.training
+    unmeasured = np.datetime64(span.first), np.datetime64(past.stretches[0][0]) + 100
+    first = 272 + 20 + 42
+    days = np.array_split(np.arange(first, len(bars) + 1), 3)[part]
+    before: tuple[float, ...] = ()
+    written = 0
+    for stop in days:
+        until = bars[max(0, stop - WINDOW) : stop]
+        try:
+            report = am.analyze(until, engine=engine, now=NOW)
+        except HitRateUnavailableError:
+            assert unmeasured[0] <= until.dates[-1] <= unmeasured[1]
+            continue
+        written += 1
+        assert_invariants(report, engine, until)
+        json.dumps(report.to_dict(), allow_nan=False)
+        if written % 10 == 1:
+            validator.validate(report.to_dict())
+        now = numbers_of(report)
+        assert not before or all(one != other for one, other in zip(before, now, strict=True))
+        before = now
+    assert written > 0.8 * len(days) or part == (0 if market == "nifty" else 1)
+
+
+def test_the_report_on_the_last_day_of_nifty_is_valid_and_says_2024_12_31(
+    report: am.Report,
+) -> None:
+    report.validate()
+    assert (report.as_of, report.session) == ("2024-12-31", "closed")
+    assert report.provenance.rows == 3546
+    assert report.provenance.demonstration == "in-sample"
+    assert report.seller.hit_rate.n == 252
+
+
+def test_the_same_day_twice_gives_the_same_bytes_but_for_when(nifty: am.Bars) -> None:
+    first = am.analyze(nifty, now=NOW).to_json()
+    second = am.analyze(nifty, now=NOW.replace(hour=13)).to_json()
+    assert first != second
+    lines = [
+        [line for line in text.splitlines() if "generated_at" not in line]
+        for text in (first, second)
+    ]
+    assert lines[0] == lines[1]
+
+
+def test_older_bars_than_it_needs_change_nothing_but_their_count(
+    report: am.Report, engine: am.Engine, nifty: am.Bars
+) -> None:
+    short = am.analyze(nifty[-WINDOW:], engine=engine, now=NOW).to_dict()
+    whole = report.to_dict()
+    assert short["provenance"].pop("rows") == WINDOW
+    assert whole["provenance"].pop("rows") == len(nifty)
+    assert short == whole
+
+
+def test_the_safe_range_widens_with_horizon_and_confidence(
+    engine: am.Engine, nifty: am.Bars
+) -> None:
+    def distance(horizon_days: int, confidence: float) -> float:
+        made = am.analyze(
+            nifty, engine=engine, horizon_days=horizon_days, confidence=confidence, now=NOW
+        )
+        return made.seller.safe_range.log_distance
+
+    by_horizon = [distance(days, 0.8) for days in range(1, 31)]
+    assert all(one < other for one, other in itertools.pairwise(by_horizon))
+    by_confidence = [distance(20, share) for share in (0.5, 0.7, 0.8, 0.9, 0.95)]
+    assert by_confidence == sorted(by_confidence)
+
+
+def test_the_hit_rate_is_what_counting_touches_by_hand_gives(
+    engine: am.Engine, nifty: am.Bars
+) -> None:
+    """On days outside of the training span the unseen forecast is the engine's own."""
+    shifted = replace(nifty, dates=nifty.dates + np.timedelta64(5479, "D"))
+    window = shifted[-700:]
+    report = am.analyze(window, engine=engine, horizon_days=10, now=NOW)
+    held = []
+    for stop in range(len(window) - 10 - 252 + 1, len(window) - 10 + 1):
+        until = window[:stop]
+        edge = engine.breach_distance(until, horizon_days=10, probability=0.2)
+        close = until.close[-1]
+        ahead = slice(stop, stop + 10)
+        inside = window.high[ahead].max() < close * np.exp(edge)
+        held.append(inside and window.low[ahead].min() > close * np.exp(-edge))
+    assert report.seller.hit_rate.n == 252
+    assert report.seller.hit_rate.rate == np.mean(held)
+    assert report.provenance.in_sample is False
+    assert report.provenance.demonstration is None
+
+
+def test_inside_the_training_span_the_hit_rate_is_not_that_of_the_present_fit(
+    engine: am.Engine, nifty: am.Bars
+) -> None:
+    forecast = engine.history(nifty[-900:-300], horizon_days=20, distance=0.05)
+    unseen = engine.unseen_breach(forecast, horizon_days=20, distance=np.full(len(forecast), 0.05))
+    assert np.isfinite(unseen).all()
+    assert (unseen != forecast["breach"][:, 0, 0, 0]).all()
+
+
+def test_there_is_no_report_where_no_window_has_a_forecast_that_did_not_see_it(
+    nifty: am.Bars, engine: am.Engine
+) -> None:
+    with pytest.raises(HitRateUnavailableError, match="longer history"):
+        am.analyze(nifty[:400], engine=engine, now=NOW)
+
+
+def test_too_few_bars_are_said_with_the_number_missing(sample: am.Bars, engine: am.Engine) -> None:
+    need = engine.lookback_bars + 20 + 42
+    am.analyze(sample[-need:], engine=engine, now=NOW)
+    with pytest.raises(InsufficientHistoryError) as caught:
+        am.analyze(sample[-need + 1 :], engine=engine, now=NOW)
+    assert (caught.value.need, caught.value.have) == (need, need - 1)
+
+
+@pytest.mark.parametrize(
+    ("moment", "session"),
+    [
+        ("2024-12-31T09:59:00+00:00", "partial"),
+        ("2024-12-31T10:00:00+00:00", "closed"),
+        ("2024-12-31T15:29:00+05:30", "partial"),
+        ("2024-12-31T04:00:00-05:00", "partial"),
+        ("2025-01-01T00:00:00+00:00", "closed"),
+    ],
+)
+def test_a_session_is_over_at_half_past_three_in_mumbai_whatever_the_clock_of_the_host(
+    moment: str, session: str, nifty: am.Bars, engine: am.Engine
+) -> None:
+    made = am.analyze(nifty[-WINDOW:], engine=engine, now=datetime.fromisoformat(moment))
+    assert made.session == session
+    assert made.generated_at.endswith("Z")
+
+
+def test_a_report_on_the_sample_says_what_it_is(sample: am.Bars, engine: am.Engine) -> None:
+    made = am.analyze(sample, engine=engine, now=NOW)
+    assert made.provenance.demonstration == "other market, in-sample"
+    made.validate()
+
+
+def test_provenance_names_artifacts_and_a_verdict_for_each_output(report: am.Report) -> None:
+    provenance = report.to_dict()["provenance"]
+    specs = {spec.name: spec for spec in am.list_models()}
+    assert {name: one["sha256"] for name, one in provenance["artifacts"].items()} == {
+        name: spec.sha256 for name, spec in specs.items()
+    }
+    judged = {one["output"]: one for spec in specs.values() for one in spec.own_judgements()}
+    assert {name: one["verdict"] for name, one in provenance["skill"].items()} == {
+        name: one["verdict"] for name, one in judged.items()
+    }
+
+
+def test_a_report_that_breaks_its_schema_is_refused(report: am.Report) -> None:
+    wrong = replace(report, session="open")
+    with pytest.raises(ContractError, match="session"):
+        wrong.validate()
+
+
+def test_validation_without_jsonschema_names_the_extra(
+    report: am.Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "jsonschema", None)
+    with pytest.raises(MissingExtraError, match="report"):
+        report.validate()
+
+
+def test_the_schema_describes_every_field_and_is_itself_valid(report: am.Report) -> None:
+    jsonschema.Draft202012Validator.check_schema(schema())
+
+    def described(field: dict[str, Any], value: Any, name: str) -> None:
+        assert field.get("description"), name
+        if isinstance(value, dict):
+            known = field.get("properties", {})
+            rest = field.get("additionalProperties")
+            for key, inner in value.items():
+                assert key in known or rest, f"{name}.{key} is not in the schema"
+                described(known.get(key, rest), inner, f"{name}.{key}")
+        elif isinstance(value, list) and value:
+            described(field["items"], value[0], f"{name}[]")
+
+    for key, value in report.to_dict().items():
+        described(schema()["properties"][key], value, key)
+
+
+def test_every_number_of_the_summary_has_a_verdict(report: am.Report) -> None:
+    lines = report.summary().splitlines()
+    for words in ("trap ", "expiry stress", "safe range"):
+        (line,) = (line for line in lines if line.strip().startswith(words))
+        assert "demonstrated" in line
+    assert repr(report) == report.summary()
+
+
+def test_the_command_writes_a_valid_report_and_a_second_one_over_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):
+        assert main(["report", "--sample", "--out", str(tmp_path / "out")]) == 0
+        text = (tmp_path / "out" / "aegismatrix.json").read_text()
+        jsonschema.validate(json.loads(text), schema())
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["aegismatrix.json"]
+    assert "demonstration: other market, in-sample" in capsys.readouterr().out
+
+
+def test_a_report_that_fails_leaves_the_previous_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "aegismatrix.json").write_text("previous")
+    missing = ["--index", str(tmp_path / "no.csv"), "--iv", str(tmp_path / "no.csv")]
+    assert main(["report", *missing, "--out", str(tmp_path)]) == 2
+    assert (tmp_path / "aegismatrix.json").read_text() == "previous"
+    assert "cannot be read" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("options", [["--horizon", "31"], ["--confidence", "1"]])
+def test_options_out_of_range_are_wrong_usage(options: list[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["report", "--sample", *options])
+    assert stopped.value.code == 2
