@@ -206,14 +206,13 @@ def check_shape(side: str, surface: Surface) -> None:
     ------
     SurfaceShapeError
     """
-    for values in vars(surface).values():
-        if not np.isfinite(values).all():
-            raise SurfaceShapeError(side, values.ravel())
-    for terms in surface.terms:
+    inputs = np.concatenate([surface.mean, surface.scale, surface.weight], axis=1)
+    for terms, of_features in zip(surface.terms, inputs, strict=True):
         _, shape, log_k, log_horizon = terms
         steepest = max(shape * slope for slope in _SLOPES[side])
-        # Written so that NaN fails. Outside of the clipped k the horizon's own term stands alone.
-        if not (steepest + log_k < 0.0 and log_horizon >= 0.0):
+        finite = np.isfinite(terms).all() and np.isfinite(of_features).all()
+        # Outside of the clipped k the horizon's own term stands alone.
+        if not (finite and steepest + log_k < 0.0 and log_horizon >= 0.0):
             raise SurfaceShapeError(side, terms)
 
 
