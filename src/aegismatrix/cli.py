@@ -237,7 +237,7 @@ def _history_rows(forecast: Forecast) -> Iterable[list[str]]:
     yield ["date", "in_sample", *table]
     seen = ["true" if in_sample else "false" for in_sample in forecast.in_sample]
     for day, flag, *values in zip(forecast.dates.astype(str), seen, *table.values(), strict=True):
-        yield [day, flag, *(f"{value:.12f}" for value in values)]
+        yield [day, flag, *(f"{value:.10f}" for value in values)]
 
 
 def _last_day(forecast: Forecast, bars: Bars, models: Sequence[ModelSpec]) -> Iterable[str]:

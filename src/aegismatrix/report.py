@@ -33,6 +33,7 @@ DISTANCE_FRACTIONS = (0.01, 0.02, 0.03, 0.04, 0.05, 0.07)
 _EXCHANGE_OFFSET = timedelta(hours=5, minutes=30)
 _EXCHANGE_CLOSE = clock_time(15, 30)
 _PROBABILITY_DIGITS = 6
+_DISTANCE_DIGITS = 12
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ class Report:
                     **self._points(seller.safe_range.lower, seller.safe_range.upper),
                     "horizon_days": seller.safe_range.horizon_days,
                     "confidence": seller.safe_range.confidence,
-                    "log_distance": seller.safe_range.log_distance,
+                    "log_distance": round(seller.safe_range.log_distance, _DISTANCE_DIGITS),
                 },
                 "max_pain": {
                     **self._points(seller.max_pain.lower, seller.max_pain.upper),
