@@ -92,8 +92,8 @@ def test_every_invariant_holds_on_every_day_of_both_markets(
     validator = jsonschema.Draft202012Validator(schema())
     past = am.load_models()["breach_past"].spec
     (span,) = past.training
-    unmeasured = np.datetime64(span.first), np.datetime64(past.stretches[0][0]) + 100
-    first = 272 + 20 + 42
+    unmeasured = np.datetime64(span.first), np.datetime64(past.stretches[0][0]) + 230
+    first = 272 + 20 + 126
     days = np.array_split(np.arange(first, len(bars) + 1), 3)[part]
     before: tuple[float, ...] = ()
     written = 0
@@ -195,11 +195,11 @@ def test_there_is_no_report_where_no_window_has_a_forecast_that_did_not_see_it(
     nifty: am.Bars, engine: am.Engine
 ) -> None:
     with pytest.raises(HitRateUnavailableError, match="longer history"):
-        am.analyze(nifty[:400], engine=engine, now=NOW)
+        am.analyze(nifty[:450], engine=engine, now=NOW)
 
 
 def test_too_few_bars_are_said_with_the_number_missing(sample: am.Bars, engine: am.Engine) -> None:
-    need = engine.lookback_bars + 20 + 42
+    need = engine.lookback_bars + 20 + 126
     am.analyze(sample[-need:], engine=engine, now=NOW)
     with pytest.raises(InsufficientHistoryError) as caught:
         am.analyze(sample[-need + 1 :], engine=engine, now=NOW)
@@ -214,6 +214,7 @@ def test_too_few_bars_are_said_with_the_number_missing(sample: am.Bars, engine: 
         ("2024-12-31T15:29:00+05:30", "partial"),
         ("2024-12-31T04:00:00-05:00", "partial"),
         ("2025-01-01T00:00:00+00:00", "closed"),
+        ("2024-12-30T17:00:00+00:00", "partial"),
     ],
 )
 def test_a_session_is_over_at_half_past_three_in_mumbai_whatever_the_clock_of_the_host(
@@ -276,9 +277,10 @@ def test_the_schema_describes_every_field_and_is_itself_valid(report: am.Report)
 
 def test_every_number_of_the_summary_has_a_verdict(report: am.Report) -> None:
     lines = report.summary().splitlines()
-    for words in ("trap ", "expiry stress", "safe range"):
+    for words, count in (("trap ", 3), ("expiry stress", 1), ("safe range", 1)):
         (line,) = (line for line in lines if line.strip().startswith(words))
-        assert "demonstrated" in line
+        assert line.count("demonstrated") == count
+    assert "walk-forward on nifty" in report.summary()
     assert repr(report) == report.summary()
 
 
@@ -308,3 +310,58 @@ def test_options_out_of_range_are_wrong_usage(options: list[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(["report", "--sample", *options])
     assert stopped.value.code == 2
+
+
+@pytest.mark.parametrize("horizon_days", [0, 31, 2.5, 20.0, "20", None])
+def test_a_horizon_that_is_no_number_of_days_is_refused(
+    horizon_days: Any, nifty: am.Bars, engine: am.Engine
+) -> None:
+    with pytest.raises(ContractError, match="horizon_days"):
+        am.analyze(nifty, engine=engine, horizon_days=horizon_days)
+
+
+@pytest.mark.parametrize("confidence", [0.0, 1.0, 80, "0.8", float("nan")])
+def test_a_confidence_that_is_no_share_is_refused(
+    confidence: Any, nifty: am.Bars, engine: am.Engine
+) -> None:
+    with pytest.raises(ContractError, match="confidence"):
+        am.analyze(nifty, engine=engine, confidence=confidence)
+
+
+def test_a_clock_without_a_time_zone_is_refused(nifty: am.Bars, engine: am.Engine) -> None:
+    with pytest.raises(ContractError, match="time zone"):
+        am.analyze(nifty, engine=engine, now=datetime(2026, 1, 5))
+
+
+def test_numpy_integers_are_horizons_and_still_json(nifty: am.Bars, engine: am.Engine) -> None:
+    made = am.analyze(nifty, engine=engine, horizon_days=np.int64(5), now=NOW)
+    assert json.loads(made.to_json())["seller"]["safe_range"]["horizon_days"] == 5
+
+
+def test_a_horizon_that_was_not_judged_says_so(nifty: am.Bars, engine: am.Engine) -> None:
+    made = am.analyze(nifty, engine=engine, horizon_days=15, now=NOW)
+    assert made.to_dict()["seller"]["safe_range"]["verdict"] == "not judged"
+    made.validate()
+
+
+def test_a_report_never_overwrites_the_bars_it_was_made_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = Path(am.__file__).parent / "sources" / "sample_data"
+    bars = tmp_path / "aegismatrix.json"
+    bars.write_bytes((data / "sp500_daily.csv").read_bytes())
+    pair = ["--index", str(bars), "--iv", str(data / "vix_daily.csv"), "--market", "other"]
+    with pytest.raises(SystemExit) as stopped:
+        main(["report", *pair, "--out", str(tmp_path)])
+    assert stopped.value.code == 2
+    assert "would overwrite" in capsys.readouterr().err
+    assert bars.read_bytes() == (data / "sp500_daily.csv").read_bytes()
+
+
+def test_bars_that_are_taken_for_nifty_unasked_are_said_to_be(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = Path(am.__file__).parent / "sources" / "sample_data"
+    pair = ["--index", str(data / "sp500_daily.csv"), "--iv", str(data / "vix_daily.csv")]
+    assert main(["report", *pair, "--out", str(tmp_path)]) == 0
+    assert "taken as NIFTY" in capsys.readouterr().out

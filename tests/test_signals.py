@@ -166,8 +166,19 @@ def test_a_hit_rate_is_a_mean_with_an_interval_and_needs_windows() -> None:
     assert rate.lower < rate.rate < rate.upper
     assert hit_rate(held, 20) == rate
     with pytest.raises(HitRateUnavailableError) as caught:
-        hit_rate(held[:41], 20)
-    assert (caught.value.have, caught.value.need) == (41, 42)
+        hit_rate(held[:125], 20)
+    assert (caught.value.have, caught.value.need) == (125, 126)
+
+
+@pytest.mark.parametrize("horizon_days", [1, 5, 20, 30])
+def test_a_hit_rate_always_has_an_interval_with_width(horizon_days: int) -> None:
+    need = statistics.windows_needed(horizon_days)
+    one_miss = np.ones(need)
+    one_miss[need // 2] = 0.0
+    for held in (np.ones(need), np.zeros(need), one_miss):
+        rate = hit_rate(held, horizon_days)
+        assert rate.upper - rate.lower > 0.0
+        assert rate.lower <= rate.rate <= rate.upper
 
 
 def test_long_runs_of_misses_widen_the_interval() -> None:

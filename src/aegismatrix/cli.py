@@ -147,9 +147,12 @@ def _iso_date(text: str) -> date:
 
 
 def _share(text: str) -> float:
-    share = float(text)
+    try:
+        share = float(text)
+    except ValueError:
+        share = 0.0
     if not 0.0 < share < 1.0:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share between 0 and 1")
     return share
 
 
@@ -181,20 +184,29 @@ def _read_bars(arguments: argparse.Namespace) -> Bars:
     )
 
 
+def _refuse_to_overwrite(arguments: argparse.Namespace, out: Path) -> None:
+    for source in (arguments.index, arguments.iv):
+        if source and out.is_file() and os.path.samefile(out, source):  # noqa: PTH121
+            arguments.parser.error(f"--out {arguments.out} would overwrite the bars in {source}")
+
+
 def _report(arguments: argparse.Namespace) -> int:
     from aegismatrix.engine import Engine
     from aegismatrix.report import analyze
 
     bars = _read_bars(arguments)
+    path = Path(arguments.out) / REPORT_NAME
+    _refuse_to_overwrite(arguments, path)
     made = analyze(
         bars,
         engine=Engine(arguments.models),
         horizon_days=arguments.horizon,
         confidence=arguments.confidence,
     )
-    path = Path(arguments.out) / REPORT_NAME
     made.to_json(path)
     print(made.summary())
+    if not arguments.sample and arguments.market is None:
+        print("The bars were taken as NIFTY's; --market other says that they are not.")
     print(f"in {path}")
     return DONE
 
@@ -203,9 +215,7 @@ def _history(arguments: argparse.Namespace) -> int:
     from aegismatrix.engine import Engine
 
     bars = _read_bars(arguments)
-    for source in (arguments.index, arguments.iv):
-        if source and Path(arguments.out).is_file() and os.path.samefile(arguments.out, source):  # noqa: PTH121
-            arguments.parser.error(f"--out {arguments.out} would overwrite the bars in {source}")
+    _refuse_to_overwrite(arguments, Path(arguments.out))
     forecast = Engine(arguments.models).history(bars)
     text = "".join(f"{','.join(cells)}\n" for cells in _history_rows(forecast))
     if arguments.out == "-":
@@ -237,7 +247,7 @@ def _history_rows(forecast: Forecast) -> Iterable[list[str]]:
     yield ["date", "in_sample", *table]
     seen = ["true" if in_sample else "false" for in_sample in forecast.in_sample]
     for day, flag, *values in zip(forecast.dates.astype(str), seen, *table.values(), strict=True):
-        yield [day, flag, *(f"{value:.10f}" for value in values)]
+        yield [day, flag, *(f"{value:.12f}" for value in values)]
 
 
 def _last_day(forecast: Forecast, bars: Bars, models: Sequence[ModelSpec]) -> Iterable[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import operator
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -17,18 +18,22 @@ import numpy as np
 
 from aegismatrix import __version__
 from aegismatrix.bars import Bars
-from aegismatrix.engine import BREACH, HORIZONS_DAYS, Engine, Forecast
+from aegismatrix.engine import BREACH, HORIZONS_DAYS, LONGEST_DAYS, Engine, Forecast
 from aegismatrix.errors import ContractError, InsufficientHistoryError, MissingExtraError
 from aegismatrix.files import write_atomically
 from aegismatrix.signals import seller as selling
 from aegismatrix.signals.market import MarketState, market_state
 from aegismatrix.signals.seller import BreachPoint, BreachSurface, SellerSignal
+from aegismatrix.signals.statistics import windows_needed
 from aegismatrix.tables import FloatArray
 
 HORIZON_DAYS = 20
 CONFIDENCE = 0.80
 DISTANCE_FRACTIONS = (0.01, 0.02, 0.03, 0.04, 0.05, 0.07)
 """Distances of the breach curve, as fractions of spot."""
+
+NOT_JUDGED = "not judged"
+"""In place of a verdict on what no walk-forward has scored."""
 
 _EXCHANGE_OFFSET = timedelta(hours=5, minutes=30)
 _EXCHANGE_CLOSE = clock_time(15, 30)
@@ -124,18 +129,26 @@ class Report:
                     "horizon_days": seller.safe_range.horizon_days,
                     "confidence": seller.safe_range.confidence,
                     "log_distance": round(seller.safe_range.log_distance, _DISTANCE_DIGITS),
+                    "verdict": self.verdict(f"{BREACH}_h{seller.safe_range.horizon_days}"),
                 },
                 "max_pain": {
                     **self._points(seller.max_pain.lower, seller.max_pain.upper),
                     "confidence": round(seller.max_pain.confidence, _PROBABILITY_DIGITS),
                     "method": seller.max_pain.method,
+                    "verdict": NOT_JUDGED,
                 },
-                "trap": _rounded(asdict(seller.trap)),
+                "trap": {
+                    **_rounded(asdict(seller.trap)),
+                    "verdict": self.verdict(f"trap_{selling.HEADLINE_TRAP_DAYS}"),
+                },
                 "skew": _rounded(asdict(seller.skew)),
-                "expiry_stress": _rounded(asdict(seller.expiry_stress)),
+                "expiry_stress": {
+                    **_rounded(asdict(seller.expiry_stress)),
+                    "verdict": self.verdict("regime"),
+                },
                 "breach_probabilities": [_rounded(asdict(p)) for p in seller.breach_probabilities],
                 "breach_surface": _rounded(asdict(seller.breach_surface)),
-                "seller_flag": _rounded(asdict(seller.seller_flag)),
+                "seller_flag": {**_rounded(asdict(seller.seller_flag)), "verdict": NOT_JUDGED},
                 "historical_hit_rate": round(seller.hit_rate.rate, _PROBABILITY_DIGITS),
                 "historical_hit_rate_n": seller.hit_rate.n,
                 "historical_hit_rate_interval": {
@@ -202,37 +215,52 @@ class Report:
     def summary(self) -> str:
         """Return a few lines for a terminal, each probability with its verdict."""
         market, seller = self.market, self.seller
-        skill = self.provenance.skill
-
-        def verdict(*outputs: str) -> str:
-            return "skill " + ", ".join(
-                dict.fromkeys(str(skill[name]["verdict"]) for name in outputs if name in skill)
-            )
-
         safe, stress = seller.safe_range, seller.expiry_stress
-        trap = ", ".join(f"{days} d {p:.0%}" for days, p in seller.trap.horizons.items())
-        curve = ", ".join(f"{p.distance} {p.probability:.0%}" for p in seller.breach_probabilities)
-        judged = [name for name in skill if name.startswith(f"{BREACH}_h")]
-        days_of = {name: int(name.split("_h")[1]) for name in judged}
-        near = min(judged, key=lambda name: abs(days_of[name] - safe.horizon_days))
+        trap = ", ".join(
+            f"{days} d {p:.0%} ({self.verdict(f'trap_{days}')})"
+            for days, p in seller.trap.horizons.items()
+        )
+        curve = ", ".join(
+            f"{point.distance} {point.probability:.1%}" for point in seller.breach_probabilities
+        )
         lines = [
             f"{self.as_of} ({self.session})  spot {market.spot:.2f}"
             f" ({market.spot_change_pct:+.2%}), vix {market.vix:.2f} ({market.vix_change:+.2f}),"
             f" {market.regime}",
-            f"  seller flag    {seller.seller_flag.label}: {', '.join(seller.seller_flag.reasons)}",
-            f"  trap           {seller.trap.label}: {trap}; usual {seller.trap.base_rate:.0%}"
-            f"  ({verdict(*(f'trap_{days}' for days in seller.trap.horizons))})",
-            f"  expiry stress  {stress.label}: {stress.score:.2f}; high volatility"
-            f" {stress.probabilities['high']:.0%}  ({verdict('regime')})",
+            f"  seller flag    {seller.seller_flag.label}: {', '.join(seller.seller_flag.reasons)}"
+            f" ({NOT_JUDGED})",
+            f"  trap           {seller.trap.label}: {trap}; usual {seller.trap.base_rate:.0%}",
+            f"  expiry stress  {stress.label}: {stress.score:.2f}, high volatility"
+            f" {stress.probabilities['high']:.0%} ({self.verdict('regime')})",
             f"  safe range     {safe.lower:.0f} to {safe.upper:.0f} over {safe.horizon_days} days"
-            f" at {safe.confidence:.0%}  ({verdict(near)} at {days_of[near]} days)",
+            f" at {safe.confidence:.0%} ({self.verdict(f'{BREACH}_h{safe.horizon_days}')})",
             f"  held           {seller.hit_rate.rate:.0%} of the last {seller.hit_rate.n} windows"
             f" [{seller.hit_rate.lower:.0%}, {seller.hit_rate.upper:.0%}]",
-            f"  touch, points  {curve}",
+            f"  touch          within {safe.horizon_days} days, by points: {curve}",
+            f"In brackets: whether skill was shown, walk-forward on {self._judged_on()}.",
         ]
         if self.provenance.demonstration:
             lines.append(f"demonstration: {self.provenance.demonstration}")
         return "\n".join(lines)
+
+    def verdict(self, output: str) -> str:
+        """Return the verdict on a judged output, or that there is none.
+
+        Parameters
+        ----------
+        output : str
+            Such as ``trap_10``, ``regime`` or ``breach_h20``.
+
+        Returns
+        -------
+        str
+            ``demonstrated``, ``none demonstrated`` or ``not judged``.
+        """
+        judged = self.provenance.skill.get(output)
+        return str(judged["verdict"]) if judged else NOT_JUDGED
+
+    def _judged_on(self) -> str:
+        return ", ".join(sorted({str(one["market"]) for one in self.provenance.skill.values()}))
 
     def _points(self, lower: float, upper: float) -> dict[str, float]:
         """Two decimals, and more for an index so low that they would merge."""
@@ -256,8 +284,9 @@ def analyze(
     Parameters
     ----------
     bars : Bars
-        At least the engine's look-back, and some 60 trading days more to measure the hit rate; the
-        last 252 completed windows are measured where there are as many.
+        At least the engine's look-back, and three blocks of windows more to measure the hit rate
+        (146 trading days for a horizon of 20); the last 252 completed windows are measured where
+        there are as many.
     engine : Engine, optional
         By default one on the bundled artifacts.
     horizon_days : int
@@ -278,8 +307,17 @@ def analyze(
     ContractError, ArtifactError
         If an artifact is not what was sealed, or says what it must not.
     """
+    horizon_days = _whole("horizon_days", horizon_days)
+    if not isinstance(confidence, float) or not 0.0 < confidence < 1.0:
+        raise ContractError(
+            "report", "confidence", f"is {confidence!r}", remedy="Give a share such as 0.8."
+        )
+    if now is not None and now.tzinfo is None:
+        raise ContractError(
+            "report", "now", "has no time zone", remedy="Give one, such as timezone.utc."
+        )
     engine = engine or Engine()
-    need = engine.lookback_bars + horizon_days + selling.MIN_HIT_WINDOWS
+    need = engine.lookback_bars + horizon_days + windows_needed(horizon_days)
     if len(bars) < need:
         raise InsufficientHistoryError(need=need, have=len(bars))
     moment = now or datetime.now(timezone.utc)
@@ -384,13 +422,31 @@ def _surface(
     return BreachSurface(horizons, points, either, down, up)
 
 
+def _whole(name: str, days: int) -> int:
+    """Return a horizon as an int; numpy's integers are not JSON."""
+    try:
+        whole = operator.index(days)
+    except TypeError as error:
+        raise ContractError(
+            "report", name, f"is {days!r}", remedy="Give whole trading days from 1 to 30."
+        ) from error
+    if not 1 <= whole <= LONGEST_DAYS:
+        raise ContractError(
+            "report", name, f"is {days!r}", remedy=f"Give 1 to {LONGEST_DAYS} trading days."
+        )
+    return whole
+
+
 def _session(bars: Bars, moment: datetime) -> str:
-    """NSE closes at 15:30 IST; of another market only the day is known."""
+    """NSE closes at 15:30 IST; of another market only the day is known.
+
+    A bar dated later than the clock says is one whose session has not begun, let alone ended.
+    """
     offset = _EXCHANGE_OFFSET if bars.market == "nifty" else timedelta(0)
     local = moment.astimezone(timezone(offset))
-    is_today = str(bars.dates[-1]) == local.date().isoformat()
+    day, today = str(bars.dates[-1]), local.date().isoformat()
     over = bars.market == "nifty" and local.time() >= _EXCHANGE_CLOSE
-    return "partial" if is_today and not over else "closed"
+    return "closed" if day < today or (day == today and over) else "partial"
 
 
 def _provenance(engine: Engine, bars: Bars, forecast: Forecast) -> Provenance:

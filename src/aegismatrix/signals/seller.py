@@ -14,10 +14,11 @@ from aegismatrix.signals.levels import LEVELS
 from aegismatrix.signals.statistics import (
     TRADING_DAYS,
     deviation_of_median_touch,
-    mean_interval,
     normal_within,
     percentile_rank,
     realised_vol,
+    share_interval,
+    windows_needed,
 )
 from aegismatrix.tables import FloatArray
 
@@ -25,7 +26,6 @@ HEADLINE_TRAP_DAYS = 10
 REALISED_WINDOW = 20
 ZONE_WIDTH = 0.01
 HIT_WINDOWS = 252
-MIN_HIT_WINDOWS = 42
 # Ratio of the 95th to the 75th quantile of a normal distribution.
 _NORMAL_TAIL = 2.4387
 _FLAGS = {"FAVOURABLE": "GREEN", "CAUTION": "AMBER", "HOSTILE": "RED"}
@@ -67,8 +67,9 @@ class MaxPain:
     confidence : float
         Probability that it ends there.
     method : str
-        ``distribution``: the 2 % of spot around the mode of the forecast distribution, a normal
-        whose deviation is that of a path that touches its median distance half the time.
+        ``distribution``: 1 % of spot on either side of it, the mode of a driftless normal whose
+        deviation is that of a path that touches its median distance half the time. The width is
+        fixed, the probability is what changes.
     """
 
     lower: float
@@ -389,11 +390,12 @@ def hit_rate(held: FloatArray, horizon_days: int) -> HitRate:
     Raises
     ------
     HitRateUnavailableError
-        If there are fewer than `MIN_HIT_WINDOWS` windows.
+        If there are fewer windows than an interval needs.
     """
-    if len(held) < MIN_HIT_WINDOWS:
-        raise HitRateUnavailableError(have=len(held), need=MIN_HIT_WINDOWS)
-    lower, upper = mean_interval(held, horizon_days)
+    need = windows_needed(horizon_days)
+    if len(held) < need:
+        raise HitRateUnavailableError(have=len(held), need=need)
+    lower, upper = share_interval(held, horizon_days)
     return HitRate(rate=float(held.mean()), n=len(held), lower=lower, upper=upper)
 
 

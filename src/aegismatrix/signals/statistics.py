@@ -13,6 +13,7 @@ TRADING_DAYS = 252
 _BOOTSTRAP_SAMPLES = 1000
 _BOOTSTRAP_SEED = 20240517
 _MIN_BLOCK_DAYS = 42
+_MIN_BLOCKS = 3
 # Half the probability of a driftless Brownian path lies within this many deviations throughout.
 _MEDIAN_TOUCH = 1.1490
 
@@ -56,13 +57,23 @@ def percentile_rank(values: FloatArray) -> float:
     return below / len(others)
 
 
-def mean_interval(values: FloatArray, horizon_days: int) -> tuple[float, float]:
-    """Return a 95 % interval of a mean of overlapping windows.
+def block_days(horizon_days: int) -> int:
+    """Return the length of bootstrap blocks for windows of that length."""
+    return max(2 * horizon_days, _MIN_BLOCK_DAYS)
+
+
+def windows_needed(horizon_days: int) -> int:
+    """Return how many windows a rate needs to have an interval: three blocks of them."""
+    return _MIN_BLOCKS * block_days(horizon_days)
+
+
+def share_interval(values: FloatArray, horizon_days: int) -> tuple[float, float]:
+    """Return a 95 % interval of the share of overlapping windows in which something held.
 
     Parameters
     ----------
     values : ndarray of shape (n,)
-        One value per window, oldest first.
+        1 or 0 per window, oldest first.
     horizon_days : int
         Length of a window; blocks are max(2 h, 42) days.
 
@@ -70,10 +81,14 @@ def mean_interval(values: FloatArray, horizon_days: int) -> tuple[float, float]:
     -------
     lower, upper : float
         From a seeded circular block bootstrap (Politis, Romano 1992): the same values give the same
-        interval.
+        interval. Where all are alike a bootstrap has no width; the exact binomial bound (Clopper,
+        Pearson 1934) on as many windows as do not overlap takes its place.
     """
     count = len(values)
-    block = min(max(2 * horizon_days, _MIN_BLOCK_DAYS), count)
+    if values.min() == values.max():
+        bound = 0.025 ** (1.0 / max(count / horizon_days, 1.0))
+        return (bound, 1.0) if values[0] else (0.0, 1.0 - bound)
+    block = min(block_days(horizon_days), count)
     whole, rest = divmod(count, block)
     # The standard library's generator: importing numpy's would cost a tenth of a cold start.
     draws = Random(_BOOTSTRAP_SEED).choices(range(count), k=_BOOTSTRAP_SAMPLES * (whole + 1))
