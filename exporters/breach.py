@@ -105,6 +105,7 @@ class Breach(Head):
         del pool
         sides = _excursions(market)
         fits: dict[int, dict[str, Surface]] = {}
+        plain: dict[int, dict[str, Surface]] = {}
 
         def fit_of(block: Block) -> dict[str, Surface]:
             first = int(block.test[0])
@@ -113,11 +114,17 @@ class Breach(Head):
                 progress()
             return fits[first]
 
+        def plain_of(block: Block) -> dict[str, Surface]:
+            first = int(block.test[0])
+            if first not in plain:
+                plain[first] = self._fit(market, sides, _usable_before(block), ())
+            return plain[first]
+
         walked = {}
         for place, side in enumerate(SIDES):
             for horizon_days in JUDGED_HORIZONS_DAYS:
                 walked[_output(side, horizon_days)] = self._walk(
-                    market, sides[side], place, horizon_days, fit_of
+                    market, sides[side], place, horizon_days, fit_of, plain_of
                 )
         for horizon_days in JUDGED_HORIZONS_DAYS:
             walked[_held_output(horizon_days)] = self._walk_held(
@@ -280,8 +287,9 @@ class Breach(Head):
         market: MarketRows,
         sides: Mapping[str, FloatArray],
         usable_rows: Callable[[int], int],
+        names: tuple[str, ...] = features,
     ) -> dict[str, Surface]:
-        features = market.columns(self.features)
+        features = market.columns(names)
         return {
             side: fit_surface(side, features, market.implied_sigma, excursion, usable_rows)
             for side, excursion in sides.items()
@@ -294,14 +302,20 @@ class Breach(Head):
         place: int,
         horizon_days: int,
         fit_of: Callable[[Block], dict[str, Surface]],
+        plain_of: Callable[[Block], dict[str, Surface]],
     ) -> Forecasts:
-        features = market.columns(self.features)
+        features, sigma = market.columns(self.features), market.implied_sigma
         horizon = np.array([float(horizon_days)])
 
         def model(block: Block) -> FloatArray:
             rows = block.test
+            values = evaluate(fit_of(block), features[rows], sigma[rows], horizon, JUDGED_DISTANCES)
+            return values[:, place, 0]
+
+        def calibrated(block: Block) -> FloatArray:
+            rows = block.test
             values = evaluate(
-                fit_of(block), features[rows], market.implied_sigma[rows], horizon, JUDGED_DISTANCES
+                plain_of(block), features[rows, :0], sigma[rows], horizon, JUDGED_DISTANCES
             )
             return values[:, place, 0]
 
@@ -320,6 +334,7 @@ class Breach(Head):
                 "climatology": climatology(label, _label(before, horizon_days)),
                 "iv reflection": _reflection(market, side, horizon_days),
                 "terminal normal": _terminal(market, side, horizon_days),
+                "iv calibrated": calibrated,
             },
         )
 

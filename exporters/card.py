@@ -204,7 +204,7 @@ def _measure_lines(measures: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield "Share of windows in which the safe range held, in per cent, against what it states:"
     yield ""
     yield _table(
-        ("market", "days", "stated", "held [95 %]", "iv low", "middle", "high", *years),
+        ("market", "days", "stated", "held [95 %]", "range", "iv low", "middle", "high", *years),
         [
             (
                 measure["market"],
@@ -224,6 +224,13 @@ def _measure_lines(measures: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             for measure in measures
         ],
     )
+
+
+def _width(measure: Mapping[str, Any]) -> str:
+    """Whether the interval of what held excludes what was stated."""
+    if measure["upper"] < measure["confidence"]:
+        return "too narrow"
+    return "too wide" if measure["lower"] > measure["confidence"] else "as stated"
 
 
 def _percent(skill: Mapping[str, float]) -> str:

@@ -346,7 +346,7 @@ def judge(
     }
     strongest = min(against, key=lambda name: float(against[name].mean()))
     rows = bootstrap_rows(len(model_loss), horizon_days, BOOTSTRAP_SAMPLES // 4)
-    areas = [np.mean([auc(p[sample], y[sample]) for p, y in events]) for sample in rows]
+    areas = [_mean_auc(events, sample) for sample in rows]
     auc_lower, auc_upper = np.nanquantile(areas, [0.025, 0.975])
     years = {}
     for year in np.unique(forecasts.dates.astype("datetime64[Y]")):
@@ -370,6 +370,13 @@ def judge(
         years=years,
         verdict=DEMONSTRATED if skills[strongest].lower > 0 else NONE_DEMONSTRATED,
     )
+
+
+def _mean_auc(events: Sequence[tuple[FloatArray, FloatArray]], rows: IntArray) -> float:
+    """Average over the events that both happened and failed to among these rows."""
+    areas = np.array([auc(p[rows], y[rows]) for p, y in events])
+    known = areas[~np.isnan(areas)]
+    return float(known.mean()) if known.size else float("nan")
 
 
 def squared_error(probability: FloatArray, label: FloatArray) -> FloatArray:

@@ -528,3 +528,20 @@ def test_flipped_bits_are_refused_with_nothing_replaced(folder: Path) -> None:
             assert isinstance(refusal(folder, name), ArtifactHashError)
         file.write_bytes(original)
     assert verify(folder) == []
+
+
+@pytest.mark.parametrize("twin", [b' "digest" : "%s",', b' "digest" : [1],'])
+def test_a_second_digest_cannot_pass_for_the_first(folder: Path, twin: bytes) -> None:
+    """The line that is hashed and the key that is read must be one and the same."""
+    file = folder / MANIFEST_NAME
+    official = read_manifest().digest
+    content = json.loads(file.read_bytes())
+    del content["digest"]
+    content["made_with"]["numpy"] = "0"
+    lines = render_manifest(content).splitlines(keepends=True)
+    planted = twin.replace(b"%s", official.encode()) + b"\n"
+    place = next(n for n, line in enumerate(lines) if line.startswith(b' "digest"'))
+    blank = b"".join([*lines[:place], b' "digest": "",\n', planted, *lines[place + 1 :]])
+    digest = hashlib.sha256(blank).hexdigest().encode()
+    file.write_bytes(blank.replace(b' "digest": ""', b' "digest": "' + digest + b'"'))
+    assert "stands twice" in manifest_refusal(folder).problem

@@ -51,6 +51,9 @@ def assert_invariants(report: am.Report, engine: am.Engine, bars: am.Bars) -> No
     assert touched == pytest.approx(1 - safe.confidence, abs=1e-6)
     surface = seller.breach_surface
     either, down, up = (np.array(side) for side in (surface.either, surface.down, surface.up))
+    assert np.log(np.array(surface.upper_edges) / spot) == pytest.approx(
+        -np.log(np.array(surface.lower_edges) / spot)
+    )
     for side in (either, down, up):
         assert (np.diff(side, axis=1) <= 0).all(), "breach rises with distance"
         assert (np.diff(side, axis=0) >= 0).all(), "breach falls with horizon"
@@ -93,7 +96,7 @@ def test_every_invariant_holds_on_every_day_of_both_markets(
     past = am.load_models()["breach_past"].spec
     (span,) = past.training
     unmeasured = np.datetime64(span.first), np.datetime64(past.stretches[0][0]) + 230
-    first = 272 + 20 + 126
+    first = 271 + 20 + 126
     days = np.array_split(np.arange(first, len(bars) + 1), 3)[part]
     before: tuple[float, ...] = ()
     written = 0
@@ -191,6 +194,35 @@ def test_inside_the_training_span_the_hit_rate_is_not_that_of_the_present_fit(
     assert (unseen != forecast["breach"][:, 0, 0, 0]).all()
 
 
+def test_every_day_is_spoken_for_by_the_fit_that_had_seen_nothing_of_it(
+    engine: am.Engine, nifty: am.Bars
+) -> None:
+    past = am.load_models()["breach_past"]
+    (span,) = past.spec.training
+    for years in (0, -20, 20):
+        moved = replace(nifty, dates=nifty.dates + np.timedelta64(365 * years, "D"))
+        forecast = engine.history(moved, horizon_days=10, distance=0.04)
+        unseen = engine.unseen_breach(
+            forecast, horizon_days=10, distance=np.full(len(forecast), 0.04)
+        )
+        fits = []
+        for day in forecast.dates.astype(str):
+            of_day = [n for n, (first, last) in enumerate(past.spec.stretches) if day >= first]
+            before_all = day < span.first
+            fits.append(len(past.spec.stretches) - 1 if before_all else (of_day or [-1])[-1])
+        fit = np.array(fits)
+        expected = past.run(
+            features=forecast.features,
+            implied_sigma=forecast.implied_sigma,
+            fit=np.maximum(fit, 0),
+            horizon=np.array([10.0]),
+            distance=np.full((len(fit), 1), 0.04),
+        )["probability"][:, 0, 0, 0]
+        assert np.array_equal(np.isnan(unseen), fit < 0)
+        assert np.array_equal(unseen[fit >= 0], expected[fit >= 0])
+        assert (fit < 0).any() == (years == 0)
+
+
 def test_there_is_no_report_where_no_window_has_a_forecast_that_did_not_see_it(
     nifty: am.Bars, engine: am.Engine
 ) -> None:
@@ -199,7 +231,7 @@ def test_there_is_no_report_where_no_window_has_a_forecast_that_did_not_see_it(
 
 
 def test_too_few_bars_are_said_with_the_number_missing(sample: am.Bars, engine: am.Engine) -> None:
-    need = engine.lookback_bars + 20 + 126
+    need = engine.lookback_bars - 1 + 20 + 126
     am.analyze(sample[-need:], engine=engine, now=NOW)
     with pytest.raises(InsufficientHistoryError) as caught:
         am.analyze(sample[-need + 1 :], engine=engine, now=NOW)

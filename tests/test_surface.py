@@ -18,10 +18,11 @@ from sklearn.preprocessing import StandardScaler
 from aegismatrix.bars import Bars
 from aegismatrix.runtime import Model, load_models
 from exporters import surface
-from exporters.breach import PAST_WARM_UP_ROWS, Breach
+from exporters.breach import PAST_WARM_UP_ROWS, Breach, _usable_before
 from exporters.head import Estimators
 from exporters.labels import excursions
-from exporters.markets import MarketRows
+from exporters.markets import MarketRows, MarketSource, market_rows
+from exporters.staging import stage_features
 from exporters.surface import (
     CLIP,
     DISTANCES_K,
@@ -474,3 +475,15 @@ def test_a_fit_that_speaks_for_the_past_has_not_seen_the_bars_that_came_later(
     # What the fits may see, they do see: the present one has more labels here than there.
     now: dict[str, Any] = earlier["now"]["either"]
     assert (now["weight"] != fitted["now"]["either"]["weight"]).any()
+
+
+def test_the_labels_of_a_fit_end_an_embargo_before_the_days_that_it_speaks_for(
+    market_sources: tuple[MarketSource, ...],
+) -> None:
+    market = market_rows(market_sources[0], stage_features()[0])
+    stretches = Breach._stretches(market)
+    assert stretches
+    for block in stretches:
+        for horizon_days in (1, 30):
+            last = _usable_before(block)(horizon_days) - 1
+            assert last + horizon_days + EMBARGO_BARS == block.test[0]

@@ -278,20 +278,20 @@ def read_manifest(path: str | os.PathLike[str] | None = None) -> Manifest:
     if len(data) > _MAX_MANIFEST_BYTES:
         raise ManifestError(str(file), f"it is larger than {_MAX_MANIFEST_BYTES} bytes")
     try:
-        content = json.loads(data, parse_constant=_refuse_constant)
+        content = json.loads(data, parse_constant=_refuse_constant, object_pairs_hook=_refuse_twins)
     except (ValueError, RecursionError) as error:
-        raise ManifestError(str(file), "it is not JSON") from error
+        raise ManifestError(str(file), f"it is not JSON, or not strict ({error})"[:200]) from error
     if not isinstance(content, dict) or "digest" not in content:
         raise ManifestError(str(file), "it has no digest")
     if not _is_genuine(data):
         raise ManifestError(str(file), "its content does not match its own digest")
-    digest = content.pop("digest")
+    digest = str(content.pop("digest"))
     version = content.get("manifest_version")
     if version != MANIFEST_VERSION or isinstance(version, bool):
         raise ManifestVersionError(str(file), version=version, supported=MANIFEST_VERSION)
     try:
         entries = [parse_model(entry) for entry in content["artifacts"]]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise ManifestError(str(file), f"its entries are malformed ({error!r})") from error
     for key in ("name", "file"):
         if len({getattr(entry, key) for entry in entries}) < len(entries):
@@ -443,6 +443,14 @@ def _is_genuine(data: bytes) -> bool:
     start, end = places[0].span(1)
     sha256 = hashlib.sha256(data[:start] + data[end:]).hexdigest()
     return data[start:end] == sha256.encode("ascii")
+
+
+def _refuse_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A key that stands twice could say one thing to the digest and another to the reader."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        raise ValueError("a key stands twice")
+    return content
 
 
 def _refuse_constant(name: str) -> float:

@@ -307,6 +307,13 @@ def analyze(
     ContractError, ArtifactError
         If an artifact is not what was sealed, or says what it must not.
     """
+    if not isinstance(bars, Bars):
+        raise ContractError(
+            "report",
+            "bars",
+            f"is a {type(bars).__name__}",
+            remedy="Give Bars, made with Bars.from_csv, from_frames or from_arrays.",
+        )
     horizon_days = _whole("horizon_days", horizon_days)
     if not isinstance(confidence, float) or not 0.0 < confidence < 1.0:
         raise ContractError(
@@ -317,15 +324,15 @@ def analyze(
             "report", "now", "has no time zone", remedy="Give one, such as timezone.utc."
         )
     engine = engine or Engine()
-    need = engine.lookback_bars + horizon_days + windows_needed(horizon_days)
+    need = engine.lookback_bars - 1 + horizon_days + windows_needed(horizon_days)
     if len(bars) < need:
         raise InsufficientHistoryError(need=need, have=len(bars))
     moment = now or datetime.now(timezone.utc)
     spot = float(bars.close[-1])
     points = selling.distances_in_points(spot, DISTANCE_FRACTIONS)
-    distances = np.log1p(np.array(points) / spot)
+    distances = np.log1p(np.array(points, dtype=np.float64) / spot)
     horizons = tuple(sorted({*HORIZONS_DAYS, horizon_days}))
-    window = bars[-(engine.lookback_bars + horizon_days + selling.HIT_WINDOWS) :]
+    window = bars[-(engine.lookback_bars - 1 + horizon_days + selling.HIT_WINDOWS) :]
     past = engine.history(window, horizon_days=horizon_days, distance=distances[:1])
     today = engine.predict(bars, horizon_days=horizons, distance=distances)
     models = engine.manifest.models
@@ -346,7 +353,7 @@ def analyze(
     regime, daily_flag = selling.older_words(stress.label, flag.label)
     edge = engine.breach_distance(bars, horizon_days=horizon_days, probability=1.0 - confidence)
     median = engine.breach_distance(bars, horizon_days=horizon_days, probability=0.5)
-    surface = _surface(today, horizons, points)
+    surface = _surface(today, horizons, points, spot)
     curve = surface.either[horizons.index(horizon_days)]
     return Report(
         generated_at=moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -413,13 +420,21 @@ def _held(
 
 
 def _surface(
-    forecast: Forecast, horizons: tuple[int, ...], points: tuple[int, ...]
+    forecast: Forecast, horizons: tuple[int, ...], points: tuple[int, ...], spot: float
 ) -> BreachSurface:
     either, down, up = (
         tuple(tuple(float(p) for p in of_horizon) for of_horizon in side)
         for side in forecast[BREACH][-1]
     )
-    return BreachSurface(horizons, points, either, down, up)
+    return BreachSurface(
+        horizon_days=horizons,
+        distance_points=points,
+        upper_edges=tuple(spot + point for point in points),
+        lower_edges=tuple(spot * spot / (spot + point) for point in points),
+        either=either,
+        down=down,
+        up=up,
+    )
 
 
 def _whole(name: str, days: int) -> int:
@@ -490,7 +505,8 @@ def _skill(judgement: Mapping[str, Any]) -> dict[str, Any]:
 def _rounded(value: Any) -> Any:
     """Round every float among plain values."""
     if isinstance(value, float):
-        return round(value, _PROBABILITY_DIGITS)
+        # Adding 0 makes -0.0 plain.
+        return round(value, _PROBABILITY_DIGITS) + 0.0
     if isinstance(value, Mapping):
         return {name: _rounded(inner) for name, inner in value.items()}
     if isinstance(value, (list, tuple)):

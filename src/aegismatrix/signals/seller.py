@@ -167,13 +167,17 @@ class BreachSurface:
     horizon_days : tuple of int
         Trading days.
     distance_points : tuple of int
-        Index points.
+        Index points upwards.
+    upper_edges, lower_edges : tuple of float
+        Where the edges are: ``spot + p`` and, as far away in log, ``spot ** 2 / (spot + p)``.
     either, down, up : tuple of tuple of float
         A row per horizon, a column per distance.
     """
 
     horizon_days: tuple[int, ...]
     distance_points: tuple[int, ...]
+    upper_edges: tuple[float, ...]
+    lower_edges: tuple[float, ...]
     either: tuple[tuple[float, ...], ...]
     down: tuple[tuple[float, ...], ...]
     up: tuple[tuple[float, ...], ...]
