@@ -345,7 +345,10 @@ class Breach(Head):
         horizon_days: int,
         fit_of: Callable[[Block], dict[str, Surface]],
     ) -> Forecasts:
-        """Forecast the touch of what then was the furthest: at most 1 - confidence was outside."""
+        """Ask how likely a touch of the furthest was that the index then went.
+
+        The safe range held where that is above 1 - confidence; the label is the distance itself.
+        """
         features, sigma = market.columns(self.features), market.implied_sigma
         reached = excursion[:, horizon_days - 1]
         horizon = np.array([float(horizon_days)])
@@ -354,13 +357,12 @@ class Breach(Head):
             rows = block.test
             # A window that never left its close, or is not over, has no distance to ask for.
             distance = np.where(reached[rows] > 0.0, reached[rows], 1e-9)[:, None]
-            return evaluate(fit_of(block), features[rows], sigma[rows], horizon, distance)[
-                :, 0, 0, 0
-            ]
+            values = evaluate(fit_of(block), features[rows], sigma[rows], horizon, distance)
+            return values[:, 0, 0, 0]
 
         return walk_forward(
             market.dates,
-            np.where(np.isnan(reached), np.nan, reached > np.nanmedian(reached)),
+            reached,
             market.scored_from,
             market.scored_to,
             horizon_days,
