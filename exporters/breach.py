@@ -7,17 +7,23 @@ from typing import Any
 
 import numpy as np
 import onnx
-import spox.opset.ai.onnx.v18 as op
 from scipy.stats import norm
 from spox import Tensor, Var, argument, build
 
 from aegismatrix.artifacts import ArraySpec
+from aegismatrix.engine import (
+    DISTANCES,
+    HORIZONS_DAYS,
+    LEAST_DISTANCE,
+    LONGEST_DAYS,
+    MOST_DISTANCE,
+)
+from aegismatrix.report import CONFIDENCE
 from exporters.graph import Graph
 from exporters.head import Estimators, FloatArray, Head, Inputs, Past, Progress
 from exporters.labels import excursions
 from exporters.markets import MarketRows
 from exporters.surface import (
-    LONGEST_DAYS,
     SIDES,
     Surface,
     check_shape,
@@ -44,9 +50,9 @@ from exporters.walkforward import (
     walk_forward,
 )
 
-JUDGED_HORIZONS_DAYS = (1, 5, 10, 20)
-JUDGED_DISTANCES = np.log1p(np.array([0.01, 0.02, 0.03, 0.04, 0.05, 0.07]))
-CONFIDENCE = 0.80
+# What is judged is what the engine gives unless asked otherwise.
+JUDGED_HORIZONS_DAYS = HORIZONS_DAYS
+JUDGED_DISTANCES = np.array(DISTANCES)
 SHUFFLED_HORIZON_DAYS = 5
 SHUFFLED_K = 0.75
 # The first fit that speaks for the past has seen a year of labels of the longest horizon.
@@ -60,7 +66,9 @@ _SIGMA = ArraySpec("implied_sigma", "float64", ("N",), "daily standard deviation
 
 def _distance(*shape: str) -> ArraySpec:
     unit = "log distances of the edge from the close"
-    return ArraySpec("distance", "float64", shape, unit, minimum=1e-9, maximum=10.0)
+    return ArraySpec(
+        "distance", "float64", shape, unit, minimum=LEAST_DISTANCE, maximum=MOST_DISTANCE
+    )
 
 
 class Breach(Head):
@@ -78,9 +86,8 @@ class Breach(Head):
 
     def fit(self, market: MarketRows, pool: Sequence[MarketRows]) -> Estimators:
         """Fit all sides on every labelled row, and once more for each stretch of the past."""
-        del (
-            pool
-        )  # Another market's distances would have to share this one's terms: it does not help.
+        # Another market's rows do not help here.
+        del pool
         count = len(market.dates)
         sides = _excursions(market)
         now = self._fit(market, sides, lambda _: count)
@@ -104,22 +111,8 @@ class Breach(Head):
         """Walk forward once for all sides and horizons."""
         del pool
         sides = _excursions(market)
-        fits: dict[int, dict[str, Surface]] = {}
-        plain: dict[int, dict[str, Surface]] = {}
-
-        def fit_of(block: Block) -> dict[str, Surface]:
-            first = int(block.test[0])
-            if first not in fits:
-                fits[first] = self._fit(market, sides, _usable_before(block))
-                progress()
-            return fits[first]
-
-        def plain_of(block: Block) -> dict[str, Surface]:
-            first = int(block.test[0])
-            if first not in plain:
-                plain[first] = self._fit(market, sides, _usable_before(block), ())
-            return plain[first]
-
+        fit_of = self._fit_once(market, sides, self.features, progress)
+        plain_of = self._fit_once(market, sides, (), lambda: None)
         walked = {}
         for place, side in enumerate(SIDES):
             for horizon_days in JUDGED_HORIZONS_DAYS:
@@ -227,60 +220,61 @@ class Breach(Head):
 
     def build(self, estimators: Estimators, feature_names: tuple[str, ...]) -> onnx.ModelProto:
         """Author the graph of the present fit."""
-        surfaces = _surfaces(estimators["now"])
-        graph = Graph()
-        arguments = _arguments(len(feature_names), self.inputs())
-        probability = surface_graph(
-            surfaces,
-            graph,
-            self._read(graph, arguments["features"], feature_names),
-            arguments["implied_sigma"],
-            arguments["horizon"],
-            arguments["distance"],
-        )
-        return build(arguments, {"probability": probability})
+        return self._author(_surfaces(estimators["now"]), self.inputs(), feature_names)
 
     def past(self, estimators: Estimators) -> Past:
         """Return the fits that speak for the past, each for the days after what it has seen."""
+        last_fit = len(estimators["stretches"]) - 1
+        fit = ArraySpec("fit", "int64", ("N",), "numbers of stretches", minimum=0, maximum=last_fit)
+        inputs = (_SIGMA, fit, _HORIZON, _distance("N", "D"))
         return Past(
             stretches=tuple((first, last) for first, last in estimators["stretches"]),
-            inputs=(
-                _SIGMA,
-                ArraySpec(
-                    "fit",
-                    "int64",
-                    ("N",),
-                    "numbers of stretches",
-                    minimum=0,
-                    maximum=len(estimators["stretches"]) - 1,
-                ),
-                _HORIZON,
-                _distance("N", "D"),
-            ),
+            inputs=inputs,
             outputs=self.outputs(),
-            build=lambda feature_names: self._build_past(estimators, feature_names),
+            build=lambda feature_names: self._author(
+                _surfaces(estimators["past"]), inputs, feature_names
+            ),
             predict=lambda inputs: _predict_past(estimators, inputs),
         )
 
-    def _build_past(
-        self, estimators: Estimators, feature_names: tuple[str, ...]
+    def _author(
+        self,
+        surfaces: Mapping[str, Surface],
+        inputs: tuple[ArraySpec, ...],
+        feature_names: tuple[str, ...],
     ) -> onnx.ModelProto:
+        """Author the graph of one fit, or, where ``fit`` is among the inputs, of many."""
         graph = Graph()
-        arguments = _arguments(len(feature_names), self.past(estimators).inputs)
+        arguments = _arguments(len(feature_names), inputs)
         probability = surface_graph(
-            _surfaces(estimators["past"]),
+            surfaces,
             graph,
-            self._read(graph, arguments["features"], feature_names),
+            graph.columns(arguments["features"], feature_names, self.features),
             arguments["implied_sigma"],
             arguments["horizon"],
             arguments["distance"],
-            arguments["fit"],
+            arguments.get("fit"),
         )
         return build(arguments, {"probability": probability})
 
-    def _read(self, graph: Graph, features: Var, feature_names: tuple[str, ...]) -> Var:
-        places = [feature_names.index(name) for name in self.features]
-        return op.gather(features, graph.constant(places), axis=1)
+    def _fit_once(
+        self,
+        market: MarketRows,
+        sides: Mapping[str, FloatArray],
+        names: tuple[str, ...],
+        progress: Progress,
+    ) -> Callable[[Block], dict[str, Surface]]:
+        """Return a function that fits a block when it is first asked for, and remembers."""
+        fits: dict[int, dict[str, Surface]] = {}
+
+        def fit_of(block: Block) -> dict[str, Surface]:
+            first = int(block.test[0])
+            if first not in fits:
+                fits[first] = self._fit(market, sides, _usable_before(block), names)
+                progress()
+            return fits[first]
+
+        return fit_of
 
     def _fit(
         self,
@@ -307,17 +301,15 @@ class Breach(Head):
         features, sigma = market.columns(self.features), market.implied_sigma
         horizon = np.array([float(horizon_days)])
 
-        def model(block: Block) -> FloatArray:
-            rows = block.test
-            values = evaluate(fit_of(block), features[rows], sigma[rows], horizon, JUDGED_DISTANCES)
-            return values[:, place, 0]
+        def forecaster(
+            surfaces_of: Callable[[Block], dict[str, Surface]], read: FloatArray
+        ) -> Forecaster:
+            def forecast(block: Block) -> FloatArray:
+                rows, surfaces = block.test, surfaces_of(block)
+                values = evaluate(surfaces, read[rows], sigma[rows], horizon, JUDGED_DISTANCES)
+                return values[:, place, 0]
 
-        def calibrated(block: Block) -> FloatArray:
-            rows = block.test
-            values = evaluate(
-                plain_of(block), features[rows, :0], sigma[rows], horizon, JUDGED_DISTANCES
-            )
-            return values[:, place, 0]
+            return forecast
 
         side = SIDES[place]
         early = len(market.bars) - len(features)
@@ -329,12 +321,12 @@ class Breach(Head):
             market.scored_from,
             market.scored_to,
             horizon_days,
-            model,
+            forecaster(fit_of, features),
             {
                 "climatology": climatology(label, _label(before, horizon_days)),
                 "iv reflection": _reflection(market, side, horizon_days),
                 "terminal normal": _terminal(market, side, horizon_days),
-                "iv calibrated": calibrated,
+                "iv calibrated": forecaster(plain_of, features[:, :0]),
             },
         )
 

@@ -43,6 +43,11 @@ class Graph:
         """Return raw bars, a variable of shape (T,), as a series that looks back one bar."""
         return Series(var, 1, self)
 
+    def columns(self, matrix: Var, names: tuple[str, ...], wanted: tuple[str, ...]) -> Var:
+        """Return the wanted columns of a matrix whose columns have these names."""
+        places = [names.index(name) for name in wanted]
+        return op.gather(matrix, self.constant(places), axis=1)
+
     def rolling(self, leaf: tuple[Series, ...], window: int, merge: Merge) -> tuple[Series, ...]:
         """Merge the last `window` elements of a series at every bar.
 

@@ -180,16 +180,13 @@ def prove_head(
             )
         figures[f"{kind}_rows"] = len(rows)
         figures[f"{kind}_difference"] = _within(head, f"{kind} rows", graph - expected)
-    now = np.concatenate([_of_market(model, head, market) for market in markets])
+    now = np.concatenate(
+        [model.run(**market_feed(head, market))["probability"] for market in markets]
+    )
     if now.shape != trained.shape:
         raise ParityError(head.name, "its training", worst=np.inf, tolerance=head.tolerance)
     _within(head, "its training", now - trained)
     return figures
-
-
-def _of_market(model: Model, head: Head, market: MarketRows) -> FloatArray:
-    feed = head_feed(head, {"features": market.features, "implied_sigma": market.implied_sigma})
-    return model.run(**feed)["probability"]
 
 
 def prove_past(
@@ -229,8 +226,7 @@ def prove_past(
             "distance": random.uniform(0.001, 0.2, (count, 2)),
         }
         graph = model.run(**feed)["probability"]
-        places = [market.feature_names.index(name) for name in head.features]
-        expected = past.predict({**feed, "features": market.features[:, places]})
+        expected = past.predict(_as_read(head, feed, market.feature_names))
         worst = max(worst, _within(head, "its past", graph - expected))
         rows += count
     return {"tolerance": head.tolerance, "real_rows": rows, "real_difference": worst}
@@ -311,12 +307,16 @@ def head_feed(head: Head, market: Mapping[str, FloatArray]) -> dict[str, FloatAr
     return {name: values for name, values in given.items() if name in wanted}
 
 
+def market_feed(head: Head, market: MarketRows) -> dict[str, FloatArray]:
+    """Return the inputs of a head's graph on every row of a market."""
+    return head_feed(head, {"features": market.features, "implied_sigma": market.implied_sigma})
+
+
 def expected_of(
     head: Head, estimators: Estimators, feed: Mapping[str, FloatArray], names: tuple[str, ...]
 ) -> FloatArray:
     """Return what the trained estimators say to the inputs of the graph."""
-    places = [names.index(name) for name in head.features]
-    return head.predict(estimators, {**feed, "features": feed["features"][:, places]})
+    return head.predict(estimators, _as_read(head, feed, names))
 
 
 def bars_feed(bars: Bars) -> dict[str, FloatArray]:
@@ -344,6 +344,14 @@ def random_walk(seed: int, bars: int) -> dict[str, FloatArray]:
     low = close * np.exp(-np.abs(random.normal(0.0, 0.006, bars)))
     iv = 15.0 * np.exp(0.3 * np.sin(np.arange(bars) / 40.0) + random.normal(0.0, 0.05, bars))
     return {"high": high, "low": low, "close": close, "iv": iv}
+
+
+def _as_read(
+    head: Head, feed: Mapping[str, NDArray[Any]], names: tuple[str, ...]
+) -> dict[str, NDArray[Any]]:
+    """The inputs of a graph with ``features`` cut to the columns that the head reads."""
+    places = [names.index(name) for name in head.features]
+    return {**feed, "features": feed["features"][:, places]}
 
 
 def _largest(difference: FloatArray) -> float:

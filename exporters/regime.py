@@ -114,8 +114,7 @@ class Regime(Head):
         """Author the graph: standardise, clip, soft-max."""
         graph = Graph()
         features = argument(Tensor(np.float64, ("N", len(feature_names))))
-        places = [feature_names.index(name) for name in self.features]
-        read = op.gather(features, graph.constant(places), axis=1)
+        read = graph.columns(features, feature_names, self.features)
         probability = logistic_graph(estimators["classes"], read, graph)
         return build({"features": features}, {"probability": op.identity(probability)})
 

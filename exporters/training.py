@@ -23,7 +23,7 @@ from aegismatrix.errors import AegisError
 from aegismatrix.runtime import Model
 from exporters.head import Estimators, Head
 from exporters.markets import MarketRows, MarketSource, market_rows
-from exporters.parity import expected_of, head_feed
+from exporters.parity import expected_of, market_feed
 from exporters.seal import sealed_folder
 from exporters.staging import stage_features
 from exporters.walkforward import Judgement
@@ -247,8 +247,7 @@ def _load_estimators(name: str, content: bytes, folder: Path) -> Estimators:
 
 
 def _forecasts(head: Head, estimators: Estimators, market: MarketRows) -> FloatArray:
-    feed = head_feed(head, {"features": market.features, "implied_sigma": market.implied_sigma})
-    return expected_of(head, estimators, feed, market.feature_names)
+    return expected_of(head, estimators, market_feed(head, market), market.feature_names)
 
 
 def _promised(head: Head) -> dict[str, Any]:

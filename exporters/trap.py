@@ -139,8 +139,7 @@ class Trap(Head):
         """Author the graph: standardise, clip, three logistic regressions side by side."""
         graph = Graph()
         features = argument(Tensor(np.float64, ("N", len(feature_names))))
-        places = [feature_names.index(name) for name in self.features]
-        read = op.gather(features, graph.constant(places), axis=1)
+        read = graph.columns(features, feature_names, self.features)
         second = graph.constant([1])
         probabilities = [
             op.gather(logistic_graph(estimators[str(horizon_days)], read, graph), second, axis=1)

@@ -23,6 +23,7 @@ import aegismatrix as am
 from aegismatrix.artifacts import read_manifest
 from aegismatrix.bars import Bars
 from aegismatrix.cli import main
+from aegismatrix.engine import LONGEST_DAYS
 from aegismatrix.errors import OutputError
 from exporters import logistic, parity, seal, staging
 from exporters.card import model_card
@@ -42,7 +43,6 @@ from exporters.markets import MarketRows, MarketSource, market_rows
 from exporters.parity import ParityError
 from exporters.registry import HEADS
 from exporters.staging import stage_features
-from exporters.surface import LONGEST_DAYS
 from exporters.training import TrainingRecordError, read_training, train
 from exporters.trap import Trap
 from exporters.walkforward import (
@@ -191,8 +191,7 @@ def test_training_twice_gives_the_same_record_and_estimators(
     for head in HEADS:
         estimators = first.estimators[head.name], second.estimators[head.name]
         market = first.markets[0]
-        given = {"features": market.features, "implied_sigma": market.implied_sigma}
-        feed = parity.head_feed(head, given)
+        feed = parity.market_feed(head, market)
         one, other = (
             parity.expected_of(head, fitted, feed, market.feature_names) for fitted in estimators
         )

@@ -16,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from aegismatrix.bars import Bars
+from aegismatrix.engine import LONGEST_DAYS
 from aegismatrix.runtime import Model, load_models
 from exporters import surface
 from exporters.breach import PAST_WARM_UP_ROWS, Breach, _usable_before
@@ -28,7 +29,6 @@ from exporters.surface import (
     DISTANCES_K,
     HORIZONS_DAYS,
     INVERSE_PENALTY,
-    LONGEST_DAYS,
     SIDES,
     Surface,
     SurfaceShapeError,

@@ -216,7 +216,8 @@ def _history(arguments: argparse.Namespace) -> int:
 
     bars = _read_bars(arguments)
     _refuse_to_overwrite(arguments, Path(arguments.out))
-    forecast = Engine(arguments.models).history(bars)
+    engine = Engine(arguments.models)
+    forecast = engine.history(bars)
     text = "".join(f"{','.join(cells)}\n" for cells in _history_rows(forecast))
     if arguments.out == "-":
         _write_all(text)
@@ -226,7 +227,7 @@ def _history(arguments: argparse.Namespace) -> int:
         f"{len(forecast)} days, {forecast.dates[0]} to {forecast.dates[-1]}, in {arguments.out};"
         " the last one:"
     )
-    print("\n".join(_last_day(forecast, bars, list_models(arguments.models))))
+    print("\n".join(_last_day(forecast, bars, engine.manifest.models.values())))
     return DONE
 
 
@@ -250,7 +251,7 @@ def _history_rows(forecast: Forecast) -> Iterable[list[str]]:
         yield [day, flag, *(f"{value:.12f}" for value in values)]
 
 
-def _last_day(forecast: Forecast, bars: Bars, models: Sequence[ModelSpec]) -> Iterable[str]:
+def _last_day(forecast: Forecast, bars: Bars, models: Iterable[ModelSpec]) -> Iterable[str]:
     spot, iv = forecast.close[-1], forecast.iv_percent[-1]
     market = bars.market if bars.market == "nifty" else f"{bars.market} market"
     yield f"{forecast.dates[-1]}  {market}, close {spot:.2f}, iv {iv:.2f} %"

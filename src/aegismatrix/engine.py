@@ -274,13 +274,10 @@ class Engine:
         Three grids, each within a cell of the one before, then a straight line: the touch
         probability at the result is the one asked for to 1e-9.
         """
-        if len(bars) < self.lookback_bars:
-            raise InsufficientHistoryError(need=self.lookback_bars, have=len(bars))
-        last = bars[-self.lookback_bars :]
         low, high = _NEAREST, _FURTHEST
         for _ in range(_REFINEMENTS):
             grid = np.geomspace(low, high, _GRID)
-            surface = self.predict(last, horizon_days=horizon_days, distance=grid)[BREACH][0, 0, 0]
+            surface = self.predict(bars, horizon_days=horizon_days, distance=grid)[BREACH][0, 0, 0]
             nearer = int((surface > probability).sum())
             if not 0 < nearer < _GRID:
                 raise ContractError(

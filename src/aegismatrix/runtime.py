@@ -218,7 +218,6 @@ class Model:
             raise ContractError(
                 self.name, array.name, "has NaN or infinite values", remedy="Give finite values."
             )
-
         least, most = array.minimum, array.maximum
         if (least is not None and given.min() < least) or (most is not None and given.max() > most):
             raise ContractError(
