@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,18 @@ import pytest
 from aegismatrix.bars import Bars
 from aegismatrix.sources.sample import sample_bars
 from exporters.markets import MarketDataNotFoundError, MarketSource, known_sources
+
+NO_SKIPS = "AEGISMATRIX_NO_SKIPS"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where everything that a test may need is there, a skipped test is a failed one."""
+    report = yield
+    if report.skipped and os.environ.get(NO_SKIPS) and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, though {NO_SKIPS} is set: {report.longrepr}"
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -30,6 +44,15 @@ def nifty(market_sources: tuple[MarketSource, ...]) -> Bars:
 def sp500(market_sources: tuple[MarketSource, ...]) -> Bars:
     """4,713 real bars of the S&P 500 and the Cboe VIX."""
     return market_sources[1].bars()
+
+
+@pytest.fixture(scope="session")
+def nifty_5min(market_sources: tuple[MarketSource, ...]) -> Path:
+    """224 real five-minute bars of NIFTY 50 in three sessions, one bar missing in the last."""
+    path = market_sources[0].index.with_name("nifty_5min.csv")
+    if not path.is_file():
+        pytest.skip(f"There are no five-minute bars: {path} is missing.")
+    return path
 
 
 @pytest.fixture(scope="session")

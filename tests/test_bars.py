@@ -33,6 +33,7 @@ from aegismatrix.errors import (
     DuplicateDateError,
     EmptyBarsError,
     FileUnreadableError,
+    ForeignChainError,
     FrozenBarsError,
     FutureBarsError,
     InconsistentBarsError,
@@ -42,7 +43,12 @@ from aegismatrix.errors import (
     MissingExtraError,
     NonFiniteBarsError,
     NonPositiveBarsError,
+    OffGridError,
+    OpenInterestError,
+    OutsideSessionError,
     ScaleError,
+    StrikeError,
+    TooFewStrikesError,
     UnreadableCellError,
     UnsortedBarsError,
 )
@@ -730,6 +736,12 @@ def errors() -> list[BarsError]:
         CalendarGapError("feed", limit_days=15, **where),
         IvUnavailableError(carry_days=3, **where),
         InsufficientHistoryError(need=253, have=40),
+        OutsideSessionError("feed", session="09:15-15:30 IST", **where),
+        OffGridError("feed", minutes=5, **where),
+        TooFewStrikesError("chain", need=5, have=4),
+        StrikeError("chain", "fall", rows=[1], strikes=[24000.0], remedy="Sort the chain."),
+        OpenInterestError("chain", "below 0 at", rows=[1], strikes=[24000.0]),
+        ForeignChainError("chain", spot=24000.0, lower=50000.0, upper=60000.0),
     ]
 
 

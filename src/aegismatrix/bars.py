@@ -15,20 +15,25 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
+from aegismatrix.checks import (
+    ReadOnlyArrays,
+    as_floats,
+    check_bar_shape,
+    check_index_scale,
+    check_lengths,
+    check_not_frozen,
+    check_positive,
+    check_rising,
+    named,
+    read_only,
+)
 from aegismatrix.errors import (
     BarsError,
     CalendarGapError,
-    DuplicateDateError,
     EmptyBarsError,
-    FrozenBarsError,
     FutureBarsError,
-    InconsistentBarsError,
     IvUnavailableError,
-    LengthMismatchError,
-    NonFiniteBarsError,
-    NonPositiveBarsError,
     ScaleError,
-    UnsortedBarsError,
 )
 from aegismatrix.tables import DateArray, FloatArray, Table, as_dates, read_csv, read_frame
 
@@ -50,13 +55,9 @@ FROZEN_ROWS = 3
 MIN_IV_PERCENT, MAX_IV_PERCENT = 2.0, 250.0
 """No volatility index of an equity market has ever closed outside of these."""
 
-MAX_LOG_MOVE = 0.5
-"""A larger move of an index in one session is a change of unit, not a market."""
-
 MAX_IV_LOG_MOVE = 1.6
 """The volatility index has never changed fivefold between two prints."""
 
-_CLOSE_TOLERANCE = 1e-4
 _UTC_OFFSETS: dict[str, timedelta | None] = {
     "nifty": timedelta(hours=5, minutes=30),
     "other": None,
@@ -83,7 +84,7 @@ class IvFill:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Bars:
+class Bars(ReadOnlyArrays):
     """Daily bars, oldest first; an instance that exists is valid.
 
     Make one with `from_csv`, `from_frames` or `from_arrays`. A slice (``bars[-300:]``) is again
@@ -119,22 +120,26 @@ class Bars:
 
     def __post_init__(self) -> None:
         _check_market(self.market)
-        object.__setattr__(self, "dates", _frozen(as_dates(self.dates, self.source)))
+        object.__setattr__(self, "dates", read_only(as_dates(self.dates, self.source)))
         for name in ("high", "low", "close", "iv", "open"):
             values = getattr(self, name)
             if values is not None:
-                object.__setattr__(self, name, _frozen(_as_floats(values, self.source, name)))
-        _check_lengths(self._arrays())
+                object.__setattr__(self, name, read_only(as_floats(values, self.source, name)))
+        check_lengths(self._arrays())
         if not len(self.dates):
             raise EmptyBarsError(self.source)
-        _check_dates(self.dates, self.source)
+        check_rising(self.dates, self.source)
         for name in ("high", "low", "close", "iv"):
-            _check_positive(getattr(self, name), self.dates, self.source, name)
-        _check_index_scale(self)
-        _check_bar_shape(self)
+            check_positive(getattr(self, name), self.dates, self.source, name)
+        check_index_scale(self.close, self.dates, self.source)
+        check_bar_shape(self.high, self.low, {"close": self.close}, self.dates, self.source)
         _check_iv_scale(self.iv, self.dates, self.source)
         _check_gaps(self.dates, self.source)
-        _check_frozen(self)
+        check_not_frozen(
+            {name: getattr(self, name) for name in ("high", "low", "close", "iv")},
+            self.dates,
+            FROZEN_ROWS,
+        )
 
     @classmethod
     def from_arrays(
@@ -191,11 +196,11 @@ class Bars:
         index = Table(
             source,
             as_dates(dates, source, offset),
-            {name: _as_floats(values, source, name) for name, values in columns.items()},
+            {name: as_floats(values, source, name) for name, values in columns.items()},
         )
         iv_source = f"iv of {source}"
         iv_days = index.dates if iv_dates is None else as_dates(iv_dates, iv_source, offset)
-        prints = Table(iv_source, iv_days, {"iv": _as_floats(iv, iv_source, "iv")})
+        prints = Table(iv_source, iv_days, {"iv": as_floats(iv, iv_source, "iv")})
         return cls._join(index, prints, market, source, start, end, today)
 
     @classmethod
@@ -318,10 +323,10 @@ class Bars:
         today: Day | None,
     ) -> Bars:
         for table in (index, prints):
-            _check_lengths({"date": table.dates, **table.columns})
+            check_lengths({"date": table.dates, **table.columns})
             if not len(table.dates):
                 raise EmptyBarsError(table.source)
-            _check_dates(table.dates, table.source)
+            check_rising(table.dates, table.source)
             _check_not_future(table, today)
         known_days = index.dates
         index = _between(index, start, end)
@@ -332,7 +337,7 @@ class Bars:
                 named = zip(("from", "to"), bounds, strict=True)
                 cut = " ".join(f"{word} {day}" for word, day in named if day is not None)
                 raise EmptyBarsError(f"{table.source}, cut {cut},")
-        _check_positive(prints.columns["iv"], prints.dates, prints.source, "iv")
+        check_positive(prints.columns["iv"], prints.dates, prints.source, "iv")
         _check_iv_scale(prints.columns["iv"], prints.dates, prints.source)
         iv, fills = _last_prints(index.dates, prints.dates, prints.columns["iv"], known_days)
         return cls(
@@ -366,12 +371,6 @@ class Bars:
             iv_fills=tuple(fill for fill in self.iv_fills if fill.date in kept),
         )
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        # numpy forgets on its way through pickle that an array was read-only.
-        self.__dict__.update(
-            {k: _frozen(v) if isinstance(v, np.ndarray) else v for k, v in state.items()}
-        )
-
     def __repr__(self) -> str:
         return (
             f"Bars({len(self)} of {self.market!r} from {self.source}, {self.dates[0]} to"
@@ -400,29 +399,6 @@ class Bars:
         return arrays
 
 
-def _frozen(values: Any) -> Any:
-    # A read-only view may be of an array that its owner still writes to.
-    kept = values.copy()
-    kept.flags.writeable = False
-    return kept
-
-
-def _as_floats(values: Any, source: str, column: str) -> FloatArray:
-    try:
-        if hasattr(values, "filled"):
-            # A masked value is one that is not known; numpy would hand on what the mask hides.
-            return np.asarray(values.astype(np.float64).filled(np.nan))
-        array = np.asarray(values)
-        if array.dtype.kind == "c":
-            raise TypeError("complex numbers")
-        return array.astype(np.float64)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise BarsError(
-            f"{source}: {column} is not an array of numbers ({error}).",
-            remedy="Give floats, one per date.",
-        ) from error
-
-
 def _check_market(market: str) -> None:
     if market not in get_args(Market):
         raise BarsError(
@@ -430,73 +406,12 @@ def _check_market(market: str) -> None:
         )
 
 
-def _check_lengths(arrays: dict[str, Any]) -> None:
-    shapes = {name: values.shape for name, values in arrays.items()}
-    if len(set(shapes.values())) != 1 or any(len(shape) != 1 for shape in shapes.values()):
-        raise LengthMismatchError(shapes)
-
-
-def _named(mask: Any, dates: DateArray) -> dict[str, Any]:
-    rows = np.flatnonzero(mask)
-    return {"rows": rows.tolist(), "dates": dates[rows].astype(str).tolist()}
-
-
-def _check_dates(dates: DateArray, source: str) -> None:
-    steps = np.diff(dates.astype(np.int64), prepend=np.int64(-(2**40)))
-    if (steps < 0).any():
-        raise UnsortedBarsError(source, **_named(steps < 0, dates))
-    if (steps == 0).any():
-        raise DuplicateDateError(source, **_named(steps == 0, dates))
-
-
 def _check_not_future(table: Table, today: Day | None) -> None:
     # The date is latest at UTC+14, anywhere else it is that or the day before.
     latest = _day(today or (datetime.now(timezone.utc) + timedelta(hours=14)).date())
     if (table.dates > latest).any():
-        named = _named(table.dates > latest, table.dates)
-        raise FutureBarsError(table.source, today=str(latest), **named)
-
-
-def _check_positive(values: FloatArray, dates: DateArray, source: str, column: str) -> None:
-    if not np.isfinite(values).all():
-        raise NonFiniteBarsError(source, column, **_named(~np.isfinite(values), dates))
-    if (values <= 0).any():
-        raise NonPositiveBarsError(source, column, **_named(values <= 0, dates))
-
-
-def _check_index_scale(bars: Bars) -> None:
-    moved = np.abs(np.diff(np.log(bars.close), prepend=np.log(bars.close[0])))
-    if (moved > MAX_LOG_MOVE).any():
-        named = _named(moved > MAX_LOG_MOVE, bars.dates)
-        raise ScaleError(
-            "close",
-            seen=float(bars.close[named["rows"][0]]),
-            what=f"{bars.source}: close moves by more than {MAX_LOG_MOVE} in log in one"
-            " session, a change of unit or of series, in",
-            remedy="Give one index in one unit throughout.",
-            **named,
-        )
-
-
-def _check_bar_shape(bars: Bars) -> None:
-    crossed = bars.high < bars.low
-    if crossed.any():
-        raise InconsistentBarsError(
-            f"{bars.source}: high is below low in", **_named(crossed, bars.dates)
-        )
-    outside = (bars.close * (1 - _CLOSE_TOLERANCE) > bars.high) | (
-        bars.close < bars.low * (1 - _CLOSE_TOLERANCE)
-    )
-    if outside.any():
-        raise InconsistentBarsError(
-            f"{bars.source}: close lies outside of low and high in", **_named(outside, bars.dates)
-        )
-    wide = np.log(bars.high) - np.log(bars.low) > MAX_LOG_MOVE
-    if wide.any():
-        raise InconsistentBarsError(
-            f"{bars.source}: low and high are more than {MAX_LOG_MOVE} apart in log in",
-            **_named(wide, bars.dates),
-        )
+        late = named(table.dates > latest, table.dates)
+        raise FutureBarsError(table.source, today=str(latest), **late)
 
 
 def _check_iv_scale(iv: FloatArray, dates: DateArray, source: str) -> None:
@@ -519,25 +434,16 @@ def _check_iv_scale(iv: FloatArray, dates: DateArray, source: str) -> None:
         ),
     ):
         if wrong.any():
-            named = _named(wrong, dates)
-            seen = float(iv[named["rows"][0]])
-            raise ScaleError("iv", seen=seen, what=what, remedy=remedy, **named)
+            rows = named(wrong, dates)
+            seen = float(iv[rows["rows"][0]])
+            raise ScaleError("iv", seen=seen, what=what, remedy=remedy, **rows)
 
 
 def _check_gaps(dates: DateArray, source: str) -> None:
     gaps = np.diff(dates.astype(np.int64), prepend=dates[:1].astype(np.int64))
     holes = gaps > MAX_GAP_CALENDAR_DAYS
     if holes.any():
-        raise CalendarGapError(source, limit_days=MAX_GAP_CALENDAR_DAYS, **_named(holes, dates))
-
-
-def _check_frozen(bars: Bars) -> None:
-    rows = np.stack([bars.high, bars.low, bars.close, bars.iv], axis=1)
-    differs = np.flatnonzero((rows != rows[-1]).any(axis=1))
-    count = len(rows) - (int(differs[-1]) + 1 if differs.size else 0)
-    if count >= FROZEN_ROWS:
-        same = np.arange(len(rows)) >= len(rows) - count
-        raise FrozenBarsError(count=count, **_named(same, bars.dates))
+        raise CalendarGapError(source, limit_days=MAX_GAP_CALENDAR_DAYS, **named(holes, dates))
 
 
 def _day(day: Day) -> np.datetime64:
@@ -566,7 +472,7 @@ def _last_prints(
     stale = printed_on < trading_days[0] - MAX_GAP_CALENDAR_DAYS
     unknown = (place < 0) | (carried > IV_CARRY_TRADING_DAYS) | stale
     if unknown.any():
-        raise IvUnavailableError(carry_days=IV_CARRY_TRADING_DAYS, **_named(unknown, dates))
+        raise IvUnavailableError(carry_days=IV_CARRY_TRADING_DAYS, **named(unknown, dates))
     fills = tuple(
         IvFill(str(dates[row]), str(printed_on[row]), int(carried[row]))
         for row in np.flatnonzero(printed_on != dates)

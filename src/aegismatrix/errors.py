@@ -123,7 +123,7 @@ class EmptyBarsError(BarsError):
         self.source = source
         super().__init__(
             f"{source} has no rows.",
-            remedy="Give at least one dated row below the header; the models need some 250.",
+            remedy="Give at least one row below the header; the models need some 250 daily bars.",
         )
 
 
@@ -144,6 +144,12 @@ class FileUnreadableError(BarsError):
         )
 
 
+_BAR_COLUMNS = (
+    "Name the columns date, high, low, close and, where known, open (any case; 'Adj Close' is not"
+    " 'close')."
+)
+
+
 class ColumnError(BarsError):
     """A column is missing, or its header is ambiguous.
 
@@ -156,15 +162,20 @@ class ColumnError(BarsError):
     """
 
     def __init__(
-        self, column: str, *, source: str, found: Sequence[str], reason: str = "is missing"
+        self,
+        column: str,
+        *,
+        source: str,
+        found: Sequence[str],
+        reason: str = "is missing",
+        remedy: str = _BAR_COLUMNS,
     ) -> None:
         self.column = column
         self.source = source
         self.found = tuple(found)
         super().__init__(
             f"{source}: the column {column!r} {reason}; its headers are {list(found)}.",
-            remedy="Name the columns date, high, low, close and, where known, open"
-            " (any case; 'Adj Close' is not 'close').",
+            remedy=remedy,
         )
 
 
@@ -203,7 +214,7 @@ class LengthMismatchError(BarsError):
         listed = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
         super().__init__(
             f"The arrays do not fit together: {listed}.",
-            remedy="Give one-dimensional arrays with one value per date.",
+            remedy="Give one-dimensional arrays with one value per row.",
         )
 
 
@@ -225,7 +236,7 @@ class DuplicateDateError(_RowsError):
     def __init__(self, source: str, *, rows: Sequence[int], dates: Sequence[str]) -> None:
         super().__init__(
             f"{source} has dates that occur more than once",
-            remedy="Keep one daily bar for each date; intraday rows must be aggregated first.",
+            remedy="Keep one bar for each; for daily bars, intraday rows must be aggregated first.",
             rows=rows,
             dates=dates,
         )
@@ -308,12 +319,23 @@ class FrozenBarsError(_RowsError):
     ----------
     count : int
         How many trailing rows are the same.
+    columns : tuple of str
+        What is the same in them.
     """
 
-    def __init__(self, *, count: int, rows: Sequence[int], dates: Sequence[str]) -> None:
+    def __init__(
+        self,
+        *,
+        count: int,
+        rows: Sequence[int],
+        dates: Sequence[str],
+        columns: Sequence[str] = ("high", "low", "close", "iv"),
+    ) -> None:
         self.count = count
+        self.columns = tuple(columns)
+        same = f"{', '.join(self.columns[:-1])} and {self.columns[-1]}"
         super().__init__(
-            f"The last {count} bars have the same high, low, close and iv: the feed is frozen",
+            f"The last {count} bars have the same {same}: the feed is frozen",
             remedy="Fetch the data again; a forecast on frozen input would be a lie.",
             rows=rows,
             dates=dates,
@@ -321,13 +343,71 @@ class FrozenBarsError(_RowsError):
 
 
 class FutureBarsError(_RowsError):
-    """A bar is dated later than today, anywhere on Earth."""
+    """A bar is dated later than today, anywhere on Earth, or starts later than now.
 
-    def __init__(self, source: str, *, today: str, rows: Sequence[int], dates: Sequence[str]):
+    Attributes
+    ----------
+    today : str
+        The latest day, or the moment, that was taken for now.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        *,
+        today: str,
+        rows: Sequence[int],
+        dates: Sequence[str],
+        remedy: str = "Check the date format and the clock of this machine.",
+    ) -> None:
         self.today = today
         super().__init__(
             f"{source} has dates after {today}",
-            remedy="Check the date format and the clock of this machine.",
+            remedy=remedy,
+            rows=rows,
+            dates=dates,
+        )
+
+
+class OutsideSessionError(_RowsError):
+    """Five-minute bars lie where the exchange does not trade: their clock is wrong.
+
+    Attributes
+    ----------
+    session : str
+        The exchange's session, ``HH:MM-HH:MM IST``.
+    """
+
+    def __init__(
+        self, source: str, *, session: str, rows: Sequence[int], dates: Sequence[str]
+    ) -> None:
+        self.session = session
+        super().__init__(
+            f"{source}: the clock looks wrong, these bars start outside of {session}",
+            remedy="Stamps without an offset are read as UTC; write them with their offset, as in"
+            " 2025-11-24T09:15:00+05:30, and give bars of regular sessions.",
+            rows=rows,
+            dates=dates,
+        )
+
+
+class OffGridError(_RowsError):
+    """A bar does not start on a multiple of five minutes.
+
+    Attributes
+    ----------
+    minutes : int
+        Length of a bar.
+    """
+
+    def __init__(
+        self, source: str, *, minutes: int, rows: Sequence[int], dates: Sequence[str]
+    ) -> None:
+        self.minutes = minutes
+        super().__init__(
+            f"{source}: these bars do not start on a multiple of {minutes} minutes",
+            remedy=f"Stamp bars of {minutes} minutes by their start, and leave out a last one that"
+            " the feed stamps with the time of its last trade.",
             rows=rows,
             dates=dates,
         )
@@ -376,6 +456,106 @@ class IvUnavailableError(_RowsError):
         )
 
 
+class ChainError(BarsError):
+    """Base of all that can be wrong with an option chain.
+
+    Attributes
+    ----------
+    source : str
+        Where the chain came from.
+    """
+
+    def __init__(self, source: str, problem: str, *, remedy: str, rows: Sequence[int] = ()) -> None:
+        self.source = source
+        super().__init__(problem, remedy=remedy, rows=rows)
+
+
+class TooFewStrikesError(ChainError):
+    """There are too few strikes for a chain.
+
+    Attributes
+    ----------
+    need, have : int
+        Strikes.
+    """
+
+    def __init__(self, source: str, *, need: int, have: int) -> None:
+        self.need = need
+        self.have = have
+        super().__init__(
+            source,
+            f"{source} has {have} strikes, a chain has at least {need}.",
+            remedy="Give all strikes of one expiry.",
+        )
+
+
+class StrikeError(ChainError):
+    """A strike is no price above 0, occurs twice, or is lower than the one before it.
+
+    Attributes
+    ----------
+    strikes : tuple of float
+        The offending strikes, in the order of `rows`.
+    """
+
+    def __init__(
+        self, source: str, what: str, *, rows: Sequence[int], strikes: Sequence[float], remedy: str
+    ) -> None:
+        self.strikes = tuple(strikes)
+        named = [f"row {row} ({strike:g})" for row, strike in zip(rows, strikes, strict=True)]
+        super().__init__(
+            source,
+            f"{source}: strikes {what}: {_and_more(named, len(named))}.",
+            remedy=remedy,
+            rows=rows,
+        )
+
+
+class OpenInterestError(ChainError):
+    """Open interest is negative or infinite somewhere, or nil everywhere.
+
+    Attributes
+    ----------
+    strikes : tuple of float
+        Where; empty if it is nil everywhere.
+    """
+
+    def __init__(
+        self, source: str, what: str, *, rows: Sequence[int] = (), strikes: Sequence[float] = ()
+    ) -> None:
+        self.strikes = tuple(strikes)
+        named = [f"strike {strike:g}" for strike in strikes]
+        where = f": {_and_more(named, len(named))}" if named else ""
+        super().__init__(
+            source,
+            f"{source}: {what}{where}.",
+            remedy="Give the number of open contracts, or of open lots throughout, of calls and"
+            " of puts; blank counts as 0.",
+            rows=rows,
+        )
+
+
+class ForeignChainError(ChainError):
+    """Spot lies outside of the strikes: the chain is of another index, or old.
+
+    Attributes
+    ----------
+    spot, lower, upper : float
+        Spot, and the lowest and the highest strike.
+    """
+
+    def __init__(self, source: str, *, spot: float, lower: float, upper: float) -> None:
+        self.spot = spot
+        self.lower = lower
+        self.upper = upper
+        super().__init__(
+            source,
+            f"{source} is not of this index, or old: its strikes are {lower:g} to {upper:g}, spot"
+            f" is {spot:g}.",
+            remedy="Give today's chain of the same index, all strikes of one expiry.",
+        )
+
+
 class InsufficientHistoryError(BarsError):
     """There are fewer bars than the look-back needs.
 
@@ -410,6 +590,24 @@ class HitRateUnavailableError(BarsError):
             f"The hit rate cannot be measured: {have} completed windows have a forecast that did"
             f" not see them, {need} are needed.",
             remedy="Give a longer history; days early in the training span have no such forecast.",
+        )
+
+
+class SpikeRateUnavailableError(BarsError):
+    """There are too few past days with a forecast that had seen nothing later.
+
+    Attributes
+    ----------
+    have, need : int
+        Days.
+    """
+
+    def __init__(self, *, have: int, need: int) -> None:
+        self.have = have
+        self.need = need
+        super().__init__(
+            f"The spike rate needs {need} past days that no fit had seen, there are {have}.",
+            remedy="Take a longer history, or a later last day.",
         )
 
 

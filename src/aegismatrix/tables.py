@@ -1,4 +1,4 @@
-"""Dated tables as people keep them: CSV files and pandas frames, read into arrays.
+"""Tables as people keep them, dated or not: CSV files and pandas frames, read into arrays.
 
 Knows headers, dates and numbers; knows nothing about markets. A cell that is blank becomes NaN, and
 a cell that cannot be read is an error: nothing is guessed.
@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 DateArray = NDArray[np.datetime64]
+DateUnit = Literal["D", "s"]
+"""Days as the exchange counts them, or moments: whole seconds in UTC."""
 
 _MAX_FILE_BYTES = 64 * 1024 * 1024
 _DATE_HEADERS = ("date", "datetime", "timestamp", "time", "day", "trade date", "observation date")
@@ -41,27 +43,37 @@ _HEADERS: Mapping[str, tuple[str, ...]] = {
     "high": ("high", "high price"),
     "low": ("low", "low price"),
     "close": ("close", "close price", "closing price", "price"),
+    "strike": ("strike", "strike price"),
+    "call open interest": ("call open interest", "call oi", "calls oi", "ce oi"),
+    "put open interest": ("put open interest", "put oi", "puts oi", "pe oi"),
 }
+_OPTION_COLUMNS = ("strike", "call open interest", "put open interest")
+_OPTION_COLUMNS_REMEDY = (
+    "Name the columns strike, call open interest (or CE OI) and put open interest (or PE OI), each"
+    " once, in any case."
+)
 _IV_HEADERS = (*_HEADERS["close"], "iv", "vix", "india vix", "vixcls")
 _BLANKS = frozenset({"", ".", "-", "--", "na", "n/a", "null", "none", "nan", "#n/a"})
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|infinity)", re.IGNORECASE)
 _GROUPED_NUMBER = re.compile(r"[+-]?\d{1,3}(,\d{2,3})*,\d{3}(\.\d+)?")
 _DATE_FORMATS = ("%d-%b-%Y", "%d %b %Y", "%b %d, %Y", "%d-%B-%Y", "%B %d, %Y", "%Y/%m/%d", "%Y%m%d")
-_DATE_REMEDY = (
-    "Write dates as YYYY-MM-DD, or say how they are written (date_format, --date-format)."
-)
+_DATE_REMEDIES: Mapping[DateUnit, str] = {
+    "D": "Write dates as YYYY-MM-DD, or say how they are written (date_format, --date-format).",
+    "s": "Write moments to the second and with their offset, as in 2025-11-24T09:15:00+05:30, or"
+    " say how they are written (date_format).",
+}
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Columns of numbers, one row per date, in the order in which they were given.
+    """Columns of numbers, one row per date or moment, in the order in which they were given.
 
     Attributes
     ----------
     source : str
         Where the table came from, for messages.
-    dates : ndarray of shape (T,), datetime64[D]
-        Exchange dates.
+    dates : ndarray of shape (T,), datetime64[D] or datetime64[s]
+        Exchange dates, or moments in UTC.
     columns : mapping of str to ndarray of shape (T,), float64
         The columns asked for; NaN where a cell was blank.
     """
@@ -71,6 +83,14 @@ class Table:
     columns: Mapping[str, FloatArray]
 
 
+class _Sheet(NamedTuple):
+    """The text of a file: its header and, with their line numbers, its rows."""
+
+    header: list[str]
+    rows: list[tuple[int, list[str]]]
+    delimiter: str
+
+
 def read_csv(
     path: str | os.PathLike[str],
     *,
@@ -78,8 +98,9 @@ def read_csv(
     optional: Sequence[str] = (),
     date_format: str | None = None,
     utc_offset: timedelta | None = None,
+    unit: DateUnit = "D",
 ) -> Table:
-    """Read a comma-, semicolon- or tab-separated file with a header.
+    """Read a comma-, semicolon- or tab-separated file with a header and a column of dates.
 
     Parameters
     ----------
@@ -92,6 +113,8 @@ def read_csv(
         8601 and dates with a month's name are; ``03/04/2024`` is refused, since it means two days.
     utc_offset : timedelta, optional
         The exchange's clock: stamps that carry an offset are moved to it before the date is taken.
+    unit : {'D', 's'}
+        Days, or moments: then stamps that carry an offset are moved to UTC, and others are UTC.
 
     Returns
     -------
@@ -103,9 +126,164 @@ def read_csv(
         Naming the file and, where there is one, the line.
     """
     source = os.fspath(path)
-    _check_date_format(date_format, source)
-    text = _read_text(source)
-    lines = text.splitlines()
+    _check_date_format(date_format, source, unit)
+    sheet = _read_sheet(source)
+    date_place = _date_place(sheet.header, source)
+    places = _column_places(sheet.header, required, optional, source)
+    _check_sheet(sheet, source)
+    stamps = [(line, cells[date_place]) for line, cells in sheet.rows]
+    dates = _read_dates(stamps, source, date_format, utc_offset, unit)
+    return Table(source, dates, _sheet_columns(sheet, places, source))
+
+
+def read_csv_columns(
+    path: str | os.PathLike[str], *, required: Sequence[str]
+) -> Mapping[str, FloatArray]:
+    """Read a file like those of `read_csv`, but without dates.
+
+    Parameters
+    ----------
+    path : path-like
+        As for `read_csv`.
+    required : sequence of str
+        Columns among ``strike``, ``call open interest`` and ``put open interest``.
+
+    Returns
+    -------
+    mapping of str to ndarray of shape (K,), float64
+        NaN where a cell was blank.
+
+    Raises
+    ------
+    FileUnreadableError, EmptyBarsError, ColumnError, UnreadableCellError
+        Naming the file and, where there is one, the line.
+    """
+    source = os.fspath(path)
+    sheet = _read_sheet(source)
+    places = _column_places(sheet.header, required, (), source)
+    _check_sheet(sheet, source)
+    return _sheet_columns(sheet, places, source)
+
+
+def read_frame(
+    frame: pd.DataFrame | pd.Series[Any],
+    *,
+    source: str,
+    required: Sequence[str],
+    optional: Sequence[str] = (),
+    utc_offset: timedelta | None = None,
+    unit: DateUnit = "D",
+) -> Table:
+    """Read a dated pandas frame, or a series for a single column.
+
+    Parameters
+    ----------
+    frame : DataFrame or Series
+        With a DatetimeIndex (naive or tz-aware) or, for frames, a column of dates. Columns by the
+        names that `read_csv` knows; the two-level columns of a download of one ticker are
+        accepted.
+    source : str
+        What to call it in messages.
+    required, optional, utc_offset, unit
+        As for `read_csv`.
+
+    Returns
+    -------
+    Table
+
+    Raises
+    ------
+    MissingExtraError
+        If pandas is not installed.
+    EmptyBarsError, ColumnError, UnreadableCellError
+    """
+    pandas = _pandas()
+    table = _one_level(frame, required, source, "date")
+    header = [_normal(str(name)) for name in table.columns]
+    if isinstance(table.index, pandas.DatetimeIndex):
+        stamps: Iterable[object] = table.index.to_pydatetime()
+    else:
+        stamps = table.iloc[:, _date_place(header, source)].tolist()
+    dates = _read_dates(list(enumerate(stamps)), source, None, utc_offset, unit)
+    places = _column_places(header, required, optional, source)
+    return Table(source, dates, _frame_columns(table, places, source))
+
+
+def read_frame_columns(
+    frame: pd.DataFrame, *, source: str, required: Sequence[str]
+) -> Mapping[str, FloatArray]:
+    """Read a pandas frame without dates.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Columns by the names that `read_csv` knows; an index with a name is a column too.
+    source : str
+        What to call it in messages.
+    required : sequence of str
+        As for `read_csv_columns`.
+
+    Returns
+    -------
+    mapping of str to ndarray of shape (K,), float64
+        NaN where a cell was blank.
+
+    Raises
+    ------
+    MissingExtraError
+        If pandas is not installed.
+    EmptyBarsError, ColumnError, UnreadableCellError
+    """
+    table = _one_level(frame, required, source, required[0])
+    if table.index.name is not None and table.index.name not in table.columns:
+        table = table.reset_index()
+    header = [_normal(str(name)) for name in table.columns]
+    return _frame_columns(table, _column_places(header, required, (), source), source)
+
+
+def as_dates(
+    values: object, source: str, utc_offset: timedelta | None = None, *, unit: DateUnit = "D"
+) -> DateArray:
+    """Read dates or moments from datetime64, dates, datetimes or ISO strings.
+
+    Parameters
+    ----------
+    values : array-like of shape (T,)
+        The dates.
+    source : str
+        What to call them in messages.
+    utc_offset : timedelta, optional
+    unit : {'D', 's'}
+        As for `read_csv`.
+
+    Returns
+    -------
+    ndarray of shape (T,), datetime64[D] or datetime64[s]
+
+    Raises
+    ------
+    UnreadableCellError
+        For anything that is not a date, or not a moment in whole seconds.
+    """
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise _bad_date(source, 0, str(values), unit) from error
+    if np.issubdtype(array.dtype, np.datetime64):
+        dates = array.astype(f"datetime64[{unit}]")
+        unknown = np.isnat(dates)
+        if unit == "s":
+            unknown |= dates != array
+        if unknown.any():
+            row = int(np.flatnonzero(unknown)[0])
+            raise _bad_date(source, row, str(array.flat[row]), unit)
+        return dates
+    stamps = list(enumerate(array.reshape(-1).tolist()))
+    return _read_dates(stamps, source, None, utc_offset, unit).reshape(array.shape)
+
+
+def _read_sheet(source: str) -> _Sheet:
+    lines = _read_text(source).splitlines()
     skipped = 0
     while skipped < len(lines) and (
         not lines[skipped].strip() or lines[skipped].lstrip().startswith("#")
@@ -124,87 +302,64 @@ def read_csv(
         ]
     except csv.Error as error:
         raise FileUnreadableError(source, str(error)) from error
-    date_place = _date_place(header, source)
-    places = _column_places(header, required, optional, source)
-    if not rows:
+    return _Sheet(header, rows, delimiter)
+
+
+def _check_sheet(sheet: _Sheet, source: str) -> None:
+    if not sheet.rows:
         raise EmptyBarsError(source)
-    for line, cells in rows:
-        if len(cells) != len(header):
+    for line, cells in sheet.rows:
+        if len(cells) != len(sheet.header):
             raise UnreadableCellError(
                 source=source,
                 line=line,
-                column=f"row of {len(header)} cells",
-                text=delimiter.join(cells)[:80],
+                column=f"row of {len(sheet.header)} cells",
+                text=sheet.delimiter.join(cells)[:80],
                 remedy="Mend the line: it has more or fewer cells than the header.",
             )
-    stamps = [(line, cells[date_place]) for line, cells in rows]
-    dates = _read_dates(stamps, source, date_format, utc_offset)
-    columns = {
+
+
+def _sheet_columns(sheet: _Sheet, places: Mapping[str, int], source: str) -> dict[str, FloatArray]:
+    return {
         name: np.array(
-            [_read_number(cells[place], source, line, name) for line, cells in rows],
+            [_read_number(cells[place], source, line, name) for line, cells in sheet.rows],
             dtype=np.float64,
         )
         for name, place in places.items()
     }
-    return Table(source, dates, columns)
 
 
-def read_frame(
-    frame: pd.DataFrame | pd.Series[Any],
-    *,
-    source: str,
-    required: Sequence[str],
-    optional: Sequence[str] = (),
-    utc_offset: timedelta | None = None,
-) -> Table:
-    """Read a pandas frame, or a series for a single column.
-
-    Parameters
-    ----------
-    frame : DataFrame or Series
-        With a DatetimeIndex (naive or tz-aware) or, for frames, a column of dates. Columns by the
-        names that `read_csv` knows; the two-level columns of a download of one ticker are
-        accepted.
-    source : str
-        What to call it in messages.
-    required, optional, utc_offset
-        As for `read_csv`.
-
-    Returns
-    -------
-    Table
-
-    Raises
-    ------
-    MissingExtraError
-        If pandas is not installed.
-    EmptyBarsError, ColumnError, UnreadableCellError
-    """
+def _pandas() -> Any:
     try:
         import pandas as pd
     except ImportError as error:
         raise MissingExtraError("pandas", extra="frames") from error
-    if isinstance(frame, pd.Series):
+    return pd
+
+
+def _one_level(
+    frame: pd.DataFrame | pd.Series[Any], required: Sequence[str], source: str, key: str
+) -> pd.DataFrame:
+    pandas = _pandas()
+    if isinstance(frame, pandas.Series):
         if len(required) != 1:
-            raise ColumnError(required[0], source=source, found=[str(frame.name)])
-        table = frame.to_frame(required[0])
-    elif isinstance(frame, pd.DataFrame):
-        table = frame
-    else:
-        kind = type(frame).__name__
-        raise ColumnError("date", source=source, found=[kind], reason="needs a frame")
+            raise _no_column(required[0], source, [str(frame.name)], "is missing")
+        frame = frame.to_frame(required[0])
+    elif not isinstance(frame, pandas.DataFrame):
+        raise _no_column(key, source, [type(frame).__name__], "needs a frame")
+    table = cast("pd.DataFrame", frame)
     if not len(table):
         raise EmptyBarsError(source)
     if table.columns.nlevels > 1:
         table = table.set_axis(_named_level(table.columns, required, source), axis=1)
-    header = [_normal(str(name)) for name in table.columns]
-    if isinstance(table.index, pd.DatetimeIndex):
-        stamps: Iterable[object] = table.index.to_pydatetime()
-    else:
-        stamps = table.iloc[:, _date_place(header, source)].tolist()
-    dates = _read_dates(list(enumerate(stamps)), source, None, utc_offset)
+    return table
+
+
+def _frame_columns(
+    table: pd.DataFrame, places: Mapping[str, int], source: str
+) -> dict[str, FloatArray]:
     columns = {}
-    for name, place in _column_places(header, required, optional, source).items():
+    for name, place in places.items():
         values = table.iloc[:, place]
         if values.dtype.kind in "iuf":
             columns[name] = values.to_numpy(dtype=np.float64, na_value=np.nan)
@@ -213,42 +368,7 @@ def read_frame(
             columns[name] = np.array(
                 [_read_number(str(cell), source, row, name) for row, cell in enumerate(cells)]
             )
-    return Table(source, dates, columns)
-
-
-def as_dates(values: object, source: str, utc_offset: timedelta | None = None) -> DateArray:
-    """Read dates from an array of datetime64 or a sequence of dates, datetimes or ISO strings.
-
-    Parameters
-    ----------
-    values : array-like of shape (T,)
-        The dates.
-    source : str
-        What to call them in messages.
-    utc_offset : timedelta, optional
-        As for `read_csv`.
-
-    Returns
-    -------
-    ndarray of shape (T,), datetime64[D]
-
-    Raises
-    ------
-    UnreadableCellError
-        For anything that is not a date.
-    """
-    try:
-        array = np.asarray(values)
-    except ValueError as error:
-        raise _bad_date(source, 0, str(values)) from error
-    if np.issubdtype(array.dtype, np.datetime64):
-        days = array.astype("datetime64[D]")
-        unknown = np.flatnonzero(np.isnat(days))
-        if unknown.size:
-            raise _bad_date(source, int(unknown[0]), "NaT")
-        return days
-    days = _read_dates(list(enumerate(array.reshape(-1).tolist())), source, None, utc_offset)
-    return days.reshape(array.shape)
+    return columns
 
 
 def _read_text(source: str) -> str:
@@ -288,12 +408,20 @@ def _column_places(
     for column in (*required, *optional):
         places = [i for i, name in enumerate(header) if name in _names_of(column)]
         if len(places) > 1:
-            raise ColumnError(column, source=source, found=header, reason="is there more than once")
+            raise _no_column(column, source, header, "is there more than once")
         if places:
             found[column] = places[0]
         elif column in required:
-            raise ColumnError(column, source=source, found=header)
+            raise _no_column(column, source, header, "is missing")
     return found
+
+
+def _no_column(column: str, source: str, header: Sequence[str], reason: str) -> ColumnError:
+    if column not in _OPTION_COLUMNS:
+        return ColumnError(column, source=source, found=header, reason=reason)
+    return ColumnError(
+        column, source=source, found=header, reason=reason, remedy=_OPTION_COLUMNS_REMEDY
+    )
 
 
 def _named_level(columns: pd.Index[Any], required: Sequence[str], source: str) -> pd.Index[Any]:
@@ -332,19 +460,21 @@ def _read_dates(
     source: str,
     date_format: str | None,
     utc_offset: timedelta | None,
+    unit: DateUnit,
 ) -> DateArray:
-    dates = []
+    clock = timedelta(0) if unit == "s" else utc_offset
+    dates: list[date] = []
     for line, stamp in stamps:
         moment = _parse_stamp(stamp, date_format)
-        if moment is None:
-            raise _bad_date(source, line, str(stamp))
-        if moment.tzinfo is not None and utc_offset is not None:
+        if moment is None or (unit == "s" and moment.microsecond):
+            raise _bad_date(source, line, str(stamp), unit)
+        if moment.tzinfo is not None and clock is not None:
             try:
-                moment = moment.astimezone(timezone(utc_offset))
+                moment = moment.astimezone(timezone(clock))
             except OverflowError as error:
-                raise _bad_date(source, line, str(stamp)) from error
-        dates.append(moment.date())
-    return np.array(dates, dtype="datetime64[D]")
+                raise _bad_date(source, line, str(stamp), unit) from error
+        dates.append(moment.date() if unit == "D" else moment.replace(tzinfo=None))
+    return np.array(dates, dtype=f"datetime64[{unit}]")
 
 
 def _parse_stamp(stamp: object, date_format: str | None) -> datetime | None:
@@ -376,13 +506,19 @@ def _parse_stamp(stamp: object, date_format: str | None) -> datetime | None:
     return None
 
 
-def _check_date_format(date_format: str | None, source: str) -> None:
-    day = datetime(2024, 12, 31)
-    if date_format is not None and _strptime(day.strftime(date_format), date_format) != day:
-        raise BarsError(
-            f"{source}: the date format {date_format!r} does not say a day.",
-            remedy="Write it as for datetime.strptime, such as %d/%m/%Y.",
-        )
+def _check_date_format(date_format: str | None, source: str, unit: DateUnit) -> None:
+    if date_format is None:
+        return
+    probe = datetime(2024, 12, 31) if unit == "D" else datetime(2024, 12, 31, 15, 25)
+    # A format with %z says a moment only together with its offset.
+    for told in (probe, probe.replace(tzinfo=timezone.utc)):
+        if _strptime(told.strftime(date_format), date_format) == told:
+            return
+    what, example = ("day", "%d/%m/%Y") if unit == "D" else ("minute", "%d/%m/%Y %H:%M%z")
+    raise BarsError(
+        f"{source}: the date format {date_format!r} does not say a {what}.",
+        remedy=f"Write it as for datetime.strptime, such as {example}.",
+    )
 
 
 def _strptime(text: str, date_format: str) -> datetime | None:
@@ -393,7 +529,8 @@ def _strptime(text: str, date_format: str) -> datetime | None:
         return None
 
 
-def _bad_date(source: str, line: int, text: str) -> UnreadableCellError:
+def _bad_date(source: str, line: int, text: str, unit: DateUnit) -> UnreadableCellError:
+    column = "date" if unit == "D" else "moment"
     return UnreadableCellError(
-        source=source, line=line, column="date", text=text[:80], remedy=_DATE_REMEDY
+        source=source, line=line, column=column, text=text[:80], remedy=_DATE_REMEDIES[unit]
     )

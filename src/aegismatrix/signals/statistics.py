@@ -7,15 +7,21 @@ from random import Random
 
 import numpy as np
 
+from aegismatrix.bars import Bars
 from aegismatrix.tables import FloatArray
 
 TRADING_DAYS = 252
+AVERAGE_RANGE_BARS = 14
+BREAKOUT_RANGES = 1.25
+"""A session breaks out if its true range exceeds so many average true ranges."""
+
 _BOOTSTRAP_SAMPLES = 1000
 _BOOTSTRAP_SEED = 20240517
 _MIN_BLOCK_DAYS = 42
 _MIN_BLOCKS = 3
 # Half the probability of a driftless Brownian path lies within this many deviations throughout.
 _MEDIAN_TOUCH = 1.1490
+_TWO_SIDED_95 = 1.959963984540054
 
 
 def realised_vol(close: FloatArray, window: int) -> FloatArray:
@@ -36,6 +42,45 @@ def realised_vol(close: FloatArray, window: int) -> FloatArray:
     squares = np.diff(np.log(close)) ** 2
     sums = np.lib.stride_tricks.sliding_window_view(squares, window).sum(axis=1)
     return np.asarray(np.sqrt(TRADING_DAYS / window * sums))
+
+
+def true_range(bars: Bars) -> FloatArray:
+    """Return the true range of every bar: its own range, the previous close included.
+
+    Parameters
+    ----------
+    bars : Bars
+        T bars.
+
+    Returns
+    -------
+    ndarray of shape (T,)
+        Index points (Wilder 1978); NaN for the first bar.
+    """
+    ranges = np.full(len(bars), np.nan)
+    before = bars.close[:-1]
+    ranges[1:] = np.maximum(bars.high[1:], before) - np.minimum(bars.low[1:], before)
+    return ranges
+
+
+def average_true_range(bars: Bars) -> FloatArray:
+    """Return the mean true range of the last 14 bars.
+
+    Parameters
+    ----------
+    bars : Bars
+        T bars.
+
+    Returns
+    -------
+    ndarray of shape (T,)
+        Index points; NaN for the first 14 bars.
+    """
+    average = np.full(len(bars), np.nan)
+    if len(bars) > AVERAGE_RANGE_BARS:
+        windows = np.lib.stride_tricks.sliding_window_view(true_range(bars), AVERAGE_RANGE_BARS)
+        average[AVERAGE_RANGE_BARS:] = windows[1:].mean(axis=1)
+    return average
 
 
 def percentile_rank(values: FloatArray) -> float:
@@ -116,6 +161,57 @@ def deviation_of_median_touch(median_distance: float) -> float:
     return median_distance / _MEDIAN_TOUCH
 
 
-def normal_within(width: float, deviation: float) -> float:
-    """Return the probability that a normal return ends within +-width."""
-    return math.erf(width / (deviation * math.sqrt(2.0)))
+def binomial_interval(count: int, n: int) -> tuple[float, float]:
+    """Return a 95 % interval of a share among single days (Wilson 1927).
+
+    Parameters
+    ----------
+    count, n : int
+        How often it happened, of how many.
+
+    Returns
+    -------
+    lower, upper : float
+        Within 0 and 1, around ``count / n``.
+    """
+    share, z = count / n, _TWO_SIDED_95
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    # Rounding must not leave the share outside of its interval at 0 and 1.
+    return min(max(centre - half, 0.0), share), max(min(centre + half, 1.0), share)
+
+
+def normal_below(value: float, deviation: float) -> float:
+    """Return the probability that a normal return without drift ends below a value.
+
+    Parameters
+    ----------
+    value : float
+        A log return.
+    deviation : float
+        Standard deviation; 0 for a return that is 0 for certain.
+
+    Returns
+    -------
+    float
+    """
+    if deviation == 0.0:
+        return 1.0 if value > 0.0 else 0.0
+    return 0.5 * math.erfc(-value / (deviation * math.sqrt(2.0)))
+
+
+def contrast(one: float, other: float) -> float:
+    """Return how much one of two amounts, each at least 0, exceeds the other, within -1 and 1.
+
+    Parameters
+    ----------
+    one, other : float
+        In the same unit.
+
+    Returns
+    -------
+    float
+        ``(one - other) / (one + other)``; 0 where both are 0.
+    """
+    total = one + other
+    return (one - other) / total if total > 0.0 else 0.0
