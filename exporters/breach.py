@@ -10,6 +10,7 @@ import onnx
 from scipy.stats import norm
 from spox import Tensor, Var, argument, build
 
+from aegismatrix.analysis import CONFIDENCE
 from aegismatrix.artifacts import ArraySpec
 from aegismatrix.engine import (
     DISTANCES,
@@ -18,10 +19,11 @@ from aegismatrix.engine import (
     LONGEST_DAYS,
     MOST_DISTANCE,
 )
-from aegismatrix.report import CONFIDENCE
+from aegismatrix.signals.direction import LABELS, UPPER_TENTH
+from aegismatrix.signals.statistics import deviation_of_median_touch
 from exporters.graph import Graph
 from exporters.head import Estimators, FloatArray, Head, Inputs, Past, Progress
-from exporters.labels import excursions
+from exporters.labels import excursions, forward_return
 from exporters.markets import MarketRows
 from exporters.surface import (
     SIDES,
@@ -54,6 +56,7 @@ from exporters.walkforward import (
 JUDGED_HORIZONS_DAYS = HORIZONS_DAYS
 JUDGED_DISTANCES = np.array(DISTANCES)
 SHUFFLED_HORIZON_DAYS = 5
+_SAFE_RANGE, _MOVE_INTERVAL = "safe range", "move interval"
 SHUFFLED_K = 0.75
 # The first fit that speaks for the past has seen a year of labels of the longest horizon.
 PAST_WARM_UP_ROWS = 252 + LONGEST_DAYS + EMBARGO_BARS
@@ -120,8 +123,17 @@ class Breach(Head):
                     market, sides[side], place, horizon_days, fit_of, plain_of
                 )
         for horizon_days in JUDGED_HORIZONS_DAYS:
-            walked[_held_output(horizon_days)] = self._walk_held(
-                market, sides["either"], horizon_days, fit_of
+            reached = sides["either"][:, horizon_days - 1]
+            walked[f"{_SAFE_RANGE}_{horizon_days}"] = self._walk_touch(
+                market, reached, horizon_days, fit_of
+            )
+        for horizon_days in LABELS:
+            moved = market.rows_of(np.abs(forward_return(market.bars, horizon_days)))
+            # The interval held where the move, in units of its end, was as near as the median touch
+            # is in units of the median.
+            asked = moved / deviation_of_median_touch(UPPER_TENTH)
+            walked[f"{_MOVE_INTERVAL}_{horizon_days}"] = self._walk_touch(
+                market, asked, horizon_days, fit_of
             )
         return walked
 
@@ -146,36 +158,16 @@ class Breach(Head):
         return judgements
 
     def measure(self, market: MarketRows, walks: Mapping[str, Forecasts]) -> list[dict[str, Any]]:
-        """Measure how often the safe range held: overall, by year, by tercile of iv."""
+        """Measure how often safe range and move interval held: overall, by year, by iv."""
         measures = []
-        for horizon_days in JUDGED_HORIZONS_DAYS:
-            walked = walks[_held_output(horizon_days)]
-            held = (walked.model > 1.0 - CONFIDENCE).astype(np.float64)
-            rows = bootstrap_rows(len(held), horizon_days, BOOTSTRAP_SAMPLES)
-            lower, upper = np.quantile(held[rows].mean(axis=1), [0.025, 0.975])
-            years = walked.dates.astype("datetime64[Y]").astype(str)
-            sigma = market.implied_sigma[walked.rows]
-            tercile = np.searchsorted(np.quantile(sigma, [1 / 3, 2 / 3]), sigma)
-            measures.append(
-                {
-                    "what": "safe range",
-                    "market": market.name,
-                    "horizon_days": horizon_days,
-                    "confidence": CONFIDENCE,
-                    "n": len(held),
-                    "held": round(float(held.mean()), 6),
-                    "lower": round(float(lower), 6),
-                    "upper": round(float(upper), 6),
-                    "years": {
-                        str(year): round(float(held[years == year].mean()), 6)
-                        for year in np.unique(years)
-                    },
-                    "iv_terciles": {
-                        name: round(float(held[tercile == place].mean()), 6)
-                        for place, name in enumerate(("low", "middle", "high"))
-                    },
-                }
-            )
+        for what, horizons, least in (
+            (_SAFE_RANGE, JUDGED_HORIZONS_DAYS, 1.0 - CONFIDENCE),
+            (_MOVE_INTERVAL, tuple(LABELS), 0.5),
+        ):
+            for horizon_days in horizons:
+                walked = walks[f"{what}_{horizon_days}"]
+                held = (walked.model > least).astype(np.float64)
+                measures.append(_held(what, market, walked, held, horizon_days))
         return measures
 
     def refits(self, market: MarketRows) -> int:
@@ -235,6 +227,10 @@ class Breach(Head):
                 _surfaces(estimators["past"]), inputs, feature_names
             ),
             predict=lambda inputs: _predict_past(estimators, inputs),
+            examples=lambda rows, random: {
+                "horizon": np.array([1.0, 20.0, 30.0]),
+                "distance": random.uniform(0.001, 0.2, (rows, 2)),
+            },
         )
 
     def _author(
@@ -330,31 +326,33 @@ class Breach(Head):
             },
         )
 
-    def _walk_held(
+    def _walk_touch(
         self,
         market: MarketRows,
-        excursion: FloatArray,
+        asked: FloatArray,
         horizon_days: int,
         fit_of: Callable[[Block], dict[str, Surface]],
     ) -> Forecasts:
-        """Ask how likely a touch of the furthest was that the index then went.
+        """Ask how likely a touch was of a distance that is known once the horizon has passed.
 
-        The safe range held where that is above 1 - confidence; the label is the distance itself.
+        The label is that distance. Beyond the longest horizon of the surface, distances are scaled
+        with the square root of time.
         """
         features, sigma = market.columns(self.features), market.implied_sigma
-        reached = excursion[:, horizon_days - 1]
-        horizon = np.array([float(horizon_days)])
+        surface_days = min(horizon_days, LONGEST_DAYS)
+        horizon = np.array([float(surface_days)])
+        scaled = asked * np.sqrt(surface_days / horizon_days)
 
         def model(block: Block) -> FloatArray:
             rows = block.test
             # A window that never left its close, or is not over, has no distance to ask for.
-            distance = np.where(reached[rows] > 0.0, reached[rows], 1e-9)[:, None]
+            distance = np.where(scaled[rows] > 0.0, scaled[rows], 1e-9)[:, None]
             values = evaluate(fit_of(block), features[rows], sigma[rows], horizon, distance)
             return values[:, 0, 0, 0]
 
         return walk_forward(
             market.dates,
-            reached,
+            asked,
             market.scored_from,
             market.scored_to,
             horizon_days,
@@ -404,8 +402,31 @@ def _output(side: str, horizon_days: int) -> str:
     return f"breach_h{horizon_days}" if side == "either" else f"breach_{side}_h{horizon_days}"
 
 
-def _held_output(horizon_days: int) -> str:
-    return f"held_h{horizon_days}"
+def _held(
+    what: str, market: MarketRows, walked: Forecasts, held: FloatArray, horizon_days: int
+) -> dict[str, Any]:
+    rows = bootstrap_rows(len(held), horizon_days, BOOTSTRAP_SAMPLES)
+    lower, upper = np.quantile(held[rows].mean(axis=1), [0.025, 0.975])
+    years = walked.dates.astype("datetime64[Y]").astype(str)
+    sigma = market.implied_sigma[walked.rows]
+    tercile = np.searchsorted(np.quantile(sigma, [1 / 3, 2 / 3]), sigma)
+    return {
+        "what": what,
+        "market": market.name,
+        "horizon_days": horizon_days,
+        "confidence": CONFIDENCE,
+        "n": len(held),
+        "held": round(float(held.mean()), 6),
+        "lower": round(float(lower), 6),
+        "upper": round(float(upper), 6),
+        "years": {
+            str(year): round(float(held[years == year].mean()), 6) for year in np.unique(years)
+        },
+        "iv_terciles": {
+            name: round(float(held[tercile == place].mean()), 6)
+            for place, name in enumerate(("low", "middle", "high"))
+        },
+    }
 
 
 def _every_excursion(market: MarketRows) -> dict[str, FloatArray]:

@@ -197,14 +197,30 @@ def _head_lines(entry: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _measure_lines(measures: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    if not measures:
-        return
+    for what, words in (
+        ("safe range", "Share of windows in which the safe range held"),
+        ("move interval", "Share of moves that ended within their interval"),
+    ):
+        of_kind = [measure for measure in measures if measure["what"] == what]
+        if of_kind:
+            yield ""
+            yield f"{words}, in per cent, against what it states:"
+            yield ""
+            yield _held_table(of_kind)
+    for measure in measures:
+        if measure["what"] == "paired gain":
+            yield ""
+            yield (
+                f"{measure['output']} on {measure['market']} gains"
+                f" {100 * measure['gain']:.1f} [{100 * measure['lower']:.1f},"
+                f" {100 * measure['upper']:.1f}] points of skill over {measure['over']}, paired."
+            )
+
+
+def _held_table(measures: Sequence[Mapping[str, Any]]) -> str:
     years = sorted({year for measure in measures for year in measure["years"]})
-    yield ""
-    yield "Share of windows in which the safe range held, in per cent, against what it states:"
-    yield ""
-    yield _table(
-        ("market", "days", "stated", "held [95 %]", "range", "iv low", "middle", "high", *years),
+    return _table(
+        ("market", "days", "stated", "held [95 %]", "it is", "iv low", "middle", "high", *years),
         [
             (
                 measure["market"],
@@ -212,10 +228,8 @@ def _measure_lines(measures: Sequence[Mapping[str, Any]]) -> Iterator[str]:
                 f"{100 * measure['confidence']:.0f}",
                 f"{100 * measure['held']:.1f} [{100 * measure['lower']:.1f},"
                 f" {100 * measure['upper']:.1f}]",
-                *(
-                    f"{100 * measure['iv_terciles'][name]:.0f}"
-                    for name in ("low", "middle", "high")
-                ),
+                _width(measure),
+                *(f"{100 * measure['iv_terciles'][name]:.0f}" for name in _TERCILES),
                 *(
                     f"{100 * measure['years'][year]:.0f}" if year in measure["years"] else ""
                     for year in years

@@ -183,6 +183,8 @@ def check_graph(model: onnx.ModelProto) -> None:
             if attribute.HasField("g") or attribute.graphs:
                 found.append(f"a subgraph in {node.op_type}")
             found.extend(_faults([attribute.t] if attribute.HasField("t") else []))
+            if not np.isfinite([attribute.f, *attribute.floats]).all():
+                found.append("NaN or infinite weights")
     found.extend(_faults(graph.initializer))
     if found:
         raise ForbiddenGraphError(graph.name, sorted(set(found)))
@@ -229,7 +231,9 @@ def _rename(graph: onnx.GraphProto) -> None:
         names[tensor.name] = tensor.name = f"weight_{number}"
     for number, node in enumerate(graph.node):
         node.name = f"{node.op_type}_{number}"
+        # The exporter of torch leaves stack traces with the paths of this machine.
         node.doc_string = ""
+        del node.metadata_props[:]
         for position, value in enumerate(node.input):
             node.input[position] = names[value]
         for position, value in enumerate(node.output):

@@ -113,7 +113,7 @@ def prove_all(
         staged[head.name] = candidate
         past = head.past(estimators)
         if past is not None:
-            candidate = past_candidate(head, past, features.spec, spans)
+            candidate = past_candidate(head, past, features.spec, training.spans[:1])
             _proven(candidate, prove_past(candidate.model, head, past, training.markets), report)
             pasts.append(candidate)
     engine = engine_candidate(features, heads, staged)

@@ -62,6 +62,8 @@ class MarketSeries:
         self._squared_return = self.log_return * self.log_return
         log_range = (high / low).log()
         self._squared_range = log_range * log_range
+        before = close.lag(1)
+        self._true_range = high.maximum(before) - low.minimum(before)
         self._terciles: tuple[Series, Series] | None = None
 
     def implied_sigma(self) -> Series:
@@ -77,6 +79,11 @@ class MarketSeries:
         """Return the annualised range volatility of the last `window` bars (Parkinson 1980)."""
         scale = TRADING_DAYS / (4.0 * window * math.log(2.0))
         return (self._squared_range.rolling_sum(window) * scale).sqrt().maximum(VOLATILITY_FLOOR)
+
+    def true_range_vol(self, window: int) -> Series:
+        """Return the mean true range of the last `window` bars over close, a fraction a year."""
+        mean = self._true_range.rolling_mean(window)
+        return (mean / self.close * math.sqrt(TRADING_DAYS)).maximum(VOLATILITY_FLOOR)
 
     def terciles(self) -> tuple[Series, Series]:
         """Return the terciles of the last 252 values of 20-bar realised volatility."""
@@ -193,6 +200,16 @@ FEATURES = (
     _over_tercile("iv", "iv", lambda market: market.iv, 1),
     _over_tercile("rv_20", "20-bar realised volatility", lambda market: market.realised_vol(20), 0),
     _over_tercile("rv_20", "20-bar realised volatility", lambda market: market.realised_vol(20), 1),
+    Feature(
+        "true_range_1",
+        "ln(true range / mean true range of 14 bars)",
+        lambda market: (market.true_range_vol(1) / market.true_range_vol(14)).log(),
+    ),
+    Feature(
+        "true_range_14",
+        "ln(mean true range of 14 bars over close, a year / iv)",
+        lambda market: market.log_over_iv(market.true_range_vol(14)),
+    ),
 )
 
 

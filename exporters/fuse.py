@@ -53,11 +53,15 @@ def fuse(
         )
 
     outputs = {name: cut(market[name], 1) for name in ("features", "implied_sigma")}
+    # Cut before they are read: a head that needs one row is not run on the other 59.
+    given = {
+        rows_used: {**{name: cut(var, rows_used) for name, var in market.items()}, **chosen}
+        for rows_used in {head.rows for head in heads}
+    }
     for head in heads:
         wanted = ("features", *(array.name for array in head.inputs()))
-        given = {**market, **chosen}
-        model = inline(models[head.name])(**{name: given[name] for name in wanted})
-        outputs[head.name] = cut(model["probability"], head.rows)
+        model = inline(models[head.name])(**{name: given[head.rows][name] for name in wanted})
+        outputs[head.name] = model["probability"]
     # An output must be a node of this graph, not of an inlined one, to carry its own name.
     return build({**bars, **chosen}, {name: op.identity(var) for name, var in outputs.items()})
 

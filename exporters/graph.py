@@ -48,6 +48,26 @@ class Graph:
         places = [names.index(name) for name in wanted]
         return op.gather(matrix, self.constant(places), axis=1)
 
+    def window_places(self, length: Var, window: int) -> Var:
+        """Return the places of every run of `window` elements, oldest first.
+
+        Parameters
+        ----------
+        length : Var
+            How many elements there are, a scalar.
+        window : int
+            At least 1.
+
+        Returns
+        -------
+        Var
+            int64 (length - window + 1, window), to gather with.
+        """
+        last = op.sub(length, op.constant(value=np.int64(window - 1)))
+        zero, one = (op.constant(value=np.int64(number)) for number in (0, 1))
+        starts = op.unsqueeze(op.range(zero, last, one), self.constant([1]))
+        return op.add(starts, self.constant(list(range(window))))
+
     def rolling(self, leaf: tuple[Series, ...], window: int, merge: Merge) -> tuple[Series, ...]:
         """Merge the last `window` elements of a series at every bar.
 
@@ -180,10 +200,7 @@ class Series:
         """
         constant = self.graph.constant
         length = op.squeeze(op.shape(self.var), constant([0]))
-        last = op.sub(length, op.constant(value=np.int64(window - 1)))
-        zero, one = (op.constant(value=np.int64(number)) for number in (0, 1))
-        starts = op.unsqueeze(op.range(zero, last, one), constant([1]))
-        windows = op.gather(self.var, op.add(starts, constant(list(range(window)))))
+        windows = op.gather(self.var, self.graph.window_places(length, window))
         positions = [fraction * (window - 1) for fraction in fractions]
         kept = int(max(positions)) + 2
         ordered, _ = op.top_k(windows, constant([kept]), axis=1, largest=0)

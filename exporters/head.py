@@ -25,6 +25,8 @@ Progress = Callable[[], object]
 class Past:
     """Fits that speak for the past: forecasts that did not see their windows, for any bars.
 
+    They learn from the modelled market alone.
+
     Attributes
     ----------
     stretches : tuple of (first, last)
@@ -37,6 +39,8 @@ class Past:
         From the names of all feature columns to the graph, not yet finished.
     predict : callable
         From inputs, ``features`` cut to what the head reads, to what the graph must give.
+    examples : callable
+        From a number of rows and a generator to values of what a caller chooses, beyond ``fit``.
     """
 
     stretches: tuple[tuple[str, str], ...]
@@ -44,6 +48,7 @@ class Past:
     outputs: tuple[ArraySpec, ...]
     build: Callable[[tuple[str, ...]], onnx.ModelProto]
     predict: Callable[[Inputs], FloatArray]
+    examples: Callable[[int, np.random.Generator], Inputs]
 
 
 class Head(ABC):
@@ -216,6 +221,22 @@ class Head(ABC):
     def examples(self) -> Inputs:
         """Return values of the inputs that a caller chooses, at which equality is proven."""
         return {}
+
+    def disagreement(self, probabilities: Mapping[str, FloatArray]) -> float:
+        """Return how far this head is from what another one says of the same event.
+
+        Parameters
+        ----------
+        probabilities : mapping of str to ndarray
+            Of every head of the engine, by name, on the same rows.
+
+        Returns
+        -------
+        float
+            The largest difference; 0 unless a head says otherwise.
+        """
+        del probabilities
+        return 0.0
 
     def past(self, estimators: Estimators) -> Past | None:
         """Return the fits that speak for the past, where a report needs them."""

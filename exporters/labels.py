@@ -9,11 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aegismatrix.bars import Bars
+from aegismatrix.signals.direction import NEUTRAL_DEVIATIONS
+from aegismatrix.signals.statistics import BREAKOUT_RANGES, average_true_range, true_range
 
 FloatArray = NDArray[np.float64]
 
 TRADING_DAYS = 252
 REGIME_HORIZON_DAYS = 20
+SPIKES = ("down", "up")
 
 
 def forward_realised_vol(bars: Bars, horizon_days: int) -> FloatArray:
@@ -122,6 +125,71 @@ def regime_label(bars: Bars, *, forward: bool = True) -> FloatArray:
     return np.where(unknown, np.nan, (vol[:, None] > terciles).sum(axis=1))
 
 
+def forward_return(bars: Bars, horizon_days: int) -> FloatArray:
+    """Return the log return of the next `horizon_days` bars.
+
+    Parameters
+    ----------
+    bars : Bars
+        T bars.
+    horizon_days : int
+        Trading days ahead.
+
+    Returns
+    -------
+    ndarray of shape (T,)
+        NaN for the last `horizon_days` bars.
+    """
+    ahead = np.full(len(bars), np.nan)
+    if horizon_days < len(bars):
+        ahead[:-horizon_days] = np.log(bars.close[horizon_days:] / bars.close[:-horizon_days])
+    return ahead
+
+
+def breakout_label(bars: Bars, offset_days: int) -> FloatArray:
+    """Return 1 where the true range of one session ahead exceeds 1.25 average true ranges.
+
+    Parameters
+    ----------
+    bars : Bars
+        T bars.
+    offset_days : int
+        Which session ahead: 1 for the next.
+
+    Returns
+    -------
+    ndarray of shape (T,)
+        0 or 1, against the 14-day average that is known at each bar (Wilder 1978); NaN where that
+        average or that session is not known.
+    """
+    label = np.full(len(bars), np.nan)
+    if offset_days < len(bars):
+        usual = average_true_range(bars)[:-offset_days]
+        ahead = true_range(bars)[offset_days:]
+        known = ~np.isnan(usual)
+        label[:-offset_days][known] = (ahead > BREAKOUT_RANGES * usual)[known]
+    return label
+
+
+def spike_label(bars: Bars) -> FloatArray:
+    """Return the side to which the next session breaks out.
+
+    Parameters
+    ----------
+    bars : Bars
+        T bars.
+
+    Returns
+    -------
+    ndarray of shape (T,)
+        0 for no breakout, 1 for a down-spike (a breakout that closes lower), 2 for an up-spike; NaN
+        where not known.
+    """
+    breakout = breakout_label(bars, 1)
+    falls = np.append(bars.close[1:] < bars.close[:-1], False)
+    return np.where(breakout == 1.0, np.where(falls, 1.0, 2.0), breakout)
+
+
 def excursions(bars: Bars, longest_days: int) -> tuple[FloatArray, FloatArray]:
     """Return how far the index went from each close, down and up, within every horizon.
 
@@ -148,3 +216,46 @@ def excursions(bars: Bars, longest_days: int) -> tuple[FloatArray, FloatArray]:
         down[:known, horizon_days - 1] = np.log(bars.close[:known] / lowest[:known])
         up[:known, horizon_days - 1] = np.log(highest[:known] / bars.close[:known])
     return down, up
+
+
+def implied_deviations(bars: Bars, horizon_days: int) -> FloatArray:
+    """Return the log return over the horizon, in the standard deviations that iv implied for it.
+
+    Parameters
+    ----------
+    bars : Bars
+        T bars.
+    horizon_days : int
+        Trading days ahead.
+
+    Returns
+    -------
+    ndarray of shape (T,)
+        ``ln(close ahead / close) / (iv / 100 * sqrt(h / 252))``; NaN where the horizon has not
+        passed.
+    """
+    implied = bars.iv / 100.0 * np.sqrt(horizon_days / TRADING_DAYS)
+    return np.asarray(forward_return(bars, horizon_days) / implied)
+
+
+def direction_label(bars: Bars, horizon_days: int) -> FloatArray:
+    """Return the class of the return over the horizon: DOWN, NEUTRAL or UP.
+
+    Parameters
+    ----------
+    bars : Bars
+        T bars.
+    horizon_days : int
+        Trading days ahead.
+
+    Returns
+    -------
+    ndarray of shape (T,)
+        `implied_deviations` below -`NEUTRAL_DEVIATIONS` 0, above `NEUTRAL_DEVIATIONS` 2, else 1;
+        NaN where the horizon has not passed.
+    """
+    deviations = implied_deviations(bars, horizon_days)
+    above = (deviations > NEUTRAL_DEVIATIONS).astype(np.float64) - (
+        deviations < -NEUTRAL_DEVIATIONS
+    )
+    return np.where(np.isnan(deviations), np.nan, 1.0 + above)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import spox.opset.ai.onnx.v18 as op
 from numpy.typing import NDArray
+from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from spox import Var, inline
@@ -15,7 +16,7 @@ from spox import Var, inline
 from exporters.convert import classifier_to_onnx
 from exporters.graph import Graph
 from exporters.markets import MarketRows
-from exporters.walkforward import Block, Forecaster
+from exporters.walkforward import Block, Forecaster, JudgingError
 
 FloatArray = NDArray[np.float64]
 
@@ -181,6 +182,90 @@ def logistic_graph(fitted: dict[str, Any], features: Var, graph: Graph) -> Var:
     inputs = op.pad(clipped, graph.constant([0, 0, 0, 1]), graph.constant(0.0))
     model = classifier_to_onnx(classifier, len(scaler.mean_) + 1)
     return inline(model)(x=inputs)["probabilities"]
+
+
+def stack_logistic(fits: Sequence[dict[str, Any]]) -> dict[str, FloatArray]:
+    """Put fits of the same classes side by side.
+
+    Parameters
+    ----------
+    fits : sequence of dict
+        S times what `fit_logistic` gives, on three classes or more.
+
+    Returns
+    -------
+    dict of str to ndarray
+        ``mean`` and ``scale`` of shape (S, F), ``weight`` of shape (S, classes, F), ``bias`` of
+        shape (S, classes); for the market that was modelled, indicator 0.
+
+    Raises
+    ------
+    JudgingError
+        If the fits have not seen the same classes.
+    """
+    seen = {tuple(fitted["classifier"].classes_.tolist()) for fitted in fits}
+    if len(seen) != 1 or len(min(seen)) < 3:
+        raise JudgingError(
+            f"The fits have not seen the same three classes or more, but {sorted(seen)}.",
+            remedy="Give a longer history, one in which every class occurs early.",
+        )
+    return {
+        "mean": np.stack([fitted["scaler"].mean_ for fitted in fits]),
+        "scale": np.stack([fitted["scaler"].scale_ for fitted in fits]),
+        "weight": np.stack([fitted["classifier"].coef_[:, :-1] for fitted in fits]),
+        "bias": np.stack([fitted["classifier"].intercept_ for fitted in fits]),
+    }
+
+
+def predict_stacked(
+    stacked: Mapping[str, FloatArray], features: FloatArray, fit: NDArray[Any]
+) -> FloatArray:
+    """Forecast each row by a fit of its own.
+
+    Parameters
+    ----------
+    stacked : mapping of str to ndarray
+        From `stack_logistic`.
+    features : ndarray of shape (n, F)
+        Feature rows.
+    fit : ndarray of shape (n,), int
+        Number of the fit.
+
+    Returns
+    -------
+    ndarray of shape (n, classes)
+    """
+    scaled = (features - stacked["mean"][fit]) / stacked["scale"][fit]
+    clipped = np.clip(scaled, -CLIP, CLIP)
+    logits = np.einsum("nf,ncf->nc", clipped, stacked["weight"][fit]) + stacked["bias"][fit]
+    return np.asarray(softmax(logits, axis=1))
+
+
+def stacked_graph(stacked: Mapping[str, FloatArray], features: Var, fit: Var, graph: Graph) -> Var:
+    """Author `predict_stacked` as a graph expression.
+
+    Parameters
+    ----------
+    stacked : mapping of str to ndarray
+        From `stack_logistic`.
+    features : Var
+        float64 (N, F).
+    fit : Var
+        int64 (N,).
+    graph : Graph
+        Where constants live.
+
+    Returns
+    -------
+    Var
+        float64 (N, classes).
+    """
+    of_row = {name: op.gather(graph.constant(array), fit) for name, array in stacked.items()}
+    scaled = op.div(op.sub(features, of_row["mean"]), of_row["scale"])
+    clipped = op.min([op.max([scaled, graph.constant(-CLIP)]), graph.constant(CLIP)])
+    products = op.mul(op.unsqueeze(clipped, graph.constant([1])), of_row["weight"])
+    logits = op.add(op.reduce_sum(products, graph.constant([2]), keepdims=0), of_row["bias"])
+    return op.softmax(logits, axis=1)
 
 
 def _standardised(scaler: StandardScaler, x: FloatArray) -> FloatArray:

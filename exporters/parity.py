@@ -26,6 +26,8 @@ FloatArray = NDArray[np.float64]
 RANDOM_ROWS = 4096
 RANDOM_SPREADS = (0.5, 2.0, 8.0, 1e3, 1e6)
 RANDOM_MARKETS = 8
+BATCHES = (1, 2, 7, 256)
+STRETCHES = 8
 SUB_RANGES = 64
 RUNTIME_TOLERANCE = 1e-9
 
@@ -180,12 +182,43 @@ def prove_head(
             )
         figures[f"{kind}_rows"] = len(rows)
         figures[f"{kind}_difference"] = _within(head, f"{kind} rows", graph - expected)
+    if head.rows > 1:
+        figures.update(_prove_batches(model, head, estimators, markets))
     now = np.concatenate(
         [model.run(**market_feed(head, market))["probability"] for market in markets]
     )
     if now.shape != trained.shape:
         raise ParityError(head.name, "its training", worst=np.inf, tolerance=head.tolerance)
     _within(head, "its training", now - trained)
+    return figures
+
+
+def _prove_batches(
+    model: Model, head: Head, estimators: Estimators, markets: Sequence[MarketRows]
+) -> dict[str, float]:
+    """Prove a head that reads windows on few of them and on many, at places drawn at random.
+
+    A graph that was traced with an example may hold the number of windows in it.
+    """
+    random = np.random.default_rng(SEED)
+    figures = {}
+    for size in BATCHES:
+        kind, worst = f"batch_of_{size}", 0.0
+        for market in markets:
+            count = size + head.rows - 1
+            for start in random.integers(0, len(market.features) - count + 1, STRETCHES):
+                rows = slice(int(start), int(start) + count)
+                given = {
+                    "features": market.features[rows],
+                    "implied_sigma": market.implied_sigma[rows],
+                }
+                feed = head_feed(head, given)
+                graph = model.run(**feed)["probability"]
+                expected = expected_of(head, estimators, feed, market.feature_names)
+                if graph.shape != expected.shape:
+                    raise ParityError(head.name, kind, worst=np.inf, tolerance=head.tolerance)
+                worst = max(worst, _within(head, kind, graph - expected))
+        figures[f"{kind}_difference"] = worst
     return figures
 
 
@@ -218,13 +251,13 @@ def prove_past(
     worst, rows = 0.0, 0
     for market in markets:
         count = len(market.features)
-        feed: dict[str, NDArray[Any]] = {
+        given: dict[str, NDArray[Any]] = {
             "features": market.features,
             "implied_sigma": market.implied_sigma,
             "fit": random.integers(0, len(past.stretches), count),
-            "horizon": np.array([1.0, 20.0, 30.0]),
-            "distance": random.uniform(0.001, 0.2, (count, 2)),
+            **past.examples(count, random),
         }
+        feed = {array.name: given[array.name] for array in model.spec.inputs}
         graph = model.run(**feed)["probability"]
         expected = past.predict(_as_read(head, feed, market.feature_names))
         worst = max(worst, _within(head, "its past", graph - expected))
@@ -267,7 +300,7 @@ def prove_engine(
     feeds = [bars_feed(market.bars) for market in markets]
     real_rows = 0
     walks = [random_walk(SEED + number, 600) for number in range(RANDOM_MARKETS)]
-    worst_staged = worst_trained = 0.0
+    worst_staged = worst_trained = worst_between = 0.0
     chosen = {name: values for head in heads for name, values in head.examples().items()}
     for number, feed in enumerate([*feeds, *walks]):
         fused = engine.run(**feed, **chosen)
@@ -292,11 +325,14 @@ def prove_engine(
             trained = expected_of(head, estimators[head.name], inputs, names)[-last:]
             difference = fused[head.name] - trained
             worst_trained = max(worst_trained, _within(head, "trained estimators", difference))
+            between = np.array(head.disagreement(fused))
+            worst_between = max(worst_between, _within(head, "equality between heads", between))
     return {
         "real_rows": real_rows,
         "random_markets": RANDOM_MARKETS,
         "staged_difference": worst_staged,
         "trained_difference": worst_trained,
+        "difference_between_heads": worst_between,
     }
 
 

@@ -172,7 +172,7 @@ def past_candidate(
     features : ModelSpec
         The feature graph that it reads.
     spans : sequence of TrainingSpan
-        What its fits were made from, each from the part before its stretch.
+        What its fits were made from, each from the part before its stretch: the market alone.
 
     Returns
     -------

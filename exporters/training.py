@@ -32,7 +32,17 @@ FloatArray = NDArray[np.float64]
 
 RECORD_NAME = "training.json"
 RECORD_VERSION = 1
-_LIBRARIES = ("numpy", "onnx", "onnxruntime", "scikit-learn", "skl2onnx", "skops", "spox")
+_LIBRARIES = (
+    "numpy",
+    "onnx",
+    "onnxruntime",
+    "onnxscript",
+    "scikit-learn",
+    "skl2onnx",
+    "skops",
+    "spox",
+    "torch",
+)
 
 
 class TrainingRecordError(AegisError):

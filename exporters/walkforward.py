@@ -296,6 +296,30 @@ def skill_against(loss: FloatArray, baseline_loss: FloatArray, horizon_days: int
     return Skill(float(1.0 - loss.mean() / baseline_loss.mean()), float(lower), float(upper))
 
 
+def paired_gain(
+    loss: FloatArray, other_loss: FloatArray, climatology_loss: FloatArray, horizon_days: int
+) -> Skill:
+    """Return how much more skill against climatology a model has than another on the same rows.
+
+    Parameters
+    ----------
+    loss, other_loss, climatology_loss : ndarray of shape (n,)
+        Per forecast.
+    horizon_days : int
+        As for `bootstrap_rows`.
+
+    Returns
+    -------
+    Skill
+        The gain and its 95 % interval.
+    """
+    rows = bootstrap_rows(len(loss), horizon_days, BOOTSTRAP_SAMPLES)
+    gain = other_loss - loss
+    resampled = gain[rows].mean(axis=1) / climatology_loss[rows].mean(axis=1)
+    lower, upper = np.quantile(resampled, [0.025, 0.975])
+    return Skill(float(gain.mean() / climatology_loss.mean()), float(lower), float(upper))
+
+
 def judge(
     forecasts: Forecasts,
     *,
@@ -435,6 +459,34 @@ def climatology(label: FloatArray, earlier: FloatArray | None = None) -> Forecas
             known = np.concatenate([earlier, known])
         frequency = np.asarray(known.mean(axis=0))
         return np.broadcast_to(frequency, (len(block.test), *label.shape[1:]))
+
+    return forecast
+
+
+def markov(outcome: FloatArray, horizon_days: int) -> Forecaster:
+    """Forecast how often the event followed a last known outcome like today's.
+
+    Parameters
+    ----------
+    outcome : ndarray of shape (N,)
+        0 or 1, row by row of the market; NaN where not known.
+    horizon_days : int
+        Trading days until an outcome is known.
+
+    Returns
+    -------
+    callable
+        From a block to forecasts of shape (len(block.test),).
+    """
+    today = np.concatenate([np.full(horizon_days, np.nan), outcome[:-horizon_days]])
+
+    def forecast(block: Block) -> FloatArray:
+        happened, before = outcome[block.train], today[block.train]
+        after = [
+            happened[before == state].mean() if (before == state).any() else happened.mean()
+            for state in (0.0, 1.0)
+        ]
+        return np.asarray(np.where(today[block.test] == 1.0, after[1], after[0]))
 
     return forecast
 

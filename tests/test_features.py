@@ -47,6 +47,14 @@ def in_pandas(bars: Bars, *, terciles: bool = True) -> pd.DataFrame:
         squares = squared_range.rolling(window).sum()
         return sqrt(252 / (4 * window * log(2)) * squares).clip(lower=1e-4)
 
+    before = close.shift(1)
+    true_range = pd.concat([high, before], axis=1).max(axis=1, skipna=False)
+    true_range -= pd.concat([low, before], axis=1).min(axis=1, skipna=False)
+
+    def true_range_vol(window: int) -> Any:
+        mean = true_range.rolling(window).mean()
+        return (mean / close * np.sqrt(252)).clip(lower=1e-4)
+
     def move(window: int) -> Any:
         return log(close / close.shift(window)) / (iv * np.sqrt(window / 252))
 
@@ -77,6 +85,8 @@ def in_pandas(bars: Bars, *, terciles: bool = True) -> pd.DataFrame:
         for name, vol in (("iv", iv), ("rv_20", realised(20))):
             table[f"{name}_over_lower_tercile"] = log(vol / lower)
             table[f"{name}_over_upper_tercile"] = log(vol / upper)
+    table["true_range_1"] = log(true_range_vol(1) / true_range_vol(14))
+    table["true_range_14"] = log(true_range_vol(14) / iv)
     return table
 
 

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from aegismatrix.bars import Bars
-from exporters.labels import forward_realised_vol, realised_vol, regime_label, trap_label
+from exporters.labels import (
+    breakout_label,
+    direction_label,
+    forward_realised_vol,
+    forward_return,
+    implied_deviations,
+    realised_vol,
+    regime_label,
+    spike_label,
+    trap_label,
+)
 
 
 @pytest.mark.parametrize("horizon_days", [1, 5, 10, 20])
@@ -76,3 +87,67 @@ def test_regime_is_unknown_without_a_year_of_volatility(sample: Bars) -> None:
     assert np.isnan(label[-20:]).all()
     assert set(np.unique(label[271:-20])) == {0.0, 1.0, 2.0}
     assert np.isnan(regime_label(sample[:200])).all()
+
+
+def true_range(bars: Bars, day: int) -> float:
+    before = bars.close[day - 1]
+    return float(max(bars.high[day], before) - min(bars.low[day], before))
+
+
+@pytest.mark.parametrize("offset_days", [1, 2, 5])
+def test_a_breakout_is_a_true_range_of_more_than_five_quarters_of_the_mean_of_14(
+    sample: Bars, offset_days: int
+) -> None:
+    label = breakout_label(sample, offset_days)
+    for day in range(14, len(sample) - offset_days, 7):
+        usual = sum(true_range(sample, day - back) for back in range(14)) / 14
+        assert label[day] == (true_range(sample, day + offset_days) > 1.25 * usual)
+    assert np.isnan(label[:14]).all()
+    assert np.isnan(label[-offset_days:]).all()
+    assert not np.isnan(label[14:-offset_days]).any()
+
+
+def test_a_spike_is_a_breakout_with_the_side_of_its_close(nifty: Bars) -> None:
+    spike, breakout = spike_label(nifty), breakout_label(nifty, 1)
+    known = ~np.isnan(breakout)
+    assert np.array_equal(spike[known] > 0, breakout[known] == 1)
+    falls = forward_return(nifty, 1) < 0
+    assert falls[spike == 1].all()
+    assert not falls[spike == 2].any()
+    assert 0.2 < np.mean(spike[known] > 0) < 0.3
+
+
+def test_a_history_without_a_mean_true_range_has_no_breakouts(sample: Bars) -> None:
+    assert np.isnan(breakout_label(sample[:14], 1)).all()
+    assert np.isnan(spike_label(sample[:14])).all()
+    assert np.isnan(breakout_label(sample[:4], 5)).all()
+
+
+def test_a_forward_return_is_known_once_its_horizon_has_passed(sample: Bars) -> None:
+    ahead = forward_return(sample, 20)
+    assert ahead[100] == pytest.approx(math.log(sample.close[120] / sample.close[100]))
+    assert np.isnan(ahead[-20:]).all()
+    assert np.isnan(forward_return(sample[:20], 20)).all()
+
+
+@pytest.mark.parametrize("horizon_days", [1, 3, 5, 10, 20, 40])
+def test_direction_is_the_return_in_implied_deviations_cut_at_a_third_and_a_bit(
+    sample: Bars, horizon_days: int
+) -> None:
+    label = direction_label(sample, horizon_days)
+    for day in range(0, len(sample) - horizon_days, 10):
+        deviation = sample.iv[day] / 100 * math.sqrt(horizon_days / 252)
+        z = math.log(sample.close[day + horizon_days] / sample.close[day]) / deviation
+        assert label[day] == (0 if z < -0.35 else 2 if z > 0.35 else 1)
+        assert implied_deviations(sample, horizon_days)[day] == pytest.approx(z, rel=1e-12)
+    assert np.isnan(label[-horizon_days:]).all()
+    assert set(np.unique(label[:-horizon_days])) == {0.0, 1.0, 2.0}
+    assert np.isnan(direction_label(sample[:horizon_days], horizon_days)).all()
+
+
+def test_a_mirrored_market_has_mirrored_directions(sample: Bars) -> None:
+    mirrored = replace(
+        sample, close=1e6 / sample.close, high=1e6 / sample.low, low=1e6 / sample.high
+    )
+    label, other = direction_label(sample, 5), direction_label(mirrored, 5)
+    np.testing.assert_array_equal(label, 2.0 - other)

@@ -102,12 +102,20 @@ def test_the_median_touch_constant_is_that_of_the_brownian_path() -> None:
 
 
 def test_max_pain_confidence_is_the_mass_of_its_zone() -> None:
-    zone = max_pain(20_000.0, median_distance=0.05)
-    deviation = 0.05 / 1.1490
+    deviation = 0.04
+    zone = max_pain(20_000.0, deviation)
     draws = np.random.default_rng(1).normal(0.0, deviation, 400_000)
     inside = ((20_000 * np.exp(draws) > zone.lower) & (20_000 * np.exp(draws) < zone.upper)).mean()
     assert zone.confidence == pytest.approx(inside, abs=0.003)
     assert max_pain(20_000.0, 0.02).confidence > max_pain(20_000.0, 0.08).confidence
+
+
+def test_max_pain_takes_the_zone_of_an_option_chain_and_its_mass_from_the_forecast() -> None:
+    zone = max_pain(20_000.0, 0.04, (20_475.0, 20_525.0))
+    assert (zone.lower, zone.upper, zone.method) == (20_475.0, 20_525.0, "option_chain")
+    width = math.log(20_525 / 20_475)
+    density = math.exp(-0.5 * (math.log(20_500 / 20_000) / 0.04) ** 2) / (0.04 * math.tau**0.5)
+    assert zone.confidence == pytest.approx(width * density, rel=1e-3)
 
 
 def test_a_safe_range_is_symmetric_in_log_and_holds_spot() -> None:

@@ -14,12 +14,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from aegismatrix import errors as errors
+    from aegismatrix.analysis import analyze
     from aegismatrix.artifacts import list_models
     from aegismatrix.bars import Bars
+    from aegismatrix.chain import OptionChain
     from aegismatrix.engine import Engine, Forecast
     from aegismatrix.errors import AegisError
-    from aegismatrix.report import Report, analyze
+    from aegismatrix.intraday import IntradayBars
+    from aegismatrix.report import Report
     from aegismatrix.runtime import Model, load_models, verify
+    from aegismatrix.signals.buyer import BuyerSignal
+    from aegismatrix.signals.direction import DirectionSignal
     from aegismatrix.signals.market import MarketState
     from aegismatrix.signals.seller import SellerSignal
     from aegismatrix.sources.sample import sample_bars
@@ -29,10 +34,14 @@ __version__ = "0.1.0"
 __all__ = [
     "AegisError",
     "Bars",
+    "BuyerSignal",
+    "DirectionSignal",
     "Engine",
     "Forecast",
+    "IntradayBars",
     "MarketState",
     "Model",
+    "OptionChain",
     "Report",
     "SellerSignal",
     "__version__",
@@ -47,13 +56,17 @@ __all__ = [
 _HOMES = {
     "AegisError": "errors",
     "Bars": "bars",
+    "BuyerSignal": "signals.buyer",
+    "DirectionSignal": "signals.direction",
     "Engine": "engine",
     "Forecast": "engine",
+    "IntradayBars": "intraday",
     "MarketState": "signals.market",
     "Model": "runtime",
+    "OptionChain": "chain",
     "Report": "report",
     "SellerSignal": "signals.seller",
-    "analyze": "report",
+    "analyze": "analysis",
     "list_models": "artifacts",
     "load_models": "runtime",
     "sample_bars": "sources.sample",

@@ -13,21 +13,22 @@ from typing import TYPE_CHECKING, Any
 
 from aegismatrix import __version__
 from aegismatrix.artifacts import ModelSpec, list_models, read_manifest
-from aegismatrix.errors import AegisError
+from aegismatrix.errors import AegisError, MissingExtraError
 from aegismatrix.files import write_atomically
 
 if TYPE_CHECKING:
     from aegismatrix.bars import Bars
     from aegismatrix.engine import Forecast
+    from aegismatrix.report import Report
 
-REPORT_NAME = "aegismatrix.json"
+REPORT_NAME, PAGE_NAME = "aegismatrix.json", "aegismatrix.html"
 HORIZON_DAYS, LONGEST_DAYS, CONFIDENCE = 20, 30, 0.80
 DONE, FINDING, WRONG_INPUT = 0, 1, 2
 _INTERRUPTED, _PIPE_CLOSED = 130, 141
 _EXAMPLES = """\
 examples:
   aegismatrix report --sample --out out
-  aegismatrix report --index nifty_daily.csv --iv india_vix_daily.csv
+  aegismatrix report --index nifty_daily.csv --iv india_vix_daily.csv --intraday nifty_5min.csv
   aegismatrix history --sample --out history.csv
   aegismatrix history --index nifty_daily.csv --iv india_vix_daily.csv --out history.csv
   aegismatrix models
@@ -85,10 +86,24 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"aegismatrix {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    report = commands.add_parser("report", help="everything about the last bar, as JSON")
+    report = commands.add_parser("report", help="everything about the last bar, as JSON and a page")
     _add_bars(report)
     report.add_argument(
-        "--out", metavar="DIR", default=".", help="folder for aegismatrix.json (%(default)s)"
+        "--intraday", metavar="CSV", help="5-minute bars: timestamp, open, high, low, close"
+    )
+    report.add_argument(
+        "--chain", metavar="CSV", help="option chain: strike, call and put open interest"
+    )
+    report.add_argument(
+        "--out",
+        metavar="DIR",
+        default=".",
+        help=f"folder for {REPORT_NAME} and {PAGE_NAME} (%(default)s)",
+    )
+    report.add_argument(
+        "--html",
+        action=argparse.BooleanOptionalAction,
+        help="insist on the page, or leave it out (default: where the extra 'report' is installed)",
     )
     report.add_argument(
         "--horizon",
@@ -185,30 +200,57 @@ def _read_bars(arguments: argparse.Namespace) -> Bars:
 
 
 def _refuse_to_overwrite(arguments: argparse.Namespace, out: Path) -> None:
-    for source in (arguments.index, arguments.iv):
+    given = vars(arguments)
+    for source in (given.get(name) for name in ("index", "iv", "intraday", "chain")):
         if source and out.is_file() and os.path.samefile(out, source):  # noqa: PTH121
             arguments.parser.error(f"--out {arguments.out} would overwrite the bars in {source}")
 
 
 def _report(arguments: argparse.Namespace) -> int:
+    from aegismatrix.analysis import analyze
+    from aegismatrix.chain import OptionChain
     from aegismatrix.engine import Engine
-    from aegismatrix.report import analyze
+    from aegismatrix.intraday import IntradayBars
 
     bars = _read_bars(arguments)
-    path = Path(arguments.out) / REPORT_NAME
-    _refuse_to_overwrite(arguments, path)
+    folder = Path(arguments.out)
+    _refuse_to_overwrite(arguments, folder / REPORT_NAME)
+    _refuse_to_overwrite(arguments, folder / PAGE_NAME)
     made = analyze(
         bars,
         engine=Engine(arguments.models),
         horizon_days=arguments.horizon,
         confidence=arguments.confidence,
+        intraday=IntradayBars.from_csv(arguments.intraday) if arguments.intraday else None,
+        chain=OptionChain.from_csv(arguments.chain) if arguments.chain else None,
     )
-    made.to_json(path)
+    # Made before anything is written: a page that cannot be made leaves the old pair as it was.
+    page = _page(made, arguments.html, folder / PAGE_NAME)
+    made.to_json(folder / REPORT_NAME)
+    written = [str(folder / REPORT_NAME)]
+    if page is not None:
+        write_atomically(folder / PAGE_NAME, page)
+        written.append(str(folder / PAGE_NAME))
     print(made.summary())
     if not arguments.sample and arguments.market is None:
         print("The bars were taken as NIFTY's; --market other says that they are not.")
-    print(f"in {path}")
+    print(f"in {' and '.join(written)}")
     return DONE
+
+
+def _page(made: Report, wanted: bool | None, path: Path) -> str | None:
+    """Return the page, or None where it is not wanted, or where it may and must be missing."""
+    if wanted is False:
+        return None
+    try:
+        made.validate()
+        return made.to_html()
+    except MissingExtraError as error:
+        if wanted:
+            raise
+        older = f" {path} is an older one." if path.exists() else ""
+        print(f"aegismatrix: no page was written. {error}{older}", file=sys.stderr)
+        return None
 
 
 def _history(arguments: argparse.Namespace) -> int:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -34,7 +35,7 @@ _DEFAULT_DISTANCES = np.array(DISTANCES)
 for _values in (_DEFAULT_HORIZONS, _DEFAULT_DISTANCES):
     _values.flags.writeable = False
 
-BREACH = "breach"
+BREACH, BREAKOUT = "breach", "breakout"
 
 _PROBABILITY = "probability"
 _NEAREST, _FURTHEST = 1e-5, 2.0
@@ -163,7 +164,7 @@ class Engine:
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
         self.manifest = manifest = read_manifest(path)
         self._model = load_model(manifest, ENGINE_NAME)
-        self._past: Model | None = None
+        self._past: dict[str, Model] = {}
         self._heads = [out for out in self._model.spec.outputs if out.unit == _PROBABILITY]
         self._inputs = {array.name for array in self._model.spec.inputs}
         self._spans = _training_spans(manifest)
@@ -245,50 +246,58 @@ class Engine:
         """
         return self._forecast(bars, horizon_days, distance, last_only=False)
 
-    def breach_distance(self, bars: Bars, *, horizon_days: int, probability: float) -> float:
+    def breach_distances(self, bars: Bars, targets: Sequence[tuple[int, float]]) -> FloatArray:
         """Invert the breach surface of the last bar.
 
         Parameters
         ----------
         bars : Bars
             At least `lookback_bars`.
-        horizon_days : int
-            Whole trading days, 1 to 30.
-        probability : float
-            Between 0 and 1, both excluded.
+        targets : sequence of (horizon_days, probability)
+            Whole trading days, 1 to 30, and a probability between 0 and 1, both excluded.
 
         Returns
         -------
-        float
-            The log distance at which either edge is touched with that probability.
+        ndarray of shape (len(targets),)
+            The log distances at which either edge is touched with that probability.
 
         Raises
         ------
         InsufficientHistoryError
             Saying how many bars are missing.
         ContractError
-            If the surface does not reach that probability.
+            If the surface does not reach a probability.
 
         Notes
         -----
         Three grids, each within a cell of the one before, then a straight line: the touch
         probability at the result is the one asked for to 1e-9.
         """
-        low, high = _NEAREST, _FURTHEST
-        for _ in range(_REFINEMENTS):
-            grid = np.geomspace(low, high, _GRID)
-            surface = self.predict(bars, horizon_days=horizon_days, distance=grid)[BREACH][0, 0, 0]
-            nearer = int((surface > probability).sum())
-            if not 0 < nearer < _GRID:
-                raise ContractError(
-                    ENGINE_NAME,
-                    BREACH,
-                    f"does not reach a probability of {probability} in {horizon_days} days",
-                    remedy="Ask for a probability further from 0 and 1.",
-                )
-            low, high = float(grid[nearer - 1]), float(grid[nearer])
-        above, below = float(surface[nearer - 1]), float(surface[nearer])
-        return low + (high - low) * (above - probability) / (above - below)
+        horizons = sorted({horizon_days for horizon_days, _ in targets})
+        low, high = np.full(len(targets), _NEAREST), np.full(len(targets), _FURTHEST)
+        results = np.empty(len(targets))
+        for refinement in range(_REFINEMENTS):
+            grids = np.geomspace(low, high, _GRID)
+            distances = np.unique(grids)
+            forecast = self.predict(bars, horizon_days=horizons, distance=distances)
+            surface = forecast[BREACH][0, 0]
+            for number, (horizon_days, probability) in enumerate(targets):
+                grid = grids[:, number]
+                of_target = surface[horizons.index(horizon_days), np.searchsorted(distances, grid)]
+                nearer = int((of_target > probability).sum())
+                if not 0 < nearer < _GRID:
+                    raise ContractError(
+                        ENGINE_NAME,
+                        BREACH,
+                        f"does not reach a probability of {probability} in {horizon_days} days",
+                        remedy="Ask for a probability further from 0 and 1.",
+                    )
+                low[number], high[number] = grid[nearer - 1], grid[nearer]
+                if refinement == _REFINEMENTS - 1:
+                    above, below = of_target[nearer - 1], of_target[nearer]
+                    share = (above - probability) / (above - below)
+                    results[number] = low[number] + (high[number] - low[number]) * share
+        return results
 
     def unseen_breach(
         self, forecast: Forecast, *, horizon_days: int, distance: FloatArray
@@ -310,25 +319,44 @@ class Engine:
             For days outside of the training span, the model's probabilities; inside of it, those
             of the fits that had seen nothing later; NaN where there is no such fit.
         """
-        if self._past is None:
-            self._past = load_model(self.manifest, f"{BREACH}_past")
-        spec = self._past.spec
-        starts = np.array([first for first, _ in spec.stretches], dtype="datetime64[D]")
-        fit = np.searchsorted(starts, forecast.dates, side="right") - 1
-        (span,) = spec.training
-        # What came before the first bar of training was not seen by the last fit either.
-        fit = np.where(forecast.dates < np.datetime64(span.first), len(starts) - 1, fit)
-        known = fit >= 0
-        if not known.any():
-            return np.full(len(forecast), np.nan)
-        outputs = self._past.run(
-            features=forecast.features,
+        unseen = self._unseen(
+            BREACH,
+            forecast,
             implied_sigma=forecast.implied_sigma,
-            fit=np.maximum(fit, 0),
             horizon=_horizons(horizon_days),
             distance=np.ascontiguousarray(distance[:, None]),
         )
-        return np.where(known, outputs[_PROBABILITY][:, 0, 0, 0], np.nan)
+        return np.asarray(unseen[:, 0, 0, 0])
+
+    def unseen_breakout(self, forecast: Forecast) -> FloatArray:
+        """Say what was or would have been forecast of the next session's breakout, likewise.
+
+        Parameters
+        ----------
+        forecast : Forecast
+            N days.
+
+        Returns
+        -------
+        ndarray of shape (N,)
+            As `unseen_breach`.
+        """
+        return np.asarray(self._unseen(BREAKOUT, forecast)[:, 0])
+
+    def _unseen(self, head: str, forecast: Forecast, **given: NDArray[Any]) -> FloatArray:
+        """Run the fits that speak for the past; NaN where none does."""
+        if head not in self._past:
+            self._past[head] = load_model(self.manifest, f"{head}_past")
+        past = self._past[head]
+        starts = np.array([first for first, _ in past.spec.stretches], dtype="datetime64[D]")
+        fit = np.searchsorted(starts, forecast.dates, side="right") - 1
+        (span,) = past.spec.training
+        # What came before the first bar of training was not seen by the last fit either.
+        fit = np.where(forecast.dates < np.datetime64(span.first), len(starts) - 1, fit)
+        outputs = past.run(features=forecast.features, fit=np.maximum(fit, 0), **given)
+        unseen: FloatArray = outputs[_PROBABILITY].copy()
+        unseen[fit < 0] = np.nan
+        return unseen
 
     def _forecast(
         self, bars: Bars, horizon_days: ArrayLike, distance: ArrayLike, *, last_only: bool

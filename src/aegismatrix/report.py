@@ -4,39 +4,27 @@ from __future__ import annotations
 
 import json
 import math
-import operator
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta, timezone
-from datetime import time as clock_time
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from aegismatrix import __version__
-from aegismatrix.bars import Bars
-from aegismatrix.engine import BREACH, HORIZONS_DAYS, LONGEST_DAYS, Engine, Forecast
-from aegismatrix.errors import ContractError, InsufficientHistoryError, MissingExtraError
+from aegismatrix.engine import BREACH, BREAKOUT
+from aegismatrix.errors import ContractError, MissingExtraError
 from aegismatrix.files import write_atomically
+from aegismatrix.html.page import notebook_frame, render_page
 from aegismatrix.signals import seller as selling
-from aegismatrix.signals.market import MarketState, market_state
-from aegismatrix.signals.seller import BreachPoint, BreachSurface, SellerSignal
-from aegismatrix.signals.statistics import windows_needed
-from aegismatrix.tables import FloatArray
-
-HORIZON_DAYS = 20
-CONFIDENCE = 0.80
-DISTANCE_FRACTIONS = (0.01, 0.02, 0.03, 0.04, 0.05, 0.07)
-"""Distances of the breach curve, as fractions of spot."""
+from aegismatrix.signals.buyer import BuyerSignal, SpikeRate
+from aegismatrix.signals.direction import DirectionSignal
+from aegismatrix.signals.intraday import IntradaySignal
+from aegismatrix.signals.market import MarketState
+from aegismatrix.signals.seller import HitRate, SellerSignal
 
 NOT_JUDGED = "not judged"
 """In place of a verdict on what no walk-forward has scored."""
 
-_EXCHANGE_OFFSET = timedelta(hours=5, minutes=30)
-_EXCHANGE_CLOSE = clock_time(15, 30)
 _PROBABILITY_DIGITS = 6
 _DISTANCE_DIGITS = 12
 
@@ -53,6 +41,8 @@ class Provenance:
         Whose bars.
     source : str
         What they were read from.
+    intraday_source, chain_source : str or None
+        What 5-minute bars and option chain were read from, where given.
     rows : int
         Bars.
     iv_fills : tuple of dict
@@ -73,6 +63,8 @@ class Provenance:
     manifest_digest: str
     market: str
     source: str
+    intraday_source: str | None
+    chain_source: str | None
     rows: int
     iv_fills: tuple[dict[str, Any], ...]
     artifacts: Mapping[str, Mapping[str, str]]
@@ -80,6 +72,25 @@ class Provenance:
     skill: Mapping[str, Mapping[str, Any]]
     in_sample: bool
     demonstration: str | None
+
+
+@dataclass(frozen=True)
+class PriceHistory:
+    """The last sessions, for a chart.
+
+    Attributes
+    ----------
+    dates : tuple of str
+        ISO 8601, rising; the last one is that of the report.
+    close : tuple of float
+        Index points.
+    iv_percent : tuple of float
+        The volatility index.
+    """
+
+    dates: tuple[str, ...]
+    close: tuple[float, ...]
+    iv_percent: tuple[float, ...]
 
 
 @dataclass(frozen=True, repr=False)
@@ -96,8 +107,16 @@ class Report:
         Whether that day's session had ended when the report was made.
     market : MarketState
         Spot, volatility index, regime.
+    direction : DirectionSignal
+        Sign and size of the moves ahead.
     seller : SellerSignal
         What a seller of options reads.
+    buyer : BuyerSignal
+        What a buyer of options reads.
+    intraday : IntradaySignal or None
+        The last session of the 5-minute bars, where given.
+    price_history : PriceHistory
+        The last sessions.
     provenance : Provenance
         Where the numbers come from.
     """
@@ -106,7 +125,11 @@ class Report:
     as_of: str
     session: str
     market: MarketState
+    direction: DirectionSignal
     seller: SellerSignal
+    buyer: BuyerSignal
+    intraday: IntradaySignal | None
+    price_history: PriceHistory
     provenance: Provenance
 
     def to_dict(self) -> dict[str, Any]:
@@ -117,52 +140,101 @@ class Report:
         dict
             As the shipped JSON Schema says (`schema`).
         """
-        seller = self.seller
-        return {
+        plain: dict[str, Any] = {
             "generated_at": self.generated_at,
             "as_of": self.as_of,
             "session": self.session,
             "market": _rounded(asdict(self.market)),
-            "seller": {
-                "safe_range": {
-                    **self._points(seller.safe_range.lower, seller.safe_range.upper),
-                    "horizon_days": seller.safe_range.horizon_days,
-                    "confidence": seller.safe_range.confidence,
-                    "log_distance": round(seller.safe_range.log_distance, _DISTANCE_DIGITS),
-                    "verdict": self.verdict(f"{BREACH}_h{seller.safe_range.horizon_days}"),
-                },
-                "max_pain": {
-                    **self._points(seller.max_pain.lower, seller.max_pain.upper),
-                    "confidence": round(seller.max_pain.confidence, _PROBABILITY_DIGITS),
-                    "method": seller.max_pain.method,
-                    "verdict": NOT_JUDGED,
-                },
-                "trap": {
-                    **_rounded(asdict(seller.trap)),
-                    "verdict": self.verdict(f"trap_{selling.HEADLINE_TRAP_DAYS}"),
-                },
-                "skew": _rounded(asdict(seller.skew)),
-                "expiry_stress": {
-                    **_rounded(asdict(seller.expiry_stress)),
-                    "verdict": self.verdict("regime"),
-                },
-                "breach_probabilities": [_rounded(asdict(p)) for p in seller.breach_probabilities],
-                "breach_surface": _rounded(asdict(seller.breach_surface)),
-                "seller_flag": {**_rounded(asdict(seller.seller_flag)), "verdict": NOT_JUDGED},
-                "historical_hit_rate": round(seller.hit_rate.rate, _PROBABILITY_DIGITS),
-                "historical_hit_rate_n": seller.hit_rate.n,
-                "historical_hit_rate_interval": {
-                    "lower": round(seller.hit_rate.lower, _PROBABILITY_DIGITS),
-                    "upper": round(seller.hit_rate.upper, _PROBABILITY_DIGITS),
-                },
-                "regime": seller.regime,
-                "daily_flag": seller.daily_flag,
+            "direction": self._direction(),
+            "seller": self._seller(),
+            "buyer": self._buyer(),
+        }
+        if self.intraday is not None:
+            plain["intraday"] = _rounded(_present(asdict(self.intraday)))
+        plain["price_history"] = _rounded(asdict(self.price_history))
+        plain["provenance"] = _rounded(_present(asdict(self.provenance)))
+        return plain
+
+    def _direction(self) -> dict[str, Any]:
+        today, direction = self.direction.today, self.direction
+        return {
+            "today": {**_rounded(asdict(today)), "verdict": self.verdict("direction_t1")},
+            "horizons": {
+                name: {
+                    **_rounded(asdict(forecast)),
+                    "verdict": self.verdict(f"direction_{name}"),
+                }
+                for name, forecast in direction.horizons.items()
             },
-            "provenance": {
-                name: value
-                for name, value in _rounded(asdict(self.provenance)).items()
-                if value is not None
+            "risk_score": round(direction.risk_score, _PROBABILITY_DIGITS),
+        }
+
+    def _seller(self) -> dict[str, Any]:
+        seller = self.seller
+        return {
+            "safe_range": {
+                **self._points(seller.safe_range.lower, seller.safe_range.upper),
+                "horizon_days": seller.safe_range.horizon_days,
+                "confidence": seller.safe_range.confidence,
+                "log_distance": round(seller.safe_range.log_distance, _DISTANCE_DIGITS),
+                "verdict": self.verdict(f"{BREACH}_h{seller.safe_range.horizon_days}"),
             },
+            "max_pain": {
+                **self._points(seller.max_pain.lower, seller.max_pain.upper),
+                "confidence": round(seller.max_pain.confidence, _PROBABILITY_DIGITS),
+                "method": seller.max_pain.method,
+                "verdict": NOT_JUDGED,
+            },
+            "trap": {
+                **_rounded(asdict(seller.trap)),
+                "verdict": self.verdict(f"trap_{selling.HEADLINE_TRAP_DAYS}"),
+            },
+            "skew": _rounded(asdict(seller.skew)),
+            "expiry_stress": {
+                **_rounded(asdict(seller.expiry_stress)),
+                "verdict": self.verdict("regime"),
+            },
+            "breach_probabilities": [_rounded(asdict(p)) for p in seller.breach_probabilities],
+            "breach_surface": _rounded(asdict(seller.breach_surface)),
+            "seller_flag": {**_rounded(asdict(seller.seller_flag)), "verdict": NOT_JUDGED},
+            **_measured("historical_hit_rate", seller.hit_rate),
+            "regime": seller.regime,
+            "daily_flag": seller.daily_flag,
+        }
+
+    def _buyer(self) -> dict[str, Any]:
+        buyer = self.buyer
+        bias = buyer.spike_direction_bias
+        up_prob = round(bias.up_prob, _PROBABILITY_DIGITS)
+        next_sessions = [
+            {**_rounded(asdict(one)), "verdict": self.verdict(f"{BREAKOUT}_{one.day_offset}")}
+            for one in buyer.breakout_next
+        ]
+        reason = buyer.gamma_windows_reason
+        return {
+            "breakout_today": {
+                name: value for name, value in next_sessions[0].items() if name != "day_offset"
+            },
+            "breakout_next": next_sessions,
+            "spike_direction_bias": {
+                "up_prob": up_prob,
+                "down_prob": round(1.0 - up_prob, _PROBABILITY_DIGITS),
+                "verdict": NOT_JUDGED,
+            },
+            "breakout_levels": self._points(
+                buyer.breakout_levels.lower, buyer.breakout_levels.upper
+            ),
+            "gamma_windows": [_rounded(asdict(window)) for window in buyer.gamma_windows],
+            **({"gamma_windows_reason": reason} if reason is not None else {}),
+            "theta_edge": {**_rounded(asdict(buyer.theta_edge)), "verdict": self.verdict("theta")},
+            "regime": buyer.regime,
+            "variance_ratio": round(buyer.variance_ratio, _PROBABILITY_DIGITS),
+            "buyer_environment": {
+                **_rounded(asdict(buyer.buyer_environment)),
+                "verdict": NOT_JUDGED,
+            },
+            **_measured("historical_spike_rate", buyer.spike_rate),
+            "environment_state": buyer.environment_state,
         }
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
@@ -187,6 +259,38 @@ class Report:
         if path is not None:
             write_atomically(path, text)
         return text
+
+    def to_html(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Return the report as one self-contained page, and write it to a file in one step.
+
+        Parameters
+        ----------
+        path : path-like, optional
+            The file; without it nothing is written.
+
+        Returns
+        -------
+        str
+            HTML that needs no script and no network.
+
+        Raises
+        ------
+        MissingExtraError
+            If Jinja2 is not installed (extra ``report``).
+        OutputError
+            If the file cannot be written; the previous one is untouched then.
+        """
+        page = render_page(self.to_dict())
+        if path is not None:
+            write_atomically(path, page)
+        return page
+
+    def _repr_html_(self) -> str | None:
+        """Show the page in a notebook; where Jinja2 is missing the summary is shown instead."""
+        try:
+            return notebook_frame(self.to_html())
+        except MissingExtraError:
+            return None
 
     def validate(self) -> None:
         """Hold the report against the shipped JSON Schema (extra ``report``).
@@ -223,10 +327,21 @@ class Report:
         curve = ", ".join(
             f"{point.distance} {point.probability:.1%}" for point in seller.breach_probabilities
         )
+        today, buyer = self.direction.today, self.buyer
+        moves = ", ".join(
+            f"{forecast.horizon_days} d {forecast.direction}"
+            f" {forecast.expected_move_points:+.0f}"
+            f" [{forecast.move_interval_80.lower:+.0f}, {forecast.move_interval_80.upper:+.0f}]"
+            for forecast in self.direction.horizons.values()
+        )
+        verdicts = sorted({self.verdict(f"direction_{name}") for name in self.direction.horizons})
+        breakouts = ", ".join(f"{one.day_offset} d {one.score:.0%}" for one in buyer.breakout_next)
+        environment, rate = buyer.buyer_environment, buyer.spike_rate
         lines = [
             f"{self.as_of} ({self.session})  spot {market.spot:.2f}"
             f" ({market.spot_change_pct:+.2%}), vix {market.vix:.2f} ({market.vix_change:+.2f}),"
             f" {market.regime}",
+            "for sellers",
             f"  seller flag    {seller.seller_flag.label}: {', '.join(seller.seller_flag.reasons)}"
             f" ({NOT_JUDGED})",
             f"  trap           {seller.trap.label}: {trap}; usual {seller.trap.base_rate:.0%}",
@@ -237,6 +352,22 @@ class Report:
             f"  held           {seller.hit_rate.rate:.0%} of the last {seller.hit_rate.n} windows"
             f" [{seller.hit_rate.lower:.0%}, {seller.hit_rate.upper:.0%}]",
             f"  touch          within {safe.horizon_days} days, by points: {curve}",
+            "for buyers",
+            f"  environment    {environment.label}: {', '.join(environment.reasons)}"
+            f" ({NOT_JUDGED})",
+            f"  breakout       {buyer.breakout_today.label}: {breakouts}; usual"
+            f" {buyer.breakout_today.base_rate:.0%} ({self.verdict(f'{BREAKOUT}_1')})",
+            f"  then           up {buyer.spike_direction_bias.up_prob:.0%}, to"
+            f" {buyer.breakout_levels.upper:.0f} or {buyer.breakout_levels.lower:.0f}"
+            f" ({NOT_JUDGED})",
+            f"  followed       {rate.rate:.0%} of {rate.n} days with comparable scores"
+            f" [{rate.lower:.0%}, {rate.upper:.0%}]",
+            f"  theta edge     {buyer.theta_edge.label}: {buyer.theta_edge.score:.0%}; usual"
+            f" {buyer.theta_edge.base_rate:.0%} ({self.verdict('theta')})",
+            f"direction ({', '.join(verdicts)}), points with 80 % of outcomes",
+            f"  today          {today.direction} {today.expected_move_points:+.0f},"
+            f" {today.conviction:.0%}, usual {today.base_rate:.0%}, from {today.basis}",
+            f"  ahead          {moves}",
             f"In brackets: whether skill was shown, walk-forward on {self._judged_on()}.",
         ]
         if self.provenance.demonstration:
@@ -271,114 +402,6 @@ class Report:
         return self.summary()
 
 
-def analyze(
-    bars: Bars,
-    *,
-    engine: Engine | None = None,
-    horizon_days: int = HORIZON_DAYS,
-    confidence: float = CONFIDENCE,
-    now: datetime | None = None,
-) -> Report:
-    """Say everything about the last bar.
-
-    Parameters
-    ----------
-    bars : Bars
-        At least the engine's look-back, and three blocks of windows more to measure the hit rate
-        (146 trading days for a horizon of 20); the last 252 completed windows are measured where
-        there are as many.
-    engine : Engine, optional
-        By default one on the bundled artifacts.
-    horizon_days : int
-        Of the safe range: whole trading days, 1 to 30.
-    confidence : float
-        Of the safe range, between 0 and 1.
-    now : datetime, optional
-        With a time zone; by default the present.
-
-    Returns
-    -------
-    Report
-
-    Raises
-    ------
-    InsufficientHistoryError, HitRateUnavailableError
-        If a number cannot be computed: there is no report with a guess in it.
-    ContractError, ArtifactError
-        If an artifact is not what was sealed, or says what it must not.
-    """
-    if not isinstance(bars, Bars):
-        raise ContractError(
-            "report",
-            "bars",
-            f"is a {type(bars).__name__}",
-            remedy="Give Bars, made with Bars.from_csv, from_frames or from_arrays.",
-        )
-    horizon_days = _whole("horizon_days", horizon_days)
-    if not isinstance(confidence, float) or not 0.0 < confidence < 1.0:
-        raise ContractError(
-            "report", "confidence", f"is {confidence!r}", remedy="Give a share such as 0.8."
-        )
-    if now is not None and now.tzinfo is None:
-        raise ContractError(
-            "report", "now", "has no time zone", remedy="Give one, such as timezone.utc."
-        )
-    engine = engine or Engine()
-    need = engine.lookback_bars - 1 + horizon_days + windows_needed(horizon_days)
-    if len(bars) < need:
-        raise InsufficientHistoryError(need=need, have=len(bars))
-    moment = now or datetime.now(timezone.utc)
-    spot = float(bars.close[-1])
-    points = selling.distances_in_points(spot, DISTANCE_FRACTIONS)
-    distances = np.log1p(np.array(points, dtype=np.float64) / spot)
-    horizons = tuple(sorted({*HORIZONS_DAYS, horizon_days}))
-    window = bars[-(engine.lookback_bars - 1 + horizon_days + selling.HIT_WINDOWS) :]
-    past = engine.history(window, horizon_days=horizon_days, distance=distances[:1])
-    today = engine.predict(bars, horizon_days=horizons, distance=distances)
-    models = engine.manifest.models
-    row = today.row()
-
-    trap_days = [column.split("_")[1] for column in today.columns["trap"]]
-    stress = selling.expiry_stress(
-        {name: row[f"regime_{name}"] for name in ("low", "medium", "high")},
-        {name: models["regime"].base_rates[f"regime_{name}"] for name in ("low", "medium", "high")},
-    )
-    trap = selling.trap(
-        {days: row[f"trap_{days}"] for days in trap_days},
-        models["trap"].base_rates[f"trap_{selling.HEADLINE_TRAP_DAYS}"],
-        bars,
-    )
-    rate = selling.hit_rate(_held(engine, window, past, horizon_days, confidence), horizon_days)
-    flag = selling.seller_flag(trap.label, stress.label, rate, confidence)
-    regime, daily_flag = selling.older_words(stress.label, flag.label)
-    edge = engine.breach_distance(bars, horizon_days=horizon_days, probability=1.0 - confidence)
-    median = engine.breach_distance(bars, horizon_days=horizon_days, probability=0.5)
-    surface = _surface(today, horizons, points, spot)
-    curve = surface.either[horizons.index(horizon_days)]
-    return Report(
-        generated_at=moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        as_of=str(bars.dates[-1]),
-        session=_session(bars, moment),
-        market=market_state(bars),
-        seller=SellerSignal(
-            safe_range=selling.safe_range(spot, edge, horizon_days, confidence),
-            max_pain=selling.max_pain(spot, median),
-            trap=trap,
-            skew=selling.skew(bars.close),
-            expiry_stress=stress,
-            breach_probabilities=tuple(
-                BreachPoint(point, p) for point, p in zip(points, curve, strict=True)
-            ),
-            breach_surface=surface,
-            seller_flag=flag,
-            hit_rate=rate,
-            regime=regime,
-            daily_flag=daily_flag,
-        ),
-        provenance=_provenance(engine, bars, today),
-    )
-
-
 @cache
 def schema() -> dict[str, Any]:
     """Return the JSON Schema of a report (draft 2020-12), with a description of every field.
@@ -392,116 +415,6 @@ def schema() -> dict[str, Any]:
     return loaded
 
 
-def _held(
-    engine: Engine, bars: Bars, forecast: Forecast, horizon_days: int, confidence: float
-) -> FloatArray:
-    """Whether each completed window stayed inside of its own safe range, where that is known.
-
-    The range held if and only if the furthest that the window went was less likely to be kept than
-    the edge: P(touch) falls with the distance.
-    """
-    first = len(bars) - len(forecast)
-    reached = np.full(len(forecast), np.nan)
-    for row in range(len(forecast) - horizon_days):
-        ahead = slice(first + row + 1, first + row + 1 + horizon_days)
-        close = bars.close[first + row]
-        highest, lowest = bars.high[ahead].max(), bars.low[ahead].min()
-        reached[row] = max(math.log(highest / close), math.log(close / lowest))
-    complete = ~np.isnan(reached)
-    # A window that never left its close is inside of any range.
-    probability = engine.unseen_breach(
-        forecast,
-        horizon_days=horizon_days,
-        distance=np.maximum(np.nan_to_num(reached, nan=1), 1e-9),
-    )
-    known = complete & ~np.isnan(probability)
-    held = probability[known] > 1.0 - confidence
-    return np.asarray(held[-selling.HIT_WINDOWS :], dtype=np.float64)
-
-
-def _surface(
-    forecast: Forecast, horizons: tuple[int, ...], points: tuple[int, ...], spot: float
-) -> BreachSurface:
-    either, down, up = (
-        tuple(tuple(float(p) for p in of_horizon) for of_horizon in side)
-        for side in forecast[BREACH][-1]
-    )
-    return BreachSurface(
-        horizon_days=horizons,
-        distance_points=points,
-        upper_edges=tuple(spot + point for point in points),
-        lower_edges=tuple(spot * spot / (spot + point) for point in points),
-        either=either,
-        down=down,
-        up=up,
-    )
-
-
-def _whole(name: str, days: int) -> int:
-    """Return a horizon as an int; numpy's integers are not JSON."""
-    try:
-        whole = operator.index(days)
-    except TypeError as error:
-        raise ContractError(
-            "report", name, f"is {days!r}", remedy="Give whole trading days from 1 to 30."
-        ) from error
-    if not 1 <= whole <= LONGEST_DAYS:
-        raise ContractError(
-            "report", name, f"is {days!r}", remedy=f"Give 1 to {LONGEST_DAYS} trading days."
-        )
-    return whole
-
-
-def _session(bars: Bars, moment: datetime) -> str:
-    """NSE closes at 15:30 IST; of another market only the day is known.
-
-    A bar dated later than the clock says is one whose session has not begun, let alone ended.
-    """
-    offset = _EXCHANGE_OFFSET if bars.market == "nifty" else timedelta(0)
-    local = moment.astimezone(timezone(offset))
-    day, today = str(bars.dates[-1]), local.date().isoformat()
-    over = bars.market == "nifty" and local.time() >= _EXCHANGE_CLOSE
-    return "closed" if day < today or (day == today and over) else "partial"
-
-
-def _provenance(engine: Engine, bars: Bars, forecast: Forecast) -> Provenance:
-    models = engine.manifest.models.values()
-    in_sample = bool(forecast.in_sample[-1])
-    notes = ["other market"] if bars.market != "nifty" else []
-    notes += ["in-sample"] if in_sample else []
-    spans = {(span.market, span.first, span.last): span for m in models for span in m.training}
-    return Provenance(
-        package_version=__version__,
-        manifest_digest=engine.manifest.digest,
-        market=bars.market,
-        source=bars.source,
-        rows=len(bars),
-        iv_fills=tuple(asdict(fill) for fill in bars.iv_fills),
-        artifacts={
-            model.name: {"file": model.file, "version": model.version, "sha256": model.sha256}
-            for model in models
-        },
-        training=tuple(
-            {"market": span.market, "first": span.first, "last": span.last, "rows": span.rows}
-            for span in spans.values()
-        ),
-        skill={one["output"]: _skill(one) for model in models for one in model.own_judgements()},
-        in_sample=in_sample,
-        demonstration=", ".join(notes) or None,
-    )
-
-
-def _skill(judgement: Mapping[str, Any]) -> dict[str, Any]:
-    against = judgement["skills"][judgement["strongest"]]
-    return {
-        "verdict": judgement["verdict"],
-        "score": judgement["score"],
-        **against,
-        "baseline": judgement["strongest"],
-        "market": judgement["market"],
-    }
-
-
 def _rounded(value: Any) -> Any:
     """Round every float among plain values."""
     if isinstance(value, float):
@@ -512,3 +425,24 @@ def _rounded(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_rounded(inner) for inner in value]
     return value
+
+
+def _present(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what is not known, inside of mappings too."""
+    return {
+        name: _present(value) if isinstance(value, Mapping) else value
+        for name, value in values.items()
+        if value is not None
+    }
+
+
+def _measured(name: str, rate: HitRate | SpikeRate) -> dict[str, Any]:
+    """A measured rate with its number of cases and its interval."""
+    return {
+        name: round(rate.rate, _PROBABILITY_DIGITS),
+        f"{name}_n": rate.n,
+        f"{name}_interval": {
+            "lower": round(rate.lower, _PROBABILITY_DIGITS),
+            "upper": round(rate.upper, _PROBABILITY_DIGITS),
+        },
+    }

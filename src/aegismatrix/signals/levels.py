@@ -46,5 +46,9 @@ class Levels:
 LEVELS: Mapping[str, Levels] = {
     "trap": Levels(("LOW", "MEDIUM", "HIGH"), 0.80, 1.25),
     "expiry_stress": Levels(("CALM", "CAUTION", "HOSTILE"), 0.80, 1.25),
+    "breakout": Levels(("LOW", "MEDIUM", "HIGH"), 0.80, 1.25),
+    "theta_edge": Levels(
+        ("DONT_WASTE_PREMIUM", "BORDERLINE", "EDGE_JUSTIFIES_PREMIUM"), 0.80, 1.25
+    ),
 }
 """By signal; `docs/report.md` shows it."""

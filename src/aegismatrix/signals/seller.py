@@ -13,8 +13,8 @@ from aegismatrix.errors import HitRateUnavailableError
 from aegismatrix.signals.levels import LEVELS
 from aegismatrix.signals.statistics import (
     TRADING_DAYS,
-    deviation_of_median_touch,
-    normal_within,
+    contrast,
+    normal_below,
     percentile_rank,
     realised_vol,
     share_interval,
@@ -22,6 +22,7 @@ from aegismatrix.signals.statistics import (
 )
 from aegismatrix.tables import FloatArray
 
+TRAP_DAYS = (5, 10, 20)
 HEADLINE_TRAP_DAYS = 10
 REALISED_WINDOW = 20
 ZONE_WIDTH = 0.01
@@ -66,10 +67,12 @@ class MaxPain:
         Index points.
     confidence : float
         Probability that it ends there.
-    method : str
-        ``distribution``: 1 % of spot on either side of it, the mode of a driftless normal whose
-        deviation is that of a path that touches its median distance half the time. The width is
-        fixed, the probability is what changes.
+    method : {'option_chain', 'distribution'}
+        ``option_chain``: around the strike at which the holders of all options receive least, half
+        the way to its neighbours. ``distribution``: 1 % of spot on either side of it, the mode of
+        a driftless normal whose deviation is that of a path that touches its median distance half
+        the time; the width is fixed, the probability is what changes. The probability comes from
+        that normal either way.
     """
 
     lower: float
@@ -106,21 +109,27 @@ class Trap:
 
 @dataclass(frozen=True)
 class Skew:
-    """Tails of the last 252 daily log returns; each within -1 and 1 by construction.
+    """What weighs below against what weighs above; each within -1 and 1 by construction.
 
     Attributes
     ----------
     put_skew, call_skew : float
-        How much longer the lower, and the upper, 5 % tail is than a normal distribution with the
-        same quartile would have it: (tail - normal tail) / (tail + normal tail).
+        By returns, how much longer the lower, and the upper, 5 % tail of the last 252 daily log
+        returns is than a normal distribution with the same quartile would have it: (tail - normal
+        tail) / (tail + normal tail). By open interest, puts (calls) out of the money against those
+        in it, (out - in) / (out + in).
     net_skew : float
-        The lower against the upper tail, (lower - upper) / (lower + upper): above 0 falls are
-        longer than rises (the quantile skewness of Hinkley 1975).
+        By returns, the lower against the upper tail, (lower - upper) / (lower + upper): above 0
+        falls are longer than rises (the quantile skewness of Hinkley 1975). By open interest, puts
+        against calls, (puts - calls) / (puts + calls).
+    method : {'returns', 'open_interest'}
+        Open interest where an option chain is given.
     """
 
     put_skew: float
     call_skew: float
     net_skew: float
+    method: str = "returns"
 
 
 @dataclass(frozen=True)
@@ -281,25 +290,32 @@ def safe_range(spot: float, log_distance: float, horizon_days: int, confidence: 
     )
 
 
-def max_pain(spot: float, median_distance: float) -> MaxPain:
-    """Return the modal zone of the forecast distribution.
+def max_pain(
+    spot: float, deviation: float, chain_zone: tuple[float, float] | None = None
+) -> MaxPain:
+    """Return where the index is likeliest to end.
 
     Parameters
     ----------
     spot : float
         Index points.
-    median_distance : float
-        Log distance that is touched with probability 0.5 within the horizon.
+    deviation : float
+        Forecast standard deviation of the log return over the horizon.
+    chain_zone : tuple of float, optional
+        Lower and upper end of the zone of least payout, index points; without it the modal zone of
+        the forecast distribution is taken.
 
     Returns
     -------
     MaxPain
     """
+    lower, upper = chain_zone or (spot * math.exp(-ZONE_WIDTH), spot * math.exp(ZONE_WIDTH))
+    below, within = (normal_below(math.log(edge / spot), deviation) for edge in (lower, upper))
     return MaxPain(
-        lower=spot * math.exp(-ZONE_WIDTH),
-        upper=spot * math.exp(ZONE_WIDTH),
-        confidence=normal_within(ZONE_WIDTH, deviation_of_median_touch(median_distance)),
-        method="distribution",
+        lower=lower,
+        upper=upper,
+        confidence=within - below,
+        method="distribution" if chain_zone is None else "option_chain",
     )
 
 
@@ -349,9 +365,9 @@ def skew(close: FloatArray) -> Skew:
     )
     lower, upper = q50 - q05, q95 - q50
     return Skew(
-        put_skew=_contrast(lower, _NORMAL_TAIL * (q50 - q25)),
-        call_skew=_contrast(upper, _NORMAL_TAIL * (q75 - q50)),
-        net_skew=_contrast(lower, upper),
+        put_skew=contrast(lower, _NORMAL_TAIL * (q50 - q25)),
+        call_skew=contrast(upper, _NORMAL_TAIL * (q75 - q50)),
+        net_skew=contrast(lower, upper),
     )
 
 
@@ -457,9 +473,3 @@ def distances_in_points(spot: float, fractions: Sequence[float]) -> tuple[int, .
     for fraction in fractions:
         points.append(max(round(spot * fraction), 1, points[-1] + 1 if points else 1))
     return tuple(points)
-
-
-def _contrast(one: float, other: float) -> float:
-    """(one - other) / (one + other) of two lengths; 0 where both are 0."""
-    total = one + other
-    return (one - other) / total if total > 0.0 else 0.0

@@ -1,0 +1,455 @@
+"""The analysis: bars in, a report on the last one out."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta, timezone
+from datetime import time as clock_time
+from typing import Any
+
+import numpy as np
+
+from aegismatrix import __version__
+from aegismatrix.bars import Bars
+from aegismatrix.chain import OptionChain
+from aegismatrix.engine import BREACH, BREAKOUT, HORIZONS_DAYS, LONGEST_DAYS, Engine, Forecast
+from aegismatrix.errors import ContractError, InsufficientHistoryError
+from aegismatrix.intraday import IntradayBars
+from aegismatrix.report import PriceHistory, Provenance, Report
+from aegismatrix.signals import buyer as buying
+from aegismatrix.signals import direction as directed
+from aegismatrix.signals import seller as selling
+from aegismatrix.signals.buyer import BuyerSignal
+from aegismatrix.signals.chain import chain_skew, max_pain_zone
+from aegismatrix.signals.direction import DirectionSignal
+from aegismatrix.signals.intraday import IntradaySignal, gamma_windows, intraday_signal
+from aegismatrix.signals.market import market_state
+from aegismatrix.signals.seller import (
+    BreachPoint,
+    BreachSurface,
+    HitRate,
+    MaxPain,
+    SafeRange,
+    SellerSignal,
+    Skew,
+)
+from aegismatrix.signals.statistics import (
+    BREAKOUT_RANGES,
+    average_true_range,
+    deviation_of_median_touch,
+    true_range,
+    windows_needed,
+)
+from aegismatrix.tables import FloatArray
+
+HORIZON_DAYS = 20
+CONFIDENCE = 0.80
+DISTANCE_FRACTIONS = (0.01, 0.02, 0.03, 0.04, 0.05, 0.07)
+"""Distances of the breach curve, as fractions of spot."""
+
+HISTORY_SESSIONS = 126
+NO_INTRADAY_BARS = "no 5-minute bars were given"
+
+_EXCHANGE_OFFSET = timedelta(hours=5, minutes=30)
+_EXCHANGE_CLOSE = clock_time(15, 30)
+_STAMP = "%Y-%m-%dT%H:%M:%SZ"
+_Row = Mapping[str, float]
+
+
+def analyze(
+    bars: Bars,
+    *,
+    engine: Engine | None = None,
+    horizon_days: int = HORIZON_DAYS,
+    confidence: float = CONFIDENCE,
+    now: datetime | None = None,
+    intraday: IntradayBars | None = None,
+    chain: OptionChain | None = None,
+) -> Report:
+    """Say everything about the last bar.
+
+    Parameters
+    ----------
+    bars : Bars
+        At least the engine's look-back, and three blocks of windows more to measure the hit rate
+        (146 trading days for a horizon of 20); the last 252 completed windows are measured where
+        there are as many.
+    engine : Engine, optional
+        By default one on the bundled artifacts.
+    horizon_days : int
+        Of the safe range: whole trading days, 1 to 30.
+    confidence : float
+        Of the safe range, between 0 and 1.
+    now : datetime, optional
+        With a time zone; by default the present.
+    intraday : IntradayBars, optional
+        5-minute bars of NIFTY: gamma windows, and the session under way.
+    chain : OptionChain, optional
+        Open interest by strike: max pain and skew.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    InsufficientHistoryError, HitRateUnavailableError, SpikeRateUnavailableError
+        If a number cannot be computed: there is no report with a guess in it.
+    ChainError
+        If the option chain is not of this index.
+    ContractError, ArtifactError
+        If an artifact is not what was sealed, or says what it must not.
+    """
+    _check_inputs(bars, intraday, chain)
+    horizon_days = _whole("horizon_days", horizon_days)
+    if not isinstance(confidence, float) or not 0.0 < confidence < 1.0:
+        raise ContractError(
+            "report", "confidence", f"is {confidence!r}", remedy="Give a share such as 0.8."
+        )
+    if now is not None and now.tzinfo is None:
+        raise ContractError(
+            "report", "now", "has no time zone", remedy="Give one, such as timezone.utc."
+        )
+    engine = engine or Engine()
+    need = engine.lookback_bars - 1 + horizon_days + windows_needed(horizon_days)
+    if len(bars) < need:
+        raise InsufficientHistoryError(need=need, have=len(bars))
+    moment = now or datetime.now(timezone.utc)
+    spot = float(bars.close[-1])
+    points = selling.distances_in_points(spot, DISTANCE_FRACTIONS)
+    distances = np.log1p(np.array(points, dtype=np.float64) / spot)
+    horizons = tuple(sorted({*HORIZONS_DAYS, horizon_days}))
+    window = bars[-(engine.lookback_bars - 1 + horizon_days + selling.HIT_WINDOWS) :]
+    past = engine.history(window, horizon_days=horizon_days, distance=distances[:1])
+    today = engine.predict(bars, horizon_days=horizons, distance=distances)
+    row, usual = today.row(), _base_rates(engine)
+    market = market_state(bars)
+    session = None if intraday is None else intraday_signal(intraday, bars)
+    edge, deviations = _deviations(engine, bars, horizon_days, confidence)
+    zone = None if chain is None else max_pain_zone(chain)
+    return Report(
+        generated_at=moment.astimezone(timezone.utc).strftime(_STAMP),
+        as_of=str(bars.dates[-1]),
+        session=_session(bars, moment),
+        market=market,
+        direction=_direction(bars, row, usual, deviations, session, market.iv_percentile),
+        seller=_seller(
+            bars,
+            row,
+            usual,
+            selling.hit_rate(_held(engine, window, past, horizon_days, confidence), horizon_days),
+            selling.safe_range(spot, edge, horizon_days, confidence),
+            selling.max_pain(spot, deviations[horizon_days], zone),
+            selling.skew(bars.close) if chain is None else _chain_skew(chain, spot),
+            _surface(today, horizons, points, spot),
+        ),
+        buyer=_buyer(engine, bars, row, usual, window, past, intraday),
+        intraday=session,
+        price_history=PriceHistory(
+            dates=tuple(bars.dates[-HISTORY_SESSIONS:].astype(str).tolist()),
+            close=tuple(bars.close[-HISTORY_SESSIONS:].tolist()),
+            iv_percent=tuple(bars.iv[-HISTORY_SESSIONS:].tolist()),
+        ),
+        provenance=_provenance(engine, bars, today, intraday, chain),
+    )
+
+
+def _check_inputs(bars: object, intraday: object, chain: object) -> None:
+    for name, value, kind, optional, made_with in (
+        ("bars", bars, Bars, False, "Bars.from_csv, from_frames or from_arrays"),
+        ("intraday", intraday, IntradayBars, True, "IntradayBars.from_csv or from_frame"),
+        ("chain", chain, OptionChain, True, "OptionChain.from_csv or from_frame"),
+    ):
+        if not isinstance(value, kind) and not (optional and value is None):
+            raise ContractError(
+                "report",
+                name,
+                f"is a {type(value).__name__}",
+                remedy=f"Give {kind.__name__}, made with {made_with}.",
+            )
+    if isinstance(intraday, IntradayBars) and isinstance(bars, Bars) and bars.market != "nifty":
+        raise ContractError(
+            "report",
+            "intraday",
+            "goes with the bars of another market",
+            remedy="Leave them out: 5-minute bars are read on the clock of NIFTY's exchange.",
+        )
+
+
+def _direction(
+    bars: Bars,
+    row: _Row,
+    usual: _Row,
+    deviations: Mapping[int, float],
+    session: IntradaySignal | None,
+    iv_percentile: float,
+) -> DirectionSignal:
+    spot = float(bars.close[-1])
+    horizons = {
+        f"t{days}": directed.horizon_forecast(
+            days, _classes(row, days), _classes(usual, days), spot, deviations[days]
+        )
+        for days in directed.LABELS
+    }
+    return DirectionSignal(
+        today=directed.today_forecast(
+            horizons["t1"], _classes(usual, 1), bars, _last_close(bars), session
+        ),
+        horizons=horizons,
+        risk_score=directed.risk_score(horizons, iv_percentile),
+    )
+
+
+def _classes(values: _Row, days: int) -> dict[str, float]:
+    return {name: values[f"direction_t{days}_{name}"] for name in directed.CLASSES}
+
+
+def _deviations(
+    engine: Engine, bars: Bars, horizon_days: int, confidence: float
+) -> tuple[float, dict[int, float]]:
+    """Invert the breach surface once for all: the safe range's edge, and forecast deviations."""
+    days = sorted({min(days, LONGEST_DAYS) for days in (horizon_days, *directed.LABELS)})
+    edge, *medians = engine.breach_distances(
+        bars, [(horizon_days, 1.0 - confidence), *((one, 0.5) for one in days)]
+    )
+    deviations = {
+        one: deviation_of_median_touch(float(median))
+        for one, median in zip(days, medians, strict=True)
+    }
+    for beyond in directed.LABELS:
+        if beyond > LONGEST_DAYS:
+            deviations[beyond] = deviations[LONGEST_DAYS] * math.sqrt(beyond / LONGEST_DAYS)
+    return float(edge), deviations
+
+
+def _seller(
+    bars: Bars,
+    row: _Row,
+    usual: _Row,
+    rate: HitRate,
+    safe_range: SafeRange,
+    max_pain: MaxPain,
+    skew: Skew,
+    surface: BreachSurface,
+) -> SellerSignal:
+    stress = selling.expiry_stress(_regimes(row), _regimes(usual))
+    trap = selling.trap(
+        {str(days): row[f"trap_{days}"] for days in selling.TRAP_DAYS},
+        usual[f"trap_{selling.HEADLINE_TRAP_DAYS}"],
+        bars,
+    )
+    flag = selling.seller_flag(trap.label, stress.label, rate, safe_range.confidence)
+    regime, daily_flag = selling.older_words(stress.label, flag.label)
+    curve = surface.either[surface.horizon_days.index(safe_range.horizon_days)]
+    return SellerSignal(
+        safe_range=safe_range,
+        max_pain=max_pain,
+        trap=trap,
+        skew=skew,
+        expiry_stress=stress,
+        breach_probabilities=tuple(
+            BreachPoint(point, p) for point, p in zip(surface.distance_points, curve, strict=True)
+        ),
+        breach_surface=surface,
+        seller_flag=flag,
+        hit_rate=rate,
+        regime=regime,
+        daily_flag=daily_flag,
+    )
+
+
+def _regimes(values: _Row) -> dict[str, float]:
+    return {name: values[f"regime_{name}"] for name in ("low", "medium", "high")}
+
+
+def _buyer(
+    engine: Engine,
+    bars: Bars,
+    row: _Row,
+    usual: _Row,
+    window: Bars,
+    past: Forecast,
+    intraday: IntradayBars | None,
+) -> BuyerSignal:
+    offsets = buying.OFFSETS
+    breakouts = buying.breakouts(
+        {offset: row[f"{BREAKOUT}_{offset}"] for offset in offsets},
+        {offset: usual[f"{BREAKOUT}_{offset}"] for offset in offsets},
+    )
+    theta = buying.theta_edge(row["theta"], usual["theta"])
+    ratio = buying.variance_ratio(bars)
+    regime = buying.buyer_regime(ratio)
+    environment = buying.buyer_environment(theta.label, breakouts[0].label, regime)
+    windows = () if intraday is None else gamma_windows(intraday)
+    return BuyerSignal(
+        breakout_today=breakouts[0],
+        breakout_next=breakouts,
+        spike_direction_bias=buying.spike_bias(row["spike_down"], row["spike_up"]),
+        breakout_levels=buying.breakout_levels(bars),
+        gamma_windows=windows,
+        gamma_windows_reason=_no_windows(intraday, windows),
+        theta_edge=theta,
+        regime=regime,
+        variance_ratio=ratio,
+        buyer_environment=environment,
+        spike_rate=buying.spike_rate(
+            breakouts[0].score, engine.unseen_breakout(past)[:-1], _broke_out(window, len(past))
+        ),
+        environment_state=buying.older_word(environment.label),
+    )
+
+
+def _no_windows(intraday: IntradayBars | None, windows: Sequence[object]) -> str | None:
+    if intraday is None:
+        return NO_INTRADAY_BARS
+    return None if windows else "the 5-minute bars given did not move"
+
+
+def _broke_out(bars: Bars, days: int) -> FloatArray:
+    """Whether the session after each of the last `days` bars but one broke out."""
+    usual, ranges = average_true_range(bars), true_range(bars)
+    return np.asarray(ranges[-days + 1 :] > BREAKOUT_RANGES * usual[-days:-1], dtype=np.float64)
+
+
+def _base_rates(engine: Engine) -> dict[str, float]:
+    return {
+        column: rate
+        for model in engine.manifest.models.values()
+        for column, rate in model.base_rates.items()
+    }
+
+
+def _last_close(bars: Bars) -> str:
+    """When the last daily bar ended; of a market other than NIFTY only the day is known."""
+    if bars.market != "nifty":
+        return f"{bars.dates[-1]}T23:59:59Z"
+    close = datetime.fromisoformat(str(bars.dates[-1])) + (
+        timedelta(hours=_EXCHANGE_CLOSE.hour, minutes=_EXCHANGE_CLOSE.minute) - _EXCHANGE_OFFSET
+    )
+    return close.strftime(_STAMP)
+
+
+def _chain_skew(chain: OptionChain, spot: float) -> Skew:
+    skew = chain_skew(chain, spot)
+    return Skew(skew.put_skew, skew.call_skew, skew.net_skew, method="open_interest")
+
+
+def _held(
+    engine: Engine, bars: Bars, forecast: Forecast, horizon_days: int, confidence: float
+) -> FloatArray:
+    """Whether each completed window stayed inside of its own safe range, where that is known.
+
+    The range held if and only if the furthest that the window went was less likely to be kept than
+    the edge: P(touch) falls with the distance.
+    """
+    first = len(bars) - len(forecast)
+    reached = np.full(len(forecast), np.nan)
+    for row in range(len(forecast) - horizon_days):
+        ahead = slice(first + row + 1, first + row + 1 + horizon_days)
+        close = bars.close[first + row]
+        highest, lowest = bars.high[ahead].max(), bars.low[ahead].min()
+        reached[row] = max(math.log(highest / close), math.log(close / lowest))
+    complete = ~np.isnan(reached)
+    # A window that never left its close is inside of any range.
+    probability = engine.unseen_breach(
+        forecast,
+        horizon_days=horizon_days,
+        distance=np.maximum(np.nan_to_num(reached, nan=1), 1e-9),
+    )
+    known = complete & ~np.isnan(probability)
+    held = probability[known] > 1.0 - confidence
+    return np.asarray(held[-selling.HIT_WINDOWS :], dtype=np.float64)
+
+
+def _surface(
+    forecast: Forecast, horizons: tuple[int, ...], points: tuple[int, ...], spot: float
+) -> BreachSurface:
+    either, down, up = (
+        tuple(tuple(float(p) for p in of_horizon) for of_horizon in side)
+        for side in forecast[BREACH][-1]
+    )
+    return BreachSurface(
+        horizon_days=horizons,
+        distance_points=points,
+        upper_edges=tuple(spot + point for point in points),
+        lower_edges=tuple(spot * spot / (spot + point) for point in points),
+        either=either,
+        down=down,
+        up=up,
+    )
+
+
+def _whole(name: str, days: int) -> int:
+    """Return a horizon as an int; numpy's integers are not JSON."""
+    try:
+        whole = operator.index(days)
+    except TypeError as error:
+        raise ContractError(
+            "report", name, f"is {days!r}", remedy="Give whole trading days from 1 to 30."
+        ) from error
+    if not 1 <= whole <= LONGEST_DAYS:
+        raise ContractError(
+            "report", name, f"is {days!r}", remedy=f"Give 1 to {LONGEST_DAYS} trading days."
+        )
+    return whole
+
+
+def _session(bars: Bars, moment: datetime) -> str:
+    """NSE closes at 15:30 IST; of another market only the day is known.
+
+    A bar dated later than the clock says is one whose session has not begun, let alone ended.
+    """
+    offset = _EXCHANGE_OFFSET if bars.market == "nifty" else timedelta(0)
+    local = moment.astimezone(timezone(offset))
+    day, today = str(bars.dates[-1]), local.date().isoformat()
+    over = bars.market == "nifty" and local.time() >= _EXCHANGE_CLOSE
+    return "closed" if day < today or (day == today and over) else "partial"
+
+
+def _provenance(
+    engine: Engine,
+    bars: Bars,
+    forecast: Forecast,
+    intraday: IntradayBars | None,
+    chain: OptionChain | None,
+) -> Provenance:
+    models = engine.manifest.models.values()
+    in_sample = bool(forecast.in_sample[-1])
+    notes = ["other market"] if bars.market != "nifty" else []
+    notes += ["in-sample"] if in_sample else []
+    spans = {(span.market, span.first, span.last): span for m in models for span in m.training}
+    return Provenance(
+        package_version=__version__,
+        manifest_digest=engine.manifest.digest,
+        market=bars.market,
+        source=bars.source,
+        intraday_source=None if intraday is None else intraday.source,
+        chain_source=None if chain is None else chain.source,
+        rows=len(bars),
+        iv_fills=tuple(asdict(fill) for fill in bars.iv_fills),
+        artifacts={
+            model.name: {"file": model.file, "version": model.version, "sha256": model.sha256}
+            for model in models
+        },
+        training=tuple(
+            {"market": span.market, "first": span.first, "last": span.last, "rows": span.rows}
+            for span in spans.values()
+        ),
+        skill={one["output"]: _skill(one) for model in models for one in model.own_judgements()},
+        in_sample=in_sample,
+        demonstration=", ".join(notes) or None,
+    )
+
+
+def _skill(judgement: Mapping[str, Any]) -> dict[str, Any]:
+    against = judgement["skills"][judgement["strongest"]]
+    return {
+        "verdict": judgement["verdict"],
+        "score": judgement["score"],
+        **against,
+        "baseline": judgement["strongest"],
+        "market": judgement["market"],
+    }
