@@ -24,6 +24,7 @@ artifacts: $(DEV)/.installed
 	$(DEV)/bin/python scripts/train.py
 	$(DEV)/bin/python scripts/export.py
 	$(DEV)/bin/python scripts/documents.py
+	$(DEV)/bin/python scripts/picture.py
 
 benchmarks: $(DEV)/.installed
 	$(DEV)/bin/python benchmarks/speed.py
@@ -32,7 +33,7 @@ $(RUN)/.installed: $(PACKAGE)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	  { echo "Python 3.10 or newer is needed: make PYTHON=python3.11 ..." >&2; exit 1; }
 	$(PYTHON) -m venv $(RUN)
-	$(RUN)/bin/python -m pip install --quiet --disable-pip-version-check .
+	$(RUN)/bin/python -m pip install --quiet --disable-pip-version-check '.[report]'
 	@touch $@
 
 $(DEV)/.installed: pyproject.toml constraints.txt

@@ -73,3 +73,20 @@ def test_every_module_is_in_the_plan_of_the_house(repository: Path) -> None:
         for file in (repository / folder).glob("*.py"):
             if not file.name.startswith("__"):
                 assert f"`{file.name}`" in text, file
+
+
+def test_every_row_of_a_table_has_as_many_cells_as_its_header(repository: Path) -> None:
+    texts = [
+        *repository.glob("*.md"),
+        *repository.glob("docs/*.md"),
+        *repository.glob("models_onnx/*.md"),
+    ]
+    checked = 0
+    for path in texts:
+        header = 0
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            cells = len(re.findall(r"(?<!\\)\|", line)) if line.startswith("|") else 0
+            assert not header or not cells or cells == header, f"{path.name}, line {number}"
+            checked += bool(header and cells)
+            header = cells
+    assert checked > 100

@@ -17,17 +17,24 @@ import aegismatrix as am
 from aegismatrix.cli import main
 from aegismatrix.errors import (
     ContractError,
+    ForeignChainError,
     HitRateUnavailableError,
     InsufficientHistoryError,
     MissingExtraError,
 )
 from aegismatrix.report import schema
+from aegismatrix.signals.direction import HorizonForecast, TodayForecast
 from aegismatrix.signals.levels import LEVELS
 
 NOW = datetime(2026, 1, 5, 12, 0, tzinfo=timezone.utc)
-WINDOW = 272 + 252 + 20 + 5
+LOOKBACK = 331
+WINDOW = LOOKBACK + 252 + 20 + 5
 COLORS = {"FAVOURABLE": "GREEN", "CAUTION": "AMBER", "HOSTILE": "RED"}
-Days = tuple[am.Bars, range]
+ENVIRONMENT_COLORS = {
+    "PREMIUM_FRIENDLY": "GREEN",
+    "SPECULATIVE_ONLY": "AMBER",
+    "UNFAVOURABLE": "RED",
+}
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +45,11 @@ def engine() -> am.Engine:
 @pytest.fixture(scope="module")
 def report(engine: am.Engine, nifty: am.Bars) -> am.Report:
     return am.analyze(nifty, engine=engine, now=NOW)
+
+
+@pytest.fixture(scope="module")
+def five_minutes(nifty_5min: Path) -> am.IntradayBars:
+    return am.IntradayBars.from_csv(nifty_5min)
 
 
 def assert_invariants(report: am.Report, engine: am.Engine, bars: am.Bars) -> None:
@@ -73,6 +85,54 @@ def assert_invariants(report: am.Report, engine: am.Engine, bars: am.Bars) -> No
     rate = seller.hit_rate
     assert 0 <= rate.lower <= rate.rate <= rate.upper <= 1
     assert seller.max_pain.lower < spot < seller.max_pain.upper
+    assert_invariants_of_direction(report)
+    assert_invariants_of_buyer(report)
+    history = report.price_history
+    assert (history.dates[-1], history.close[-1]) == (report.as_of, spot)
+    assert len(history.dates) == len(history.close) == len(history.iv_percent) == 126
+
+
+def assert_invariants_of_direction(report: am.Report) -> None:
+    signs = {"DOWN": -1, "NEUTRAL": 0, "UP": 1}
+    horizons = list(report.direction.horizons.values())
+    assert [forecast.horizon_days for forecast in horizons] == [1, 3, 5, 10, 20, 40]
+    today = report.direction.today
+    both: list[HorizonForecast | TodayForecast] = [*horizons, today]
+    for one in both:
+        assert np.sign(one.expected_move_points) == signs[one.direction]
+        assert sum(one.probabilities.values()) == pytest.approx(1.0, abs=1e-6)
+        assert one.conviction == one.probabilities[one.direction.lower()]
+    for forecast in horizons:
+        interval = forecast.move_interval_80
+        assert interval.lower < forecast.expected_move_points < interval.upper
+        assert interval.lower < 0 < interval.upper
+    sizes = [abs(one.expected_move_points) for one in horizons if one.direction != "NEUTRAL"]
+    assert sizes == sorted(sizes)
+    widths = [one.move_interval_80.upper - one.move_interval_80.lower for one in horizons]
+    assert widths == sorted(widths)
+    assert today.probabilities == horizons[0].probabilities
+    assert 0 <= report.direction.risk_score <= 1
+    assert 0 <= today.intraday_volatility_score <= 1
+
+
+def assert_invariants_of_buyer(report: am.Report) -> None:
+    buyer, spot = report.buyer, report.market.spot
+    assert [one.day_offset for one in buyer.breakout_next] == [1, 2, 3, 4, 5]
+    assert buyer.breakout_today == buyer.breakout_next[0]
+    for one in buyer.breakout_next:
+        assert one.label == LEVELS["breakout"].label(one.score, one.base_rate)
+    bias = buyer.spike_direction_bias
+    assert bias.up_prob + bias.down_prob == pytest.approx(1.0, abs=1e-12)
+    assert buyer.breakout_levels.lower < spot < buyer.breakout_levels.upper
+    theta = buyer.theta_edge
+    assert theta.score == report.seller.trap.horizons["5"]
+    assert theta.label == LEVELS["theta_edge"].label(theta.score, theta.base_rate)
+    rate = buyer.spike_rate
+    assert 0 <= rate.lower <= rate.rate <= rate.upper <= 1
+    environment = buyer.buyer_environment
+    assert environment.color == ENVIRONMENT_COLORS[environment.label]
+    assert buyer.gamma_windows == ()
+    assert buyer.gamma_windows_reason
 
 
 def numbers_of(report: am.Report) -> tuple[float, ...]:
@@ -84,6 +144,15 @@ def numbers_of(report: am.Report) -> tuple[float, ...]:
         seller.breach_probabilities[2].probability,
         seller.safe_range.log_distance,
         seller.max_pain.confidence,
+        *(one.score for one in report.buyer.breakout_next),
+        report.buyer.spike_direction_bias.up_prob,
+        report.buyer.theta_edge.score,
+        report.direction.risk_score,
+        *(
+            number
+            for forecast in report.direction.horizons.values()
+            for number in (*forecast.probabilities.values(), forecast.move_interval_80.upper)
+        ),
     )
 
 
@@ -96,7 +165,7 @@ def test_every_invariant_holds_on_every_day_of_both_markets(
     past = am.load_models()["breach_past"].spec
     (span,) = past.training
     unmeasured = np.datetime64(span.first), np.datetime64(past.stretches[0][0]) + 230
-    first = 271 + 20 + 126
+    first = LOOKBACK - 1 + 20 + 126
     days = np.array_split(np.arange(first, len(bars) + 1), 3)[part]
     before: tuple[float, ...] = ()
     written = 0
@@ -176,7 +245,7 @@ def test_the_hit_rate_is_what_counting_touches_by_hand_gives(
     held = []
     for stop in range(len(window) - 10 - 252 + 1, len(window) - 10 + 1):
         until = window[:stop]
-        edge = engine.breach_distance(until, horizon_days=10, probability=0.2)
+        (edge,) = engine.breach_distances(until, [(10, 0.2)])
         close = until.close[-1]
         ahead = slice(stop, stop + 10)
         inside = window.high[ahead].max() < close * np.exp(edge)
@@ -229,7 +298,7 @@ def test_there_is_no_report_where_no_window_has_a_forecast_that_did_not_see_it(
     nifty: am.Bars, engine: am.Engine
 ) -> None:
     with pytest.raises(HitRateUnavailableError, match="longer history"):
-        am.analyze(nifty[:450], engine=engine, now=NOW)
+        am.analyze(nifty[:480], engine=engine, now=NOW)
 
 
 def test_too_few_bars_are_said_with_the_number_missing(sample: am.Bars, engine: am.Engine) -> None:
@@ -325,7 +394,8 @@ def test_the_command_writes_a_valid_report_and_a_second_one_over_it(
         assert main(["report", "--sample", "--out", str(tmp_path / "out")]) == 0
         text = (tmp_path / "out" / "aegismatrix.json").read_text()
         jsonschema.validate(json.loads(text), schema())
-    assert [file.name for file in (tmp_path / "out").iterdir()] == ["aegismatrix.json"]
+    written = sorted(file.name for file in (tmp_path / "out").iterdir())
+    assert written == ["aegismatrix.html", "aegismatrix.json"]
     assert "demonstration: other market, in-sample" in capsys.readouterr().out
 
 
@@ -399,3 +469,168 @@ def test_bars_that_are_taken_for_nifty_unasked_are_said_to_be(
     pair = ["--index", str(data / "sp500_daily.csv"), "--iv", str(data / "vix_daily.csv")]
     assert main(["report", *pair, "--out", str(tmp_path)]) == 0
     assert "taken as NIFTY" in capsys.readouterr().out
+
+
+def test_all_labels_are_reached_on_real_days(engine: am.Engine, nifty: am.Bars) -> None:
+    seen: dict[str, set[str]] = {}
+    for stop in range(1500, len(nifty) + 1, 6):
+        made = am.analyze(nifty[stop - WINDOW : stop], engine=engine, now=NOW)
+        for name, word in (
+            ("flag", made.seller.seller_flag.label),
+            ("environment", made.buyer.buyer_environment.label),
+            ("market", made.market.regime),
+            ("buyer regime", made.buyer.regime),
+            ("breakout", made.buyer.breakout_today.label),
+            ("theta", made.buyer.theta_edge.label),
+            ("tomorrow", made.direction.horizons["t1"].direction),
+            ("next month", made.direction.horizons["t40"].direction),
+        ):
+            seen.setdefault(name, set()).add(word)
+    assert {name: len(words) for name, words in seen.items()} == {
+        name: 4 if name == "market" else 3 for name in seen
+    }
+
+
+def test_the_spike_rate_is_what_counting_the_nearest_scores_by_hand_gives(
+    engine: am.Engine, nifty: am.Bars
+) -> None:
+    """On days outside of the training span the unseen forecast is the last fit's own."""
+    window = replace(nifty, dates=nifty.dates + np.timedelta64(5479, "D"))[-WINDOW:]
+    made = am.analyze(window, engine=engine, now=NOW)
+    history = engine.history(window)
+    scores = engine.unseen_breakout(history)
+    pairs = []
+    for row in range(len(history) - 1):
+        day = len(window) - len(history) + row
+        ranges = [
+            max(window.high[d], window.close[d - 1]) - min(window.low[d], window.close[d - 1])
+            for d in range(day - 13, day + 2)
+        ]
+        happened = ranges[-1] > 1.25 * sum(ranges[:-1]) / 14
+        pairs.append((abs(scores[row] - made.buyer.breakout_today.score), happened))
+    nearest = sorted(pairs[-252:])[:63]
+    assert made.buyer.spike_rate.n == 63
+    assert made.buyer.spike_rate.rate == pytest.approx(np.mean([hit for _, hit in nearest]))
+
+
+def test_five_minute_bars_of_another_year_are_shown_but_refine_nothing(
+    report: am.Report, engine: am.Engine, nifty: am.Bars, five_minutes: am.IntradayBars
+) -> None:
+    made = am.analyze(nifty, engine=engine, now=NOW, intraday=five_minutes)
+    made.validate()
+    assert made.intraday is not None
+    assert made.intraday.relation == "later"
+    assert made.direction == report.direction
+    assert len(made.buyer.gamma_windows) == 13
+    assert max(window.score for window in made.buyer.gamma_windows) == 1.0
+    assert "gamma_windows_reason" not in made.to_dict()["buyer"]
+    assert made.to_dict()["provenance"]["intraday_source"] == "nifty_5min.csv"
+
+
+def test_the_session_under_way_refines_today_and_nothing_else(
+    engine: am.Engine, nifty: am.Bars, five_minutes: am.IntradayBars
+) -> None:
+    day = five_minutes.session(five_minutes.sessions[-1])
+    eve = np.datetime64(str(five_minutes.sessions[-2]), "D")
+    bars = replace(nifty, dates=nifty.dates + (eve - nifty.dates[-1]))
+    spot = float(bars.close[-1])
+    daily = am.analyze(bars, engine=engine, now=NOW)
+    for factor in (0.97, 1.03):
+        scaled = {
+            name: getattr(day, name) * spot * factor / day.close[-1]
+            for name in ("open", "high", "low", "close")
+        }
+        made = am.analyze(bars, engine=engine, now=NOW, intraday=replace(day, **scaled))
+        made.validate()
+        assert made.intraday is not None
+        assert made.intraday.relation == "next"
+        today = made.direction.today
+        assert today.basis == "5-minute bars"
+        assert today.direction == ("UP" if factor > 1 else "DOWN")
+        assert today.conviction == pytest.approx(1.0)
+        assert today.expected_move_points * (factor - 1) > 0
+        assert today.last_update == made.intraday.last_bar
+        assert made.direction.horizons == daily.direction.horizons
+        assert made.seller == daily.seller
+
+
+def test_an_option_chain_gives_max_pain_and_skew_and_the_method_says_so(
+    report: am.Report, engine: am.Engine, nifty: am.Bars
+) -> None:
+    strikes = np.arange(22_000.0, 26_001.0, 50.0)
+    calls = np.where(strikes >= 24_000, 100.0, 1.0)
+    puts = np.where(strikes <= 24_000, 100.0, 1.0)
+    chain = am.OptionChain.from_arrays(strikes, calls, puts)
+    made = am.analyze(nifty, engine=engine, now=NOW, chain=chain)
+    made.validate()
+    assert made.seller.max_pain.method == "option_chain"
+    assert (made.seller.max_pain.lower, made.seller.max_pain.upper) == (23_975.0, 24_025.0)
+    assert made.seller.skew.method == "open_interest"
+    assert made.seller.skew.put_skew > 0.5
+    assert report.seller.max_pain.method == "distribution"
+    assert report.seller.skew.method == "returns"
+    with pytest.raises(ForeignChainError):
+        am.analyze(nifty[:-700], engine=engine, now=NOW, chain=chain)
+
+
+def test_five_minute_bars_beside_another_market_are_refused(
+    engine: am.Engine, sample: am.Bars, five_minutes: am.IntradayBars
+) -> None:
+    with pytest.raises(ContractError, match="another market"):
+        am.analyze(sample, engine=engine, intraday=five_minutes)
+
+
+def test_the_page_shows_the_report_and_so_does_a_notebook(
+    report: am.Report, tmp_path: Path
+) -> None:
+    page = report.to_html(tmp_path / "page.html")
+    assert (tmp_path / "page.html").read_text(encoding="utf-8") == page
+    assert report.as_of in page
+    assert len(page.encode()) < 60_000
+    shown = report._repr_html_()
+    assert shown is not None
+    assert shown.startswith("<iframe")
+
+
+def without_jinja2(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "jinja2", None)
+
+
+def test_without_the_extra_the_json_is_written_and_one_line_names_the_extra(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_jinja2(monkeypatch)
+    assert main(["report", "--sample", "--out", str(tmp_path)]) == 0
+    assert [file.name for file in tmp_path.iterdir()] == ["aegismatrix.json"]
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "aegismatrix[report]" in line
+
+
+def test_a_page_that_is_insisted_on_and_cannot_be_made_is_an_error_before_anything_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_jinja2(monkeypatch)
+    assert main(["report", "--sample", "--html", "--out", str(tmp_path)]) == 2
+    assert list(tmp_path.iterdir()) == []
+    assert "aegismatrix[report]" in capsys.readouterr().err
+
+
+def test_an_older_page_beside_a_new_report_is_said_to_be_older(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "aegismatrix.html").write_text("of yesterday")
+    without_jinja2(monkeypatch)
+    assert main(["report", "--sample", "--out", str(tmp_path)]) == 0
+    assert "is an older one" in capsys.readouterr().err
+
+
+def test_a_page_that_is_not_wanted_is_not_written(tmp_path: Path) -> None:
+    assert main(["report", "--sample", "--no-html", "--out", str(tmp_path)]) == 0
+    assert [file.name for file in tmp_path.iterdir()] == ["aegismatrix.json"]
+
+
+def test_a_notebook_without_the_extra_shows_the_summary(
+    report: am.Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_jinja2(monkeypatch)
+    assert report._repr_html_() is None
