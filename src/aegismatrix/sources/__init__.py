@@ -1,1 +1,1 @@
-"""Where bars come from, beyond the CSV files and frames that `Bars` reads itself."""
+"""Where bars come from: files, frames, the sample and Yahoo, behind one protocol."""

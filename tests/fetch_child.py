@@ -1,0 +1,103 @@
+"""Fetches, and writes to a cache, in processes that can be killed.
+
+Run as ``python -m tests.fetch_child JOB URL FOLDER``. With the job ``once`` it fetches and prints
+what it got. With ``refresh`` or ``write`` it imports everything, then reads from standard input how
+many seconds the next child may live, forks it, kills it and says how it ended.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from datetime import date, datetime, timedelta, timezone
+from pathlib import Path
+
+import numpy as np
+
+from aegismatrix.sources.cache import PriceCache, Stored
+from aegismatrix.sources.prices import Prices
+from aegismatrix.sources.yahoo import YahooSource
+from tests.chart_server import led_to
+
+NOW = datetime(2025, 11, 26, 11, 0, tzinfo=timezone.utc)
+START = date(2022, 1, 3)
+
+
+def source(folder: Path, now: datetime = NOW) -> YahooSource:
+    """NIFTY from Yahoo with a cache in a folder, on a fixed day."""
+    return YahooSource(start=START, cache_dir=folder, clock=lambda: now)
+
+
+def contents() -> tuple[Stored, Stored]:
+    """Two contents of different lengths that differ in every row."""
+    days = np.arange("2010-01-01", "2020-01-01", dtype="datetime64[D]")
+    values = np.linspace(100.0, 200.0, 4 * len(days)).reshape(-1, 4)
+    first = Stored(Prices("1d", days, values), START, NOW)
+    second = Stored(Prices("1d", days[:-500], values[:-500] + 1.0), START, NOW + timedelta(1))
+    return first, second
+
+
+def written(folder: Path) -> PriceCache:
+    """The cache that the job `write` writes to."""
+    return PriceCache(folder, "test", "^NSEI", "1d")
+
+
+def _write_for_ever(folder: Path) -> None:
+    cache = written(folder)
+    while True:
+        for content in contents():
+            cache.replace(content, old=cache.read())
+
+
+def _lead(url: str, folder: Path) -> None:
+    import yfinance
+    from curl_cffi import requests
+
+    yfinance.set_tz_cache_location(str(folder / "yfinance"))
+    requests.Session.request = led_to(url)  # type: ignore[method-assign]
+
+
+def _fork_and_kill(job: Callable[[], object]) -> None:
+    for line in sys.stdin:
+        begun = time.perf_counter()
+        child = os.fork()
+        if not child:
+            job()
+            os._exit(0)
+        if float(line) >= 0:
+            time.sleep(float(line))
+            os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+        taken = time.perf_counter() - begun
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)} {taken}\n")
+        sys.stdout.flush()
+
+
+def main(job: str, url: str, folder: Path) -> None:
+    """Do one job."""
+    if job == "write":
+        _fork_and_kill(lambda: _write_for_ever(folder))
+        return
+    _lead(url, folder)
+    if job == "refresh":
+        _fork_and_kill(lambda: source(folder).fetch())
+        return
+    got = source(folder).fetch()
+    assert got.intraday is not None
+    starts = got.intraday.starts.astype(str).tolist()
+    facts = {
+        "digest": got.bars.digest(),
+        "days": got.bars.dates.astype(str).tolist(),
+        "starts": starts,
+        "notes": got.notes,
+        "fetched": got.fetched_at.isoformat(),
+    }
+    json.dump(facts, sys.stdout)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]))
