@@ -19,11 +19,11 @@ from aegismatrix.engine import (
     LONGEST_DAYS,
     MOST_DISTANCE,
 )
+from aegismatrix.outcomes import excursions, forward_return
 from aegismatrix.signals.direction import LABELS, UPPER_TENTH
 from aegismatrix.signals.statistics import deviation_of_median_touch
 from exporters.graph import Graph
 from exporters.head import Estimators, FloatArray, Head, Inputs, Past, Progress
-from exporters.labels import excursions, forward_return
 from exporters.markets import MarketRows
 from exporters.surface import (
     SIDES,
@@ -52,8 +52,8 @@ from exporters.walkforward import (
     walk_forward,
 )
 
-# What is judged is what the engine gives unless asked otherwise.
-JUDGED_HORIZONS_DAYS = HORIZONS_DAYS
+# What is judged is what the engine gives unless asked otherwise, and a week of days to an expiry.
+JUDGED_HORIZONS_DAYS = tuple(sorted({*HORIZONS_DAYS, 2, 3, 4}))
 JUDGED_DISTANCES = np.array(DISTANCES)
 SHUFFLED_HORIZON_DAYS = 5
 _SAFE_RANGE, _MOVE_INTERVAL = "safe range", "move interval"

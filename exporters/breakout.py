@@ -12,10 +12,10 @@ import spox.opset.ai.onnx.v18 as op
 from spox import Tensor, argument, build
 
 from aegismatrix.artifacts import ArraySpec
+from aegismatrix.outcomes import breakout_label
 from exporters.events import Event, EventsHead
 from exporters.graph import Graph
 from exporters.head import Estimators, FloatArray, Inputs, Past, Progress
-from exporters.labels import breakout_label
 from exporters.logistic import (
     fit_logistic,
     predict_stacked,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+_JUDGED_KINDS = ("head", "optional")
+
 Row = Sequence[str]
 
 _TERCILES = ("low", "middle", "high")
@@ -62,11 +64,76 @@ def skill_table(content: Mapping[str, Any], market: str | None = None) -> str:
     )
 
 
+def comparison_text(replaces: Mapping[str, Any]) -> str:
+    """Render how artifacts compare with those that they replace.
+
+    Parameters
+    ----------
+    replaces : mapping
+        From `exporters.challenge.Comparison.to_dict`, as the manifest has it.
+
+    Returns
+    -------
+    str
+        Markdown: a table of every output, and what to make of it.
+    """
+    return "\n".join(_comparison_lines(replaces))
+
+
+def _comparison_lines(replaces: Mapping[str, Any]) -> Iterator[str]:
+    champion = replaces["digest"]
+    named = f"digest `{champion[:16]}`" if champion else "whose manifest could not be read"
+    yield f"Champion: the artifacts replaced, {named}. Challenger: those that replace them."
+    if replaces["incomparable"]:
+        yield ""
+        yield f"They could not be compared: {replaces['incomparable']}."
+    if replaces["outputs"]:
+        yield ""
+        yield (
+            f"Mean walk-forward losses on {replaces['market']}, on the days that both scored; lower"
+            " is better. The difference is challenger - champion with its 95 % interval from a"
+            " circular block bootstrap. Worse is what lies above 0 with its lower bound at a"
+            f" one-sided level of {100 * replaces['output_level']:.3f} % (2.5 % over all outputs,"
+            f" Bonferroni) or, for a mean over a head's outputs, {100 * replaces['head_level']:.3f}"
+            " % (2.5 % over all heads); such a mean is of losses relative to the champion's."
+        )
+        yield ""
+        yield _table(
+            ("model", "output", "champion", "challenger", "difference [95 %]", "days", "verdict"),
+            [_comparison_row(row) for row in (*replaces["outputs"], *replaces["heads"])],
+        )
+    for words, names in (
+        ("Outputs of the champion alone", replaces["gone"]),
+        ("Outputs of the challenger alone", replaces["new"]),
+    ):
+        if names:
+            yield ""
+            yield f"{words}, not compared: {', '.join(names)}."
+    if replaces["worse"]:
+        yield ""
+        yield f"Worse: {', '.join(replaces['worse'])}."
+    if replaces["forced"]:
+        yield ""
+        yield f"Replaced all the same. The reason given: {replaces['forced']}"
+
+
+def _comparison_row(row: Mapping[str, Any]) -> Row:
+    return (
+        row["head"],
+        row["output"],
+        f"{row['champion']:.5f}",
+        f"{row['challenger']:.5f}",
+        f"{row['difference']:+.6f} [{row['lower']:+.6f}, {row['upper']:+.6f}]",
+        str(row["days"]),
+        row["verdict"],
+    )
+
+
 def _judgements(content: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [
         judgement
         for entry in content["artifacts"]
-        if entry["kind"] == "head"
+        if entry["kind"] in _JUDGED_KINDS
         for judgement in entry["judgements"]
     ]
 
@@ -103,7 +170,7 @@ def _card_lines(content: Mapping[str, Any]) -> Iterator[str]:
         " serves it better."
     )
     for entry in content["artifacts"]:
-        if entry["kind"] == "head":
+        if entry["kind"] in _JUDGED_KINDS:
             yield from _head_lines(entry)
     yield ""
     yield "## Artifacts"
@@ -132,6 +199,15 @@ def _card_lines(content: Mapping[str, Any]) -> Iterator[str]:
             for name, value in entry["parity"].items()
         ],
     )
+    # Artifacts that were sealed before there was a comparison say nothing of one.
+    if "replaces" in content:
+        yield ""
+        yield "## Last comparison"
+        yield ""
+        if content["replaces"] is None:
+            yield "These artifacts replaced none."
+        else:
+            yield from _comparison_lines(content["replaces"])
     yield ""
     yield "## Made with"
     yield ""
@@ -214,6 +290,13 @@ def _measure_lines(measures: Sequence[Mapping[str, Any]]) -> Iterator[str]:
                 f"{measure['output']} on {measure['market']} gains"
                 f" {100 * measure['gain']:.1f} [{100 * measure['lower']:.1f},"
                 f" {100 * measure['upper']:.1f}] points of skill over {measure['over']}, paired."
+            )
+        elif measure["what"] == "part of the move":
+            yield ""
+            yield (
+                f"{measure['output']} on {measure['market']} ranks {measure['part']}, up or down,"
+                f" with an AUC of {measure['auc']:.3f} [{measure['lower']:.3f},"
+                f" {measure['upper']:.3f}], {measure['n']} days."
             )
 
 

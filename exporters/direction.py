@@ -10,10 +10,10 @@ import spox.opset.ai.onnx.v18 as op
 from scipy.stats import norm
 from spox import Tensor, argument, build, inline
 
+from aegismatrix.outcomes import direction_label, implied_deviations
 from aegismatrix.signals.direction import CLASSES, LABELS, NEUTRAL_DEVIATIONS
 from exporters.graph import Graph
 from exporters.head import Estimators, FloatArray, Head, Inputs, Progress
-from exporters.labels import direction_label, implied_deviations
 from exporters.markets import MarketRows
 from exporters.trap import Trap
 from exporters.walkforward import (
@@ -51,13 +51,16 @@ class Direction(Head):
     rows = 60
     pools = False
 
+    def __init__(self, device: str = "cpu") -> None:
+        self.device = device
+
     def fit(self, market: MarketRows, pool: Sequence[MarketRows]) -> Estimators:
         """Fit one network for all horizons on every labelled row."""
         del pool
         from exporters.network import fit_network
 
         features = market.columns(self.features)
-        return fit_network(features, _labels(market), self.rows).to_dict()
+        return fit_network(features, _labels(market), self.rows, self.device).to_dict()
 
     def walk(
         self, market: MarketRows, pool: Sequence[MarketRows], progress: Progress
@@ -172,7 +175,7 @@ class Direction(Head):
             first, last = int(block.test[0]), int(block.test[-1])
             if first not in forecasts:
                 usable = _usable_before(label, first)
-                fitted = fit_network(features[:first], usable, self.rows)
+                fitted = fit_network(features[:first], usable, self.rows, self.device)
                 given = features[first - self.rows + 1 : last + 1]
                 said = predict_network(fitted, given, self.rows)
                 forecasts[first] = said.reshape(len(said), len(HORIZONS_DAYS), len(CLASSES))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,16 @@ import aegismatrix
 from aegismatrix.artifacts import (
     MANIFEST_NAME,
     MANIFEST_VERSION,
+    WALKFORWARD_KEY,
+    TrainingSpan,
     read_manifest,
     render_manifest,
 )
 from aegismatrix.runtime import verify_manifest
-from exporters.card import model_card
+from exporters.card import comparison_text, model_card
+from exporters.challenge import Comparison, compare, decide
 from exporters.head import Head
+from exporters.losses import LOSSES_NAME, render_losses
 from exporters.parity import prove_engine, prove_features, prove_head, prove_past
 from exporters.seal import sealed_folder
 from exporters.staging import (
@@ -25,10 +30,12 @@ from exporters.staging import (
     features_candidate,
     head_candidate,
     past_candidate,
+    training_range,
 )
 from exporters.training import Training, read_training
 
 CARD_NAME = "MODEL_CARD.md"
+REPLACES_KEY = "replaces"
 
 
 def export(
@@ -36,6 +43,7 @@ def export(
     heads: Sequence[Head],
     target: Path,
     report: Callable[[str], object],
+    force: str | None = None,
 ) -> None:
     """Turn a training into sealed artifacts.
 
@@ -48,29 +56,62 @@ def export(
     target : Path
         The folder to replace.
     report : callable
-        Called with one line per proven artifact.
+        Called with the comparison with the artifacts in `target`, if there are any, then with one
+        line per proven artifact.
+    force : str, optional
+        Why to replace the artifacts in `target` even if they are better, or cannot be compared;
+        sealed where it was needed.
 
     Raises
     ------
-    TrainingRecordError, ParityError, ForbiddenGraphError, OutputError
+    TrainingRecordError, ChallengerWorseError, ChampionIncomparableError, EmptyReasonError,
+    ParityError, ForbiddenGraphError, OutputError
         `target` is untouched then. The same training gives the same bytes.
     """
     training = read_training(training_folder, heads)
+    comparison = compare(target, training.losses)
+    if comparison is not None:
+        report(comparison_text(comparison.to_dict()))
+    forced = decide(comparison, target, force)
+    losses = render_losses([training.losses])
+    heads = [head for head in heads if head.name in training.estimators]
     candidates = prove_all(training, heads, report)
     content: dict[str, Any] = {
         "manifest_version": MANIFEST_VERSION,
         "package_version": aegismatrix.__version__,
         "made_with": dict(training.made_with),
         "artifacts": [candidate.entry for candidate in candidates],
+        WALKFORWARD_KEY: {
+            "file": LOSSES_NAME,
+            "sha256": sha256(losses).hexdigest(),
+            "size_bytes": len(losses),
+            "market": training.losses.market,
+        },
     }
+    content[REPLACES_KEY] = _replaced(content, comparison, forced, target)
     with sealed_folder(target) as fresh:
         for candidate in candidates:
             (fresh / str(candidate.entry["file"])).write_bytes(candidate.data)
+        (fresh / LOSSES_NAME).write_bytes(losses)
         sealed = render_manifest(content)
         (fresh / MANIFEST_NAME).write_bytes(sealed)
         (fresh / CARD_NAME).write_text(model_card(json.loads(sealed)), encoding="utf-8")
         for finding in verify_manifest(read_manifest(fresh)):
             raise finding.error
+
+
+def _replaced(
+    content: Mapping[str, Any], comparison: Comparison | None, forced: str | None, target: Path
+) -> Mapping[str, Any] | None:
+    """What the new artifacts replace: of the champion sealed once more, what it replaced."""
+    if comparison is None:
+        return None
+    if comparison.incomparable is None:
+        champion = dict(read_manifest(target).content)
+        replaced: Mapping[str, Any] | None = champion.pop(REPLACES_KEY, None)
+        if champion == json.loads(json.dumps(content)):
+            return replaced
+    return comparison.to_dict(forced)
 
 
 def prove_all(
@@ -83,7 +124,7 @@ def prove_all(
     training : Training
         What was trained.
     heads : sequence of Head
-        The registry.
+        Those that were trained.
     report : callable
         Called with one line per proven artifact.
 
@@ -97,17 +138,19 @@ def prove_all(
     ParityError, ForbiddenGraphError
     """
     features = features_candidate()
+    features.entry["training_range"] = training_range(training.markets[0])
     _proven(features, prove_features(features.model, features.data, training.markets), report)
     staged, pasts = {}, []
     for head in heads:
         estimators = training.estimators[head.name]
-        spans = training.spans if head.pools else training.spans[:1]
+        served = [market for market in training.markets if head.serves(market)]
+        spans = _spans(training, head)
         candidate = head_candidate(head, estimators, features.spec, spans)
         candidate.entry["judgements"] = training.judgements[head.name]
         candidate.entry["measures"] = training.measures[head.name]
         candidate.entry["base_rates"] = training.base_rates[head.name]
         figures = prove_head(
-            candidate.model, head, estimators, training.markets, training.forecasts[head.name]
+            candidate.model, head, estimators, served, training.forecasts[head.name]
         )
         _proven(candidate, figures, report)
         staged[head.name] = candidate
@@ -116,17 +159,24 @@ def prove_all(
             candidate = past_candidate(head, past, features.spec, training.spans[:1])
             _proven(candidate, prove_past(candidate.model, head, past, training.markets), report)
             pasts.append(candidate)
-    engine = engine_candidate(features, heads, staged)
+    fused = [head for head in heads if not head.optional]
+    engine = engine_candidate(features, fused, staged)
     figures = prove_engine(
         engine.model,
         features.model,
         {name: candidate.model for name, candidate in staged.items()},
-        heads,
+        fused,
         training.estimators,
         training.markets,
     )
     _proven(engine, figures, report)
     return [features, *staged.values(), *pasts, engine]
+
+
+def _spans(training: Training, head: Head) -> tuple[TrainingSpan, ...]:
+    if head.optional and training.us_span is not None:
+        return training.spans[0], training.us_span
+    return training.spans if head.pools else training.spans[:1]
 
 
 def _proven(candidate: Candidate, figures: dict[str, Any], report: Callable[[str], object]) -> None:

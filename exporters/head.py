@@ -74,6 +74,11 @@ class Head(ABC):
         Whether other markets steady the fit.
     pooled_elsewhere : bool
         Whether those other markets are judged with the modelled one as their pool, or alone.
+    device : str
+        Where it is fitted.
+    optional : bool
+        Whether it needs more than the bars of a market: then it is no part of the engine, and
+        training goes on without it where that is missing.
     """
 
     name: str
@@ -85,6 +90,28 @@ class Head(ABC):
     rows: int = 1
     pools: bool = True
     pooled_elsewhere: bool = False
+    device: str = "cpu"
+    optional: bool = False
+
+    def serves(self, market: MarketRows) -> bool:
+        """Return whether a market has what it needs; yes unless a head says otherwise."""
+        del market
+        return True
+
+    def given(self, market: MarketRows) -> Inputs:
+        """Return what its graph is given of a market, on every row that has all of it.
+
+        Parameters
+        ----------
+        market : MarketRows
+            One that it `serves`.
+
+        Returns
+        -------
+        mapping of str to ndarray of shape (N, ...)
+            ``features``, all columns of them, and ``implied_sigma`` first, whether read or not.
+        """
+        return {"features": market.features, "implied_sigma": market.implied_sigma}
 
     @abstractmethod
     def fit(self, market: MarketRows, pool: Sequence[MarketRows]) -> Estimators:

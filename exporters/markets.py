@@ -6,12 +6,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aegismatrix.bars import Bars, Market
 from aegismatrix.errors import AegisError
+from aegismatrix.overnight import Nights, align
 from aegismatrix.runtime import Model
 
 FloatArray = NDArray[np.float64]
@@ -53,6 +55,10 @@ class MarketSource:
         As for `Bars`.
     scored_from, scored_to : str, optional
         First and last scored day; by default all but the first three years of feature rows.
+    origin : mapping, optional
+        Where and when the files' content was fetched, as JSON values.
+    us_index, us_iv : Path, optional
+        The pair of CSV files of the US market that closes in this one's night; of NIFTY alone.
     """
 
     name: str
@@ -61,10 +67,19 @@ class MarketSource:
     market: Market
     scored_from: str | None = None
     scored_to: str | None = None
+    origin: Mapping[str, Any] | None = None
+    us_index: Path | None = None
+    us_iv: Path | None = None
 
     def bars(self) -> Bars:
         """Read the bars."""
         return Bars.from_csv(self.index, iv=self.iv, market=self.market)
+
+    def us_bars(self) -> Bars | None:
+        """Read the bars of the US market, where there are any."""
+        if self.us_index is None or self.us_iv is None:
+            return None
+        return Bars.from_csv(self.us_index, iv=self.us_iv, market="other")
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +100,10 @@ class MarketRows:
         The columns of `features`.
     scored_from, scored_to : datetime64[D]
         First and last day of the walk-forward's scored forecasts.
+    us_bars : Bars or None
+        The US market that closes in this one's night.
+    nights : Nights or None
+        What it did in the night after each feature row, N of them.
     """
 
     name: str
@@ -94,6 +113,8 @@ class MarketRows:
     feature_names: tuple[str, ...]
     scored_from: np.datetime64
     scored_to: np.datetime64
+    us_bars: Bars | None = None
+    nights: Nights | None = None
 
     @property
     def dates(self) -> NDArray[np.datetime64]:
@@ -135,6 +156,8 @@ def known_sources(folder: str | os.PathLike[str] | None = None) -> tuple[MarketS
             "nifty",
             "2015-01-01",
             "2024-12-31",
+            us_index=place / "sp500_daily.csv",
+            us_iv=place / "vix_daily.csv",
         ),
         MarketSource(
             "sp500",
@@ -169,6 +192,9 @@ def market_rows(source: MarketSource, features: Model) -> MarketRows:
         high=bars.high, low=bars.low, close=bars.close, iv=bars.iv
     )
     dates = bars.dates[len(bars) - len(run["features"]) :]
+    us_bars = source.us_bars()
+    # What follows the last bar is not known here, nor is any label of that row.
+    nights = None if us_bars is None else align(dates, dates[-1] + 1, us_bars)
     default_from = dates[min(_WARM_UP_ROWS, len(dates) - 1)]
     return MarketRows(
         name=source.name,
@@ -178,4 +204,6 @@ def market_rows(source: MarketSource, features: Model) -> MarketRows:
         feature_names=features.spec.features,
         scored_from=np.datetime64(source.scored_from or default_from, "D"),
         scored_to=np.datetime64(source.scored_to or dates[-1], "D"),
+        us_bars=us_bars,
+        nights=nights,
     )

@@ -55,6 +55,44 @@ class NonFiniteNetworkError(AegisError):
         )
 
 
+class DeviceUnavailableError(AegisError):
+    """Torch cannot compute where it was asked to.
+
+    Attributes
+    ----------
+    device : str
+        What was asked for.
+    reason : str
+        Why not.
+    """
+
+    def __init__(self, device: str, reason: str) -> None:
+        self.device = device
+        self.reason = reason
+        super().__init__(
+            f"Torch cannot compute on {device}: {reason}.",
+            remedy="Train on the processor (--device cpu), or install a build of torch and a driver"
+            " that fit this machine's GPU.",
+        )
+
+
+class DeviceMemoryError(AegisError):
+    """The GPU has not enough free memory for the network and its windows.
+
+    Attributes
+    ----------
+    device : str
+        Which one.
+    """
+
+    def __init__(self, device: str) -> None:
+        self.device = device
+        super().__init__(
+            f"{device} ran out of memory.",
+            remedy="Train on the processor (--device cpu), or end what else computes there.",
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class Fitted:
     """A fitted network, as plain arrays.
@@ -119,7 +157,24 @@ class Network(nn.Module):
         return shrunk.reshape(-1, self.climatology.numel())
 
 
-def fit_network(features: FloatArray, label: FloatArray, rows: int) -> Fitted:
+def check_device(device: str) -> None:
+    """Make sure that torch can compute on a device.
+
+    Parameters
+    ----------
+    device : str
+        As torch names it: ``cpu``, ``cuda``, ``cuda:1``.
+
+    Raises
+    ------
+    DeviceUnavailableError
+    DeviceMemoryError
+    """
+    with _typed_failures(device):
+        torch.zeros(1, device=torch.device(device)).add(1.0).cpu()
+
+
+def fit_network(features: FloatArray, label: FloatArray, rows: int, device: str = "cpu") -> Fitted:
     """Fit by Adam with decoupled weight decay: same data, same weights, to the last bit.
 
     Parameters
@@ -131,6 +186,9 @@ def fit_network(features: FloatArray, label: FloatArray, rows: int) -> Fitted:
         that ends with it.
     rows : int
         Feature rows in a window.
+    device : str
+        Where to compute. The promise of the same weights holds for ``cpu``; they come back from
+        wherever it was, and forecasts are made on the processor.
 
     Returns
     -------
@@ -139,6 +197,8 @@ def fit_network(features: FloatArray, label: FloatArray, rows: int) -> Fitted:
     Raises
     ------
     NonFiniteNetworkError
+    DeviceUnavailableError
+    DeviceMemoryError
 
     Notes
     -----
@@ -154,13 +214,15 @@ def fit_network(features: FloatArray, label: FloatArray, rows: int) -> Fitted:
     windows = _windows(scaled, features, rows)
     targets = torch.from_numpy(np.where(known, label, UNKNOWN).astype(np.int64)[rows - 1 :])
     usable = torch.from_numpy(np.flatnonzero(known[rows - 1 :].any(axis=1)))
-    with _repeatable():
-        network = Network(features.shape[1], climatology)
+    with _repeatable(), _typed_failures(device):
+        # Begun and shuffled by the processor's generator, wherever the sums are made.
+        network = Network(features.shape[1], climatology).to(device)
+        windows, targets = windows.to(device), targets.to(device)
         optimiser = torch.optim.AdamW(
             network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY
         )
         for _ in range(EPOCHS):
-            order = usable[torch.randperm(len(usable))]
+            order = usable[torch.randperm(len(usable))].to(device)
             for start in range(0, len(order), BATCH_WINDOWS):
                 batch = order[start : start + BATCH_WINDOWS]
                 optimiser.zero_grad()
@@ -171,7 +233,7 @@ def fit_network(features: FloatArray, label: FloatArray, rows: int) -> Fitted:
                 )
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimiser.step()
-    weights = {name: value.numpy().copy() for name, value in network.state_dict().items()}
+    weights = {name: value.cpu().numpy().copy() for name, value in network.state_dict().items()}
     fitted = replace(scaled, weights=weights)
     _check(fitted)
     return fitted
@@ -277,6 +339,20 @@ def _check(fitted: Fitted) -> None:
     unfinite = tuple(name for name, value in parts.items() if not np.isfinite(value).all())
     if unfinite:
         raise NonFiniteNetworkError(unfinite)
+
+
+@contextmanager
+def _typed_failures(device: str) -> Iterator[None]:
+    try:
+        yield
+    except torch.cuda.OutOfMemoryError as error:
+        raise DeviceMemoryError(device) from error
+    except (AssertionError, RuntimeError) as error:
+        # On the processor such an error is a fault of this module and not of the machine.
+        if device == "cpu":
+            raise
+        reason = str(error).strip().splitlines()[0].partition(". ")[0].rstrip(".")
+        raise DeviceUnavailableError(device, reason) from error
 
 
 @contextmanager

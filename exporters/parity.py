@@ -149,7 +149,7 @@ def prove_head(
     estimators : mapping
         From `Head.fit`.
     markets : sequence of MarketRows
-        Every real row of them is checked.
+        Those that the head serves; every real row of them that has what it needs is checked.
     trained : ndarray of shape (rows of all markets, ...)
         What the estimators said to those rows when they were trained.
 
@@ -163,24 +163,29 @@ def prove_head(
     ParityError
         If any difference exceeds the head's declared tolerance.
     """
-    real = np.concatenate([market.features for market in markets])
-    sigma = np.concatenate([market.implied_sigma for market in markets])
+    given = [head.given(market) for market in markets]
+    real = {name: np.concatenate([one[name] for one in given]) for name in given[0]}
+    features = real["features"]
     random = np.random.default_rng(SEED)
-    noise = random.standard_normal((RANDOM_ROWS, real.shape[1]))
+    noise = random.standard_normal((RANDOM_ROWS, features.shape[1]))
     # From well inside the clips of the standardiser to far beyond any market.
-    spread = real.std(axis=0) * np.resize(RANDOM_SPREADS, (RANDOM_ROWS, 1))
-    made_up = real.mean(axis=0) + spread * noise
-    made_up_sigma = random.uniform(sigma.min() / 2, sigma.max() * 2, RANDOM_ROWS)
+    spread = features.std(axis=0) * np.resize(RANDOM_SPREADS, (RANDOM_ROWS, 1))
+    made_up = {
+        name: features.mean(axis=0) + spread * noise
+        if name == "features"
+        else random.uniform(values.min() / 2, values.max() * 2, RANDOM_ROWS)
+        for name, values in real.items()
+    }
     figures: dict[str, Any] = {"tolerance": head.tolerance}
-    for kind, rows, sigmas in (("real", real, sigma), ("random", made_up, made_up_sigma)):
-        feed = head_feed(head, {"features": rows, "implied_sigma": sigmas})
+    for kind, rows in (("real", real), ("random", made_up)):
+        feed = head_feed(head, rows)
         graph = model.run(**feed)["probability"]
         expected = expected_of(head, estimators, feed, markets[0].feature_names)
         if graph.shape != expected.shape:
             raise ParityError(
                 head.name, f"the shape {expected.shape}", worst=np.inf, tolerance=head.tolerance
             )
-        figures[f"{kind}_rows"] = len(rows)
+        figures[f"{kind}_rows"] = len(rows["features"])
         figures[f"{kind}_difference"] = _within(head, f"{kind} rows", graph - expected)
     if head.rows > 1:
         figures.update(_prove_batches(model, head, estimators, markets))
@@ -344,8 +349,8 @@ def head_feed(head: Head, market: Mapping[str, FloatArray]) -> dict[str, FloatAr
 
 
 def market_feed(head: Head, market: MarketRows) -> dict[str, FloatArray]:
-    """Return the inputs of a head's graph on every row of a market."""
-    return head_feed(head, {"features": market.features, "implied_sigma": market.implied_sigma})
+    """Return the inputs of a head's graph on every row of a market that has them."""
+    return head_feed(head, head.given(market))
 
 
 def expected_of(

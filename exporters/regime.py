@@ -9,9 +9,9 @@ import onnx
 import spox.opset.ai.onnx.v18 as op
 from spox import Tensor, argument, build
 
+from aegismatrix.outcomes import REGIME_HORIZON_DAYS, regime_label
 from exporters.graph import Graph
 from exporters.head import Estimators, FloatArray, Head, Inputs, Progress
-from exporters.labels import REGIME_HORIZON_DAYS, regime_label
 from exporters.logistic import (
     fit_logistic,
     logistic_forecaster,

@@ -6,17 +6,25 @@ from exporters.breach import Breach
 from exporters.breakout import Breakout
 from exporters.direction import Direction
 from exporters.head import Head
+from exporters.overnight import Overnight
 from exporters.regime import Regime
 from exporters.spike import Spike
 from exporters.theta import Theta
 from exporters.trap import Trap
 
-HEADS: tuple[Head, ...] = (
-    Trap(),
-    Regime(),
-    Breach(),
-    Breakout(),
-    Spike(),
-    Theta(),
-    Direction(),
-)
+
+def heads_on(device: str) -> tuple[Head, ...]:
+    """Return the models, those with a network to be fitted on a device of torch's."""
+    return (
+        Trap(),
+        Regime(),
+        Breach(),
+        Breakout(),
+        Spike(),
+        Theta(),
+        Direction(device),
+        Overnight(),
+    )
+
+
+HEADS: tuple[Head, ...] = heads_on("cpu")

@@ -39,10 +39,10 @@ def sealed_folder(target: Path) -> Iterator[Path]:
         If the disk refuses, or `target` holds what was not sealed here. Whatever interrupts the
         writing, `target` stays as it was.
     """
-    target = target.resolve()
-    if target.exists() and not _is_replaceable(target):
-        raise OutputError(str(target), "it holds what this command did not write")
     try:
+        target = target.resolve()
+        if target.exists() and not _is_replaceable(target):
+            raise OutputError(str(target), "it holds what this command did not write")
         target.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     except OSError as error:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from aegismatrix.outcomes import SPIKES, spike_label
 from exporters.events import Event, EventsHead
-from exporters.labels import SPIKES, spike_label
 from exporters.trap import Trap
 
 NEXT_SESSION = 1

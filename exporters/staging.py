@@ -7,6 +7,7 @@ from dataclasses import asdict
 from hashlib import sha256
 from typing import Any
 
+import numpy as np
 import onnx
 
 import aegismatrix
@@ -16,6 +17,7 @@ from exporters.convert import IR_VERSION, OPSET, finish
 from exporters.features import FEATURES, INPUTS, build_features
 from exporters.fuse import chosen_inputs, fuse
 from exporters.head import Estimators, Head, Past
+from exporters.markets import MarketRows
 from exporters.parity import open_candidate
 
 FEATURES_VERSION = "1"
@@ -119,6 +121,28 @@ def features_candidate() -> Candidate:
     )
 
 
+def training_range(market: MarketRows) -> dict[str, Any]:
+    """Return where each feature lay over the training rows: what monitoring holds new rows against.
+
+    Parameters
+    ----------
+    market : MarketRows
+        The market that is modelled.
+
+    Returns
+    -------
+    dict of str to dict
+        By column: minimum, nine deciles and maximum, unrounded, so that no training row is outside.
+    """
+    points = np.quantile(market.features, np.linspace(0.0, 1.0, 11), axis=0)
+    return {
+        name: {"minimum": lowest, "deciles": deciles, "maximum": highest}
+        for name, (lowest, *deciles, highest) in zip(
+            market.feature_names, points.T.tolist(), strict=True
+        )
+    }
+
+
 def head_candidate(
     head: Head, estimators: Estimators, features: ModelSpec, spans: Sequence[TrainingSpan]
 ) -> Candidate:
@@ -145,7 +169,7 @@ def head_candidate(
         {
             "name": head.name,
             "version": head.version,
-            "kind": "head",
+            "kind": "optional" if head.optional else "head",
             "question": head.question,
             "lookback_bars": features.lookback_bars + head.rows - 1,
             "rows": head.rows,
@@ -208,9 +232,9 @@ def engine_candidate(
     features : Candidate
         The feature graph.
     heads : sequence of Head
-        The registry.
+        Those of the registry that need bars alone.
     staged : mapping of str to Candidate
-        The heads' artifacts.
+        Their artifacts.
 
     Returns
     -------
@@ -227,7 +251,7 @@ def engine_candidate(
             "version": aegismatrix.__version__,
             "kind": "engine",
             "question": "All of the models in one file: raw bars in, every probability out.",
-            "lookback_bars": max(one.spec.lookback_bars for one in staged.values()),
+            "lookback_bars": max(staged[head.name].spec.lookback_bars for head in heads),
             "rows": max(head.rows for head in heads),
             "features": [],
         },

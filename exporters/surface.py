@@ -146,7 +146,7 @@ def fit_surface(
     implied_sigma : ndarray of shape (N,)
         The yardstick.
     excursion : ndarray of shape (N, LONGEST_DAYS)
-        From `exporters.labels.excursions`.
+        From `aegismatrix.outcomes.excursions`.
     usable_rows : callable
         From a horizon to the number of leading rows whose label may be used.
 

@@ -6,7 +6,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -21,7 +21,9 @@ from aegismatrix.artifacts import TrainingSpan
 from aegismatrix.bars import Bars
 from aegismatrix.errors import AegisError
 from aegismatrix.runtime import Model
+from exporters.fetching import FetchedMarket
 from exporters.head import Estimators, Head
+from exporters.losses import LOSSES_NAME, MarketLosses, losses_of, parse_losses, render_losses
 from exporters.markets import MarketRows, MarketSource, market_rows
 from exporters.parity import expected_of, market_feed
 from exporters.seal import sealed_folder
@@ -31,7 +33,8 @@ from exporters.walkforward import Judgement
 FloatArray = NDArray[np.float64]
 
 RECORD_NAME = "training.json"
-RECORD_VERSION = 1
+RECORD_VERSION = 2
+US_MARKET = "us overnight"
 _LIBRARIES = (
     "numpy",
     "onnx",
@@ -76,8 +79,12 @@ class Training:
         By head and column.
     spans : tuple of TrainingSpan
         What was seen of each market.
+    us_span : TrainingSpan or None
+        What was seen of the US market that closes in the modelled one's night.
     made_with : mapping of str to str
         Library versions.
+    losses : MarketLosses
+        The walk-forward on the market that is modelled, day by day.
     """
 
     markets: tuple[MarketRows, ...]
@@ -87,11 +94,13 @@ class Training:
     measures: Mapping[str, list[dict[str, Any]]]
     base_rates: Mapping[str, dict[str, float]]
     spans: tuple[TrainingSpan, ...]
+    us_span: TrainingSpan | None
     made_with: Mapping[str, str]
+    losses: MarketLosses
 
 
 def train(
-    sources: Sequence[MarketSource],
+    sources: Sequence[MarketSource | FetchedMarket],
     heads: Sequence[Head],
     folder: Path,
     progress: Callable[[str, int], Callable[[], object]],
@@ -100,8 +109,8 @@ def train(
 
     Parameters
     ----------
-    sources : sequence of MarketSource
-        The market to model, then its pool.
+    sources : sequence of MarketSource or FetchedMarket
+        The market to model, then its pool. What is fetched is kept in `folder`.
     heads : sequence of Head
         The registry.
     folder : Path
@@ -112,48 +121,68 @@ def train(
     Returns
     -------
     dict of str to list of Judgement
-        By head. The market is judged as it is served; each other market alone or pooled in turn,
-        as the head says: evidence that the procedure is not tuned to one market.
+        By head, without those optional ones whose input is not there. The market is judged as it
+        is served; each other market alone or pooled in turn, as the head says: evidence that the
+        procedure is not tuned to one market.
+
+    Raises
+    ------
+    AegisError
+        One of its children: bars that cannot be fetched or read, a model that cannot be judged, a
+        device or a disk that refuses. `folder` is as it was then.
     """
     features, data = stage_features()
-    market, *pool = (market_rows(source, features) for source in sources)
     judgements: dict[str, list[Judgement]] = {}
     measures: dict[str, list[dict[str, Any]]] = {}
     # One thread: the fits are small, and sums over threads would not repeat to the last bit.
     with sealed_folder(folder) as fresh, threadpool_limits(1):
+        stored = [
+            source.store(fresh) if isinstance(source, FetchedMarket) else source
+            for source in sources
+        ]
+        market, *pool = (market_rows(source, features) for source in stored)
+        heads = [head for head in heads if head.serves(market)]
         for head in heads:
-            steps = sum(head.refits(judged) for judged in (market, *pool))
+            served = [judged for judged in (market, *pool) if head.serves(judged)]
+            steps = sum(head.refits(judged) for judged in served)
             step = progress(head.name, steps)
             steadied_by = pool if head.pools else ()
             judgements[head.name], measures[head.name] = [], []
             around = (market,) if head.pooled_elsewhere else ()
-            for judged, steady in ((market, steadied_by), *((other, around) for other in pool)):
+            for judged in served:
+                steady = steadied_by if judged is market else around
                 head.check_shuffled(judged, step)
                 walks = head.walk(judged, steady, step)
                 judgements[head.name] += head.judge(judged, walks)
                 measures[head.name] += head.measure(judged, walks)
             estimators = head.fit(market, steadied_by)
             (fresh / f"{head.name}.skops").write_bytes(skops_io.dumps(dict(estimators)))
-            forecasts = [_forecasts(head, estimators, judged) for judged in (market, *pool)]
+            forecasts = [_forecasts(head, estimators, judged) for judged in served]
             np.save(fresh / f"{head.name}.npy", np.concatenate(forecasts))
+        losses = render_losses([losses_of(judged, judgements) for judged in (market, *pool)])
+        (fresh / LOSSES_NAME).write_bytes(losses)
         record = {
             "record_version": RECORD_VERSION,
+            "losses_sha256": sha256(losses).hexdigest(),
             "features_sha256": sha256(data).hexdigest(),
             "sources": [
                 {
                     "name": source.name,
-                    "index": str(source.index.resolve()),
-                    "iv": str(source.iv.resolve()),
+                    "index": _place(source.index, fresh),
+                    "iv": _place(source.iv, fresh),
+                    "origin": source.origin,
                     "market": source.market,
                     "scored_from": str(rows.scored_from),
                     "scored_to": str(rows.scored_to),
                     "sha256": rows.bars.digest(),
+                    "us": _us_entry(source, rows, fresh),
                 }
-                for source, rows in zip(sources, (market, *pool), strict=True)
+                for source, rows in zip(stored, (market, *pool), strict=True)
             ],
             "heads": {
                 head.name: {
                     **_promised(head),
+                    "device": head.device,
                     "forecasts_sha256": _sha256(fresh / f"{head.name}.npy"),
                     "judgements": [one.to_dict() for one in judgements[head.name]],
                     "measures": measures[head.name],
@@ -191,13 +220,18 @@ def read_training(folder: Path, heads: Sequence[Head]) -> Training:
     """
     try:
         record = json.loads((folder / RECORD_NAME).read_text(encoding="utf-8"))
+        if not isinstance(record, dict) or record.get("record_version") != RECORD_VERSION:
+            reason = "it was written by another version of the exporters"
+            raise TrainingRecordError(str(folder), reason)
+        trained = record["heads"]
+        # What is optional was left out of the training if its input was not there.
+        heads = [head for head in heads if head.name in trained or not head.optional]
         stored = {head.name: (folder / f"{head.name}.skops").read_bytes() for head in heads}
         forecasts = {head.name: (folder / f"{head.name}.npy").read_bytes() for head in heads}
+        losses = (folder / LOSSES_NAME).read_bytes()
     except (OSError, ValueError) as error:
         raise TrainingRecordError(str(folder), str(error)) from error
     features, data = stage_features()
-    if not isinstance(record, dict) or record.get("record_version") != RECORD_VERSION:
-        raise TrainingRecordError(str(folder), "it was written by another version of the exporters")
     if record["features_sha256"] != sha256(data).hexdigest():
         raise TrainingRecordError(str(folder), "the feature graph has changed since")
     for head in heads:
@@ -208,10 +242,12 @@ def read_training(folder: Path, heads: Sequence[Head]) -> Training:
                 raise TrainingRecordError(str(folder), reason)
         if trained["forecasts_sha256"] != sha256(forecasts[head.name]).hexdigest():
             raise TrainingRecordError(str(folder), f"{head.name}.npy is of another training")
+    if record["losses_sha256"] != sha256(losses).hexdigest():
+        raise TrainingRecordError(str(folder), f"{LOSSES_NAME} is of another training")
     if record["made_with"] != _made_with():
         reason = f"it was made with {record['made_with']}, here are {_made_with()}"
         raise TrainingRecordError(str(folder), reason)
-    markets = tuple(_market_as_trained(entry, features, str(folder)) for entry in record["sources"])
+    markets = tuple(_market_as_trained(entry, features, folder) for entry in record["sources"])
     return Training(
         markets=markets,
         estimators={
@@ -224,23 +260,51 @@ def read_training(folder: Path, heads: Sequence[Head]) -> Training:
         judgements={head.name: record["heads"][head.name]["judgements"] for head in heads},
         measures={head.name: record["heads"][head.name]["measures"] for head in heads},
         base_rates={head.name: record["heads"][head.name]["base_rates"] for head in heads},
-        spans=tuple(_span(market) for market in markets),
+        spans=tuple(_span(market.name, market.bars, len(market.features)) for market in markets),
+        us_span=_us_span(markets[0]),
         made_with=record["made_with"],
+        losses=_of_heads(parse_losses(losses)[0], heads),
     )
 
 
-def _market_as_trained(entry: Mapping[str, str], features: Model, folder: str) -> MarketRows:
+def _of_heads(losses: MarketLosses, heads: Sequence[Head]) -> MarketLosses:
+    """Leave out what is trained and not exported."""
+    names = {head.name for head in heads}
+    return replace(losses, outputs=tuple(one for one in losses.outputs if one.head in names))
+
+
+def _place(file: Path, fresh: Path) -> str:
+    """Where a file will be found: by its name where it goes with the training's folder."""
+    return file.name if file.parent == fresh else str(file.resolve())
+
+
+def _us_entry(source: MarketSource, rows: MarketRows, fresh: Path) -> dict[str, str] | None:
+    if source.us_index is None or source.us_iv is None or rows.us_bars is None:
+        return None
+    return {
+        "index": _place(source.us_index, fresh),
+        "iv": _place(source.us_iv, fresh),
+        "sha256": rows.us_bars.digest(),
+    }
+
+
+def _market_as_trained(entry: Mapping[str, Any], features: Model, folder: Path) -> MarketRows:
+    us = entry["us"]
     source = MarketSource(
         name=entry["name"],
-        index=Path(entry["index"]),
-        iv=Path(entry["iv"]),
+        index=folder / entry["index"],
+        iv=folder / entry["iv"],
         market="nifty" if entry["market"] == "nifty" else "other",
         scored_from=entry["scored_from"],
         scored_to=entry["scored_to"],
+        us_index=folder / us["index"] if us else None,
+        us_iv=folder / us["iv"] if us else None,
     )
     rows = market_rows(source, features)
     if rows.bars.digest() != entry["sha256"]:
-        raise TrainingRecordError(folder, f"the bars in {source.index} have changed since")
+        raise TrainingRecordError(str(folder), f"the bars in {source.index} have changed since")
+    if us and rows.us_bars is not None and rows.us_bars.digest() != us["sha256"]:
+        raise TrainingRecordError(str(folder), f"the bars in {source.us_index} have changed since")
     return rows
 
 
@@ -280,12 +344,18 @@ def _sha256(file: Path) -> str:
     return sha256(file.read_bytes()).hexdigest()
 
 
-def _span(market: MarketRows) -> TrainingSpan:
-    bars: Bars = market.bars
+def _span(name: str, bars: Bars, rows: int) -> TrainingSpan:
     return TrainingSpan(
-        market=market.name,
+        market=name,
         first=str(bars.dates[0]),
         last=str(bars.dates[-1]),
-        rows=len(market.features),
+        rows=rows,
         sha256=bars.digest(),
     )
+
+
+def _us_span(market: MarketRows) -> TrainingSpan | None:
+    """The bars of the nights that are known, as `market` sees them."""
+    if market.us_bars is None or market.nights is None:
+        return None
+    return _span(US_MARKET, market.us_bars, int(market.nights.known.sum()))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
+from aegismatrix.outcomes import trap_label
 from exporters.events import Event, EventsHead
 from exporters.head import FloatArray
-from exporters.labels import trap_label
 from exporters.walkforward import Forecaster, climatology, constant
 
 

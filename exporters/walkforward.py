@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -91,6 +91,25 @@ class Skill:
     upper: float
 
 
+@dataclass(frozen=True, eq=False)
+class Losses:
+    """The loss of every scored forecast of one output: what its score is the mean of.
+
+    Attributes
+    ----------
+    dates : ndarray of shape (n,), datetime64[D]
+        Days that were scored.
+    values : ndarray of shape (n,)
+        The model's loss on each.
+    horizon_days : int
+        Trading days until a label is known: how far the losses of neighbours overlap.
+    """
+
+    dates: DateArray
+    values: FloatArray
+    horizon_days: int
+
+
 @dataclass(frozen=True)
 class Judgement:
     """How one output of a model did in the walk-forward on one market.
@@ -119,6 +138,8 @@ class Judgement:
         Year by year.
     verdict : str
         ``demonstrated`` only if the lower bound against the strongest baseline is above 0.
+    losses : Losses
+        What the skills were made of, day by day.
     """
 
     output: str
@@ -136,9 +157,10 @@ class Judgement:
     calibration_error: float
     years: Mapping[str, tuple[int, float]]
     verdict: str
+    losses: Losses = field(repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the judgement as it is sealed: figures rounded to six decimals."""
+        """Return the judgement as it is sealed: figures rounded to six decimals, no losses."""
         return {
             "output": self.output,
             "market": self.market,
@@ -269,11 +291,50 @@ def bootstrap_rows(n: int, horizon_days: int, samples: int, seed: int = SEED) ->
     -------
     ndarray of shape (samples, n)
     """
-    block = min(max(2 * horizon_days, MIN_BLOCK_BARS), n)
-    count = -(-n // block)
-    starts = np.random.default_rng(seed).integers(0, n, size=(samples, count))
+    block = min(block_bars(horizon_days), n)
+    starts = _block_starts(n, block, samples, seed)
     rows = (starts[:, :, None] + np.arange(block)) % n
     return rows.reshape(samples, -1)[:, :n]
+
+
+def bootstrap_means(
+    values: FloatArray, horizon_days: int, samples: int, seed: int = SEED
+) -> FloatArray:
+    """Return the means over the rows that `bootstrap_rows` draws, without drawing every row.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,)
+        One per row.
+    horizon_days, samples, seed
+        As for `bootstrap_rows`.
+
+    Returns
+    -------
+    ndarray of shape (samples,)
+    """
+    n = len(values)
+    block = min(block_bars(horizon_days), n)
+    starts = _block_starts(n, block, samples, seed)
+    # The last block of a resample is cut so that it has n rows.
+    rest = n - block * (starts.shape[1] - 1)
+    total = _sums_of_runs(values, block)[starts[:, :-1]].sum(axis=1)
+    return np.asarray((total + _sums_of_runs(values, rest)[starts[:, -1]]) / n)
+
+
+def block_bars(horizon_days: int) -> int:
+    """Return the rows of a bootstrap's block: twice the overlap, and at least two months."""
+    return max(2 * horizon_days, MIN_BLOCK_BARS)
+
+
+def _block_starts(n: int, block: int, samples: int, seed: int) -> IntArray:
+    return np.random.default_rng(seed).integers(0, n, size=(samples, -(-n // block)))
+
+
+def _sums_of_runs(values: FloatArray, length: int) -> FloatArray:
+    """Sum the `length` values that begin at each row, the first one following the last one."""
+    around = np.concatenate([values, values[: length - 1]])
+    return np.asarray(np.lib.stride_tricks.sliding_window_view(around, length).sum(axis=1))
 
 
 def skill_against(loss: FloatArray, baseline_loss: FloatArray, horizon_days: int) -> Skill:
@@ -393,6 +454,7 @@ def judge(
         calibration_error=float(np.mean([calibration_error(p, y) for p, y in events])),
         years=years,
         verdict=DEMONSTRATED if skills[strongest].lower > 0 else NONE_DEMONSTRATED,
+        losses=Losses(forecasts.dates, model_loss, horizon_days),
     )
 
 

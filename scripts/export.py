@@ -1,4 +1,7 @@
-"""Export what scripts/train.py left: ONNX artifacts, proven, sealed, put in place in one step."""
+"""Export what scripts/train.py left: ONNX artifacts, proven, sealed, put in place in one step.
+
+Artifacts that are there already stay if they forecast better.
+"""
 
 from __future__ import annotations
 
@@ -26,9 +29,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--out", type=Path, default=REPOSITORY / "models_onnx", help="default: %(default)s"
     )
+    parser.add_argument(
+        "--force",
+        metavar="REASON",
+        help="replace the artifacts that are there even if they are better, or cannot be compared;"
+        " the reason is sealed",
+    )
     arguments = parser.parse_args(argv)
     try:
-        export(arguments.training, HEADS, arguments.out, print)
+        export(arguments.training, HEADS, arguments.out, print, arguments.force)
     except AegisError as error:
         print(f"export: {error}", file=sys.stderr)
         return 2

@@ -34,6 +34,9 @@ MANIFEST_VERSION = 1
 
 MANIFEST_NAME = "manifest.json"
 ENGINE_NAME = "engine"
+WALKFORWARD_KEY = "walkforward"
+"""The key, in the manifest, of the sealed losses of the walk-forward."""
+
 _MAX_MANIFEST_BYTES = 8 * 1024 * 1024
 # Top-level keys are indented by one space, and strings hold no line ends, so this stands once.
 _DIGEST = re.compile(rb'^ "digest": "([0-9a-f]*)",?$', re.MULTILINE)
@@ -93,6 +96,23 @@ class TrainingSpan:
     sha256: str
 
 
+@dataclass(frozen=True)
+class FeatureRange:
+    """Where a feature lay over the training rows of the market that is modelled.
+
+    Attributes
+    ----------
+    minimum, maximum : float
+        Its extremes.
+    deciles : tuple of float
+        The nine values between which a tenth of the rows lie each.
+    """
+
+    minimum: float
+    maximum: float
+    deciles: tuple[float, ...]
+
+
 @dataclass(frozen=True, repr=False)
 class ModelSpec:
     """What is sealed about one artifact.
@@ -107,8 +127,9 @@ class ModelSpec:
         Of the file's bytes.
     size_bytes : int
         Of the file.
-    kind : {'features', 'head', 'past', 'engine'}
-        Bars to features, features to probabilities, the same by fits of the past, or all in one.
+    kind : {'features', 'head', 'optional', 'past', 'engine'}
+        Bars to features, features to probabilities, the same with input that not everybody has, the
+        same by fits of the past, or all in one but what is optional.
     question : str
         What it answers, in a sentence.
     lookback_bars : int
@@ -127,6 +148,8 @@ class ModelSpec:
         How often each event happened on the market that was modelled, by column.
     stretches : tuple of (first, last)
         For a past: days that each fit speaks for, not having seen them.
+    training_range : mapping of str to FeatureRange
+        For features: by column; empty where that was not sealed.
     """
 
     name: str
@@ -145,6 +168,7 @@ class ModelSpec:
     judgements: tuple[Mapping[str, Any], ...]
     base_rates: Mapping[str, float]
     stretches: tuple[tuple[str, str], ...]
+    training_range: Mapping[str, FeatureRange]
 
     def own_judgements(self) -> tuple[Mapping[str, Any], ...]:
         """Return the judgements on the market that was modelled: the first one trained on."""
@@ -162,6 +186,25 @@ class ModelSpec:
 
 
 @dataclass(frozen=True)
+class SealedFile:
+    """A file beside the models that is sealed and that no model needs.
+
+    Attributes
+    ----------
+    file : str
+        File name in the folder.
+    sha256 : str
+        Of the file's bytes.
+    size_bytes : int
+        Of the file.
+    """
+
+    file: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True)
 class Manifest:
     """A verified manifest.
 
@@ -175,12 +218,15 @@ class Manifest:
         By name, in sealed order.
     content : dict
         All that the file says.
+    walkforward : SealedFile or None
+        The walk-forward's losses day by day, where they are sealed: not read until asked for.
     """
 
     folder: Path
     digest: str
     models: Mapping[str, ModelSpec]
     content: Mapping[str, Any]
+    walkforward: SealedFile | None = None
 
     def model(self, name: str) -> ModelSpec:
         """Return what is sealed about one artifact.
@@ -291,12 +337,16 @@ def read_manifest(path: str | os.PathLike[str] | None = None) -> Manifest:
         raise ManifestVersionError(str(file), version=version, supported=MANIFEST_VERSION)
     try:
         entries = [parse_model(entry) for entry in content["artifacts"]]
+        losses = content.get(WALKFORWARD_KEY)
+        # Artifacts that were sealed before there was such a file have none.
+        walkforward = None if losses is None else _parse_file(losses)
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise ManifestError(str(file), f"its entries are malformed ({error!r})") from error
     for key in ("name", "file"):
         if len({getattr(entry, key) for entry in entries}) < len(entries):
             raise ManifestError(str(file), f"two of its entries have the same {key}")
-    return Manifest(folder, digest, {entry.name: entry for entry in entries}, content)
+    models = {entry.name: entry for entry in entries}
+    return Manifest(folder, digest, models, content, walkforward)
 
 
 def read_artifact(manifest: Manifest, name: str) -> bytes:
@@ -336,6 +386,36 @@ def read_artifact(manifest: Manifest, name: str) -> bytes:
             str(path), expected=spec.size_bytes, actual=min(len(data), spec.size_bytes + 1)
         )
     raise ArtifactHashError(str(path), expected=spec.sha256, actual=actual)
+
+
+def read_walkforward(manifest: Manifest) -> bytes | None:
+    """Read the walk-forward's losses into memory and verify those bytes.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        What is sealed.
+
+    Returns
+    -------
+    bytes or None
+        Exactly what was sealed; None if nothing was.
+
+    Raises
+    ------
+    MissingArtifactError, ArtifactSizeError, ArtifactHashError
+    """
+    sealed = manifest.walkforward
+    if sealed is None:
+        return None
+    path = manifest.folder / sealed.file
+    data = _read(path, sealed.size_bytes)
+    if len(data) != sealed.size_bytes:
+        raise ArtifactSizeError(str(path), expected=sealed.size_bytes, actual=len(data))
+    actual = hashlib.sha256(data).hexdigest()
+    if actual != sealed.sha256:
+        raise ArtifactHashError(str(path), expected=sealed.sha256, actual=actual)
+    return data
 
 
 def list_models(path: str | os.PathLike[str] | None = None) -> tuple[ModelSpec, ...]:
@@ -400,18 +480,13 @@ def parse_model(entry: Mapping[str, Any]) -> ModelSpec:
     KeyError, TypeError, ValueError
         If the entry is malformed.
     """
-    file, size = str(entry["file"]), int(entry["size_bytes"])
-    is_plain = file == os.path.basename(file) and not set(file) & {"\\", "\0"}  # noqa: PTH119
-    if not is_plain or file in ("", ".", ".."):
-        raise ValueError(f"{file!r} is not a plain file name")
-    if not 0 < size <= _MAX_ARTIFACT_BYTES:
-        raise ValueError(f"{file} is sealed with {size} bytes")
+    sealed = _parse_file(entry)
     return ModelSpec(
         name=str(entry["name"]),
         version=str(entry["version"]),
-        file=file,
-        sha256=str(entry["sha256"]),
-        size_bytes=size,
+        file=sealed.file,
+        sha256=sealed.sha256,
+        size_bytes=sealed.size_bytes,
         kind=str(entry["kind"]),
         question=str(entry["question"]),
         lookback_bars=int(entry["lookback_bars"]),
@@ -423,7 +498,21 @@ def parse_model(entry: Mapping[str, Any]) -> ModelSpec:
         judgements=tuple(entry["judgements"]),
         base_rates=dict(entry.get("base_rates", {})),
         stretches=tuple((first, last) for first, last in entry.get("stretches", ())),
+        training_range={
+            name: _feature_range(entry["training_range"][name])
+            for name in entry.get("training_range", ())
+        },
     )
+
+
+def _parse_file(entry: Mapping[str, Any]) -> SealedFile:
+    file, size = str(entry["file"]), int(entry["size_bytes"])
+    is_plain = file == os.path.basename(file) and not set(file) & {"\\", "\0"}  # noqa: PTH119
+    if not is_plain or file in ("", ".", ".."):
+        raise ValueError(f"{file!r} is not a plain file name")
+    if not 0 < size <= _MAX_ARTIFACT_BYTES:
+        raise ValueError(f"{file} is sealed with {size} bytes")
+    return SealedFile(file, str(entry["sha256"]), size)
 
 
 def _read(path: Path, size_bytes: int) -> bytes:
@@ -467,3 +556,11 @@ def _array_spec(entry: Mapping[str, Any]) -> ArraySpec:
         minimum=entry["minimum"],
         maximum=entry["maximum"],
     )
+
+
+def _feature_range(entry: Mapping[str, Any]) -> FeatureRange:
+    deciles = tuple(float(value) for value in entry["deciles"])
+    points = (float(entry["minimum"]), *deciles, float(entry["maximum"]))
+    if len(deciles) != 9 or list(points) != sorted(points):
+        raise ValueError("a training range does not rise in nine deciles")
+    return FeatureRange(points[0], points[-1], deciles)

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from aegismatrix.artifacts import ENGINE_NAME, ArraySpec, Manifest, ModelSpec, read_manifest
 from aegismatrix.bars import Bars
 from aegismatrix.errors import ContractError, InsufficientHistoryError, UnknownModelError
+from aegismatrix.overnight import Nights
 from aegismatrix.runtime import Model, load_model
 from aegismatrix.tables import DateArray, FloatArray
 
@@ -35,7 +36,7 @@ _DEFAULT_DISTANCES = np.array(DISTANCES)
 for _values in (_DEFAULT_HORIZONS, _DEFAULT_DISTANCES):
     _values.flags.writeable = False
 
-BREACH, BREAKOUT = "breach", "breakout"
+BREACH, BREAKOUT, OVERNIGHT = "breach", "breakout", "overnight"
 
 _PROBABILITY = "probability"
 _NEAREST, _FURTHEST = 1e-5, 2.0
@@ -164,7 +165,7 @@ class Engine:
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
         self.manifest = manifest = read_manifest(path)
         self._model = load_model(manifest, ENGINE_NAME)
-        self._past: dict[str, Model] = {}
+        self._beside: dict[str, Model] = {}
         self._heads = [out for out in self._model.spec.outputs if out.unit == _PROBABILITY]
         self._inputs = {array.name for array in self._model.spec.inputs}
         self._spans = _training_spans(manifest)
@@ -343,11 +344,59 @@ class Engine:
         """
         return np.asarray(self._unseen(BREAKOUT, forecast)[:, 0])
 
+    def overnight(self, forecast: Forecast, nights: Nights) -> dict[str, FloatArray]:
+        """Forecast the session after each night from what the US markets did in it.
+
+        Parameters
+        ----------
+        forecast : Forecast
+            N days.
+        nights : Nights
+            Those after the same days, all known.
+
+        Returns
+        -------
+        dict of str to ndarray of shape (N,)
+            By column of ``overnight.onnx``; it is no part of the fused artifact.
+
+        Raises
+        ------
+        UnknownModelError
+            If the artifacts hold no ``overnight.onnx``: it is made where US bars are at hand.
+        ContractError
+            If nights and days differ, or one is not known.
+        """
+        if OVERNIGHT not in self.manifest.models:
+            raise UnknownModelError(
+                OVERNIGHT,
+                known=tuple(self.manifest.models),
+                path=str(self.manifest.folder),
+                remedy="Use artifacts trained with US bars, or leave the overnight bars out.",
+            )
+        if not np.array_equal(forecast.dates, nights.dates) or not nights.known.all():
+            raise ContractError(
+                OVERNIGHT,
+                "nights",
+                f"are not {len(forecast)} known ones after the days of the forecast",
+                remedy="Align the US bars with the same days and keep those that are known.",
+            )
+        model = self._open(OVERNIGHT)
+        probability = model.run(
+            features=np.ascontiguousarray(forecast.features),
+            implied_sigma=np.ascontiguousarray(forecast.implied_sigma),
+            **nights.inputs(),
+        )[_PROBABILITY]
+        return dict(zip(model.spec.outputs[0].columns, probability.T, strict=True))
+
+    def _open(self, name: str) -> Model:
+        """Open an artifact beside the fused one, when it is first asked for."""
+        if name not in self._beside:
+            self._beside[name] = load_model(self.manifest, name)
+        return self._beside[name]
+
     def _unseen(self, head: str, forecast: Forecast, **given: NDArray[Any]) -> FloatArray:
         """Run the fits that speak for the past; NaN where none does."""
-        if head not in self._past:
-            self._past[head] = load_model(self.manifest, f"{head}_past")
-        past = self._past[head]
+        past = self._open(f"{head}_past")
         starts = np.array([first for first, _ in past.spec.stretches], dtype="datetime64[D]")
         fit = np.searchsorted(starts, forecast.dates, side="right") - 1
         (span,) = past.spec.training

@@ -17,12 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aegismatrix.artifacts import (
+    WALKFORWARD_KEY,
     ArraySpec,
     Manifest,
     ModelSpec,
     foreign_files,
     read_artifact,
     read_manifest,
+    read_walkforward,
 )
 from aegismatrix.errors import (
     AegisError,
@@ -310,7 +312,7 @@ def verify(path: str | os.PathLike[str] | None = None) -> list[Finding]:
 
 
 def verify_manifest(manifest: Manifest) -> list[Finding]:
-    """Check every artifact that a verified manifest names, and that there is no other.
+    """Check every file that a verified manifest names, and that there is no other model.
 
     Parameters
     ----------
@@ -327,6 +329,10 @@ def verify_manifest(manifest: Manifest) -> list[Finding]:
             load_model(manifest, name)
         except AegisError as error:
             findings.append(Finding(name, error))
+    try:
+        read_walkforward(manifest)
+    except AegisError as error:
+        findings.append(Finding(WALKFORWARD_KEY, error))
     return findings + [
         Finding(os.path.basename(error.path), error)  # noqa: PTH119
         for error in foreign_files(manifest)

@@ -8,8 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import aegismatrix as am
 from aegismatrix.bars import Bars
-from exporters.labels import (
+from aegismatrix.outcomes import (
+    EVENTS,
     breakout_label,
     direction_label,
     forward_realised_vol,
@@ -151,3 +153,47 @@ def test_a_mirrored_market_has_mirrored_directions(sample: Bars) -> None:
     )
     label, other = direction_label(sample, 5), direction_label(mirrored, 5)
     np.testing.assert_array_equal(label, 2.0 - other)
+
+
+def test_every_probability_without_edges_has_an_event(sample: Bars) -> None:
+    engine = am.Engine()
+    columns = {
+        column: model.name
+        for model in engine.manifest.models.values()
+        for column in model.base_rates
+        if model.name != "breach"
+    }
+    assert set(EVENTS) == set(columns)
+
+
+@pytest.mark.parametrize("output", sorted(EVENTS))
+def test_an_event_is_decided_when_its_horizon_has_passed_and_not_before(
+    sample: Bars, output: str
+) -> None:
+    event = EVENTS[output]
+    day = 700
+    label = event.happened(sample)
+    through = day + event.horizon_days
+    assert label[day] in (0.0, 1.0)
+    assert event.happened(sample[: through + 1])[day] == label[day]
+    assert np.isnan(event.happened(sample[:through])[day])
+
+
+@pytest.mark.parametrize("outputs", ["regime_", "direction_t1_", "direction_t40_"])
+def test_of_several_classes_one_happens(sample: Bars, outputs: str) -> None:
+    total = sum(event.happened(sample) for name, event in EVENTS.items() if outputs in name)
+    known = np.asarray(total)[~np.isnan(total)]
+    assert len(known) > 700
+    assert (known == 1.0).all()
+
+
+def test_the_headlines_rates_are_those_sealed(nifty: Bars) -> None:
+    rates = {
+        column: rate
+        for model in am.Engine().manifest.models.values()
+        for column, rate in model.base_rates.items()
+    }
+    rows = len(nifty) - am.Engine().manifest.model("features").lookback_bars + 1
+    for output, event in EVENTS.items():
+        happened = float(np.nanmean(event.happened(nifty)[-rows:]))
+        assert happened == pytest.approx(rates[output], abs=5e-3), output

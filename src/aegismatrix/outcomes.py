@@ -1,22 +1,51 @@
-"""What each model is asked to predict: forward-looking, scale-free, known only after its horizon.
+"""What happened after a forecast: forward-looking, scale-free, known only after its horizon.
 
-Labels are arrays of one value per bar; bars whose horizon has not passed yet are NaN.
+Models are trained on these labels and monitoring scores against them: one definition of every
+event. Labels are arrays of one value per bar; bars whose horizon has not passed yet are NaN.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
+
 import numpy as np
-from numpy.typing import NDArray
 
 from aegismatrix.bars import Bars
-from aegismatrix.signals.direction import NEUTRAL_DEVIATIONS
-from aegismatrix.signals.statistics import BREAKOUT_RANGES, average_true_range, true_range
+from aegismatrix.signals.buyer import OFFSETS
+from aegismatrix.signals.direction import CLASSES, LABELS, NEUTRAL_DEVIATIONS
+from aegismatrix.signals.seller import TRAP_DAYS
+from aegismatrix.signals.statistics import (
+    BREAKOUT_RANGES,
+    TRADING_DAYS,
+    average_true_range,
+    true_range,
+)
+from aegismatrix.tables import FloatArray
 
-FloatArray = NDArray[np.float64]
-
-TRADING_DAYS = 252
 REGIME_HORIZON_DAYS = 20
+THETA_DAYS = 5
 SPIKES = ("down", "up")
+REGIMES = ("low", "medium", "high")
+
+
+@dataclass(frozen=True)
+class Event:
+    """What a probability without edges is the probability of.
+
+    Attributes
+    ----------
+    horizon_days : int
+        Sessions until it is decided.
+    happened : callable
+        From T bars to an array of shape (T,): 1 where it happened, 0 where not, NaN where that is
+        not known.
+    """
+
+    horizon_days: int
+    happened: Callable[[Bars], FloatArray]
 
 
 def forward_realised_vol(bars: Bars, horizon_days: int) -> FloatArray:
@@ -259,3 +288,30 @@ def direction_label(bars: Bars, horizon_days: int) -> FloatArray:
         deviations < -NEUTRAL_DEVIATIONS
     )
     return np.where(np.isnan(deviations), np.nan, 1.0 + above)
+
+
+def _is(label: Callable[[Bars], FloatArray], wanted: int, bars: Bars) -> FloatArray:
+    found = label(bars)
+    return np.where(np.isnan(found), np.nan, found == wanted)
+
+
+def _events() -> dict[str, Event]:
+    events = {
+        f"trap_{days}": Event(days, partial(trap_label, horizon_days=days)) for days in TRAP_DAYS
+    }
+    for number, name in enumerate(REGIMES):
+        events[f"regime_{name}"] = Event(REGIME_HORIZON_DAYS, partial(_is, regime_label, number))
+    for offset in OFFSETS:
+        events[f"breakout_{offset}"] = Event(offset, partial(breakout_label, offset_days=offset))
+    for number, name in enumerate(SPIKES, start=1):
+        events[f"spike_{name}"] = Event(1, partial(_is, spike_label, number))
+    events["theta"] = Event(THETA_DAYS, partial(trap_label, horizon_days=THETA_DAYS))
+    for days in LABELS:
+        label = partial(direction_label, horizon_days=days)
+        for number, name in enumerate(CLASSES):
+            events[f"direction_t{days}_{name}"] = Event(days, partial(_is, label, number))
+    return events
+
+
+EVENTS: Mapping[str, Event] = MappingProxyType(_events())
+"""By the engine's column, every event but the touches of the breach surface: those have edges."""
