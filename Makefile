@@ -22,7 +22,7 @@ types: $(DEV)/.installed
 
 artifacts: $(DEV)/.installed
 	$(DEV)/bin/python scripts/train.py
-	$(DEV)/bin/python scripts/export.py
+	$(DEV)/bin/python scripts/export.py $(if $(FORCE),--force '$(FORCE)')
 	$(DEV)/bin/python scripts/documents.py
 	$(DEV)/bin/python scripts/picture.py
 

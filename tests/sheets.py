@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from datetime import date, timedelta
 from typing import Any
 
 Values = dict[str, Any]
 
 
 def complete(report: Values) -> Values:
-    """The same report with a session of 5-minute bars beside it."""
+    """The same report with a session of 5-minute bars, an expiry and targets beside it."""
     spot, as_of = report["market"]["spot"], report["as_of"]
     whole = deepcopy(report)
+    last = date.fromisoformat(as_of)
+    for horizon in whole["direction"]["horizons"].values():
+        # Calendar days will do: nothing that shows a report knows the exchange's.
+        horizon["target"] = str(last + timedelta(days=horizon["horizon_days"]))
+    whole["seller"]["safe_range"]["expiry"] = str(last + timedelta(days=28))
+    whole["provenance"]["source_notes"] = ["Two hours old.", "One bar was mended."]
     del whole["buyer"]["gamma_windows_reason"]
     whole["buyer"]["gamma_windows"] = [
         {"window": "09:15-09:45", "score": 1.0, "sessions": 3},

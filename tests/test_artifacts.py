@@ -413,6 +413,37 @@ def test_sealed_stretches_that_are_no_pairs_of_days_are_refused(
     assert "malformed" in manifest_refusal(folder).problem
 
 
+def rising(**changed: object) -> dict[str, object]:
+    return {"minimum": -1.0, "deciles": [0.1 * n for n in range(9)], "maximum": 1.0, **changed}
+
+
+def test_a_sealed_training_range_is_read_and_may_be_absent(folder: Path) -> None:
+    assert read_manifest(folder).model("engine").training_range == {}
+    reseal(folder, lambda content: content["artifacts"][0].update(training_range={"a": rising()}))
+    (known,) = read_manifest(folder).model("features").training_range.values()
+    assert (known.minimum, known.maximum, len(known.deciles)) == (-1.0, 1.0, 9)
+
+
+@pytest.mark.parametrize(
+    "ranges",
+    [
+        None,
+        ["a"],
+        {"a": None},
+        {"a": {}},
+        {"a": rising(minimum=0.05)},
+        {"a": rising(deciles=[0.0] * 8)},
+        {"a": rising(maximum="high")},
+    ],
+    ids=repr,
+)
+def test_a_sealed_training_range_that_does_not_rise_is_refused(
+    folder: Path, ranges: object
+) -> None:
+    reseal(folder, lambda content: content["artifacts"][0].update(training_range=ranges))
+    assert "malformed" in manifest_refusal(folder).problem
+
+
 @pytest.mark.parametrize("entries", [None, 1, "entries", [None], [[]], [{}]], ids=repr)
 def test_sealed_entries_that_are_no_list_of_objects_are_refused(
     folder: Path, entries: object

@@ -933,3 +933,13 @@ def test_no_bytes_for_a_file_cause_another_error(
         iv.write_bytes(prefix + data)
         bars = bars_or_error(index, iv)
         assert bars is None or bars.dates.tolist() == sample[-5:].dates.tolist()
+
+
+@pytest.mark.parametrize("wrong", [None, 0, 12345, True, 3.5, b"index.csv", ["index.csv"]])
+def test_what_is_no_path_is_refused(wrong: Any, market_sources: tuple[MarketSource, ...]) -> None:
+    source = market_sources[0]
+    with pytest.raises(FileUnreadableError, match="not a path") as caught:
+        Bars.from_csv(wrong, iv=source.iv)
+    assert caught.value.path == repr(wrong)
+    with pytest.raises(FileUnreadableError, match="not a path"):
+        Bars.from_csv(source.index, iv=wrong)

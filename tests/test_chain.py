@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
@@ -79,8 +80,9 @@ def chains(draw: st.DrawFn) -> OptionChain:
     count = len(strikes)
     interest = st.lists(st.integers(0, 10**7), min_size=count, max_size=count)
     calls, puts = draw(interest), draw(interest)
-    if not any(calls) and not any(puts):
-        calls[0] = 1
+    for side in (calls, puts):
+        if not any(side):
+            side[0] = 1
     return make(sorted(strikes), calls, puts)
 
 
@@ -223,11 +225,26 @@ def test_open_interest_that_is_no_count_is_refused(side: str, value: float) -> N
     assert error.problem.startswith(f"arrays: {side} open interest")
 
 
-def test_no_open_interest_at_all_is_refused() -> None:
-    nothing = [0.0] * 6
-    error = refusal(OpenInterestError, lambda: make(calls=nothing, puts=[np.nan] * 6))
-    assert error.strikes == ()
-    assert len(make(calls=nothing)) == 6
+@pytest.mark.parametrize("nothing", [0.0, np.nan])
+def test_a_side_without_any_open_interest_is_refused(nothing: float, tmp_path: Path) -> None:
+    none = [nothing] * 6
+    for side, sides in (
+        ("call", {"calls": none, "puts": none}),
+        ("call", {"calls": none}),
+        ("put", {"puts": none}),
+    ):
+        error = refusal(OpenInterestError, functools.partial(make, **sides))
+        assert error.problem.startswith(f"arrays: no {side} ")
+        assert (error.rows, error.strikes) == ((), ())
+    rows = [f"{calls},{strike}," for strike, calls in zip(STRIKES, CALLS, strict=True)]
+    path = write(tmp_path / "calls.csv", "CE OI,Strike,PE OI", rows)
+    assert "put" in refusal(OpenInterestError, lambda: OptionChain.from_csv(path)).problem
+    assert len(make(calls=with_value((0.0,) * 6, 2, 1.0))) == 6
+
+
+@pytest.mark.parametrize("path", [None, 0, 12345, 3.5, b"chain.csv", ["chain.csv"], "a\0b"])
+def test_what_is_no_path_is_refused(path: Any) -> None:
+    refusal(FileUnreadableError, lambda: OptionChain.from_csv(path))
 
 
 def test_arrays_of_other_length_are_refused() -> None:
@@ -294,10 +311,10 @@ def test_the_zone_reaches_midway_to_the_neighbours() -> None:
 
 def test_at_an_edge_the_zone_is_mirrored() -> None:
     strikes = [90, 95, 105, 120, 140]
-    only_calls = make(strikes, [1, 0, 0, 0, 0], [0] * 5)
-    assert max_pain_zone(only_calls) == (87.5, 92.5)
-    only_puts = make(strikes, [0] * 5, [0, 0, 0, 0, 1])
-    assert max_pain_zone(only_puts) == (130.0, 150.0)
+    lowest = make(strikes, [2, 0, 0, 0, 0], [1, 0, 0, 0, 0])
+    assert max_pain_zone(lowest) == (87.5, 92.5)
+    highest = make(strikes, [0, 0, 0, 0, 1], [0, 0, 0, 0, 2])
+    assert max_pain_zone(highest) == (130.0, 150.0)
 
 
 @given(chain=chains())
@@ -330,10 +347,11 @@ def test_skew_is_bounded_and_turns_with_its_sides(chain: OptionChain, share: flo
     assert chain_skew(turned, spot) == (-skew.call_skew, -skew.put_skew, -skew.net_skew)
 
 
-def test_without_calls_there_is_no_ratio() -> None:
-    assert put_call_ratio(make(calls=[0.0] * 6)) is None
-    assert put_call_ratio(make(puts=[0.0] * 6)) == 0.0
-    assert chain_skew(make(calls=[0.0] * 6), 26100.0).net_skew == 1.0
+def test_a_single_call_or_put_is_enough_for_a_ratio() -> None:
+    one = [0.0, 0.0, 1.0, 0.0, 0.0, 0.0]
+    assert put_call_ratio(make(calls=one)) == 9750.0
+    assert put_call_ratio(make(puts=one)) == pytest.approx(1 / 11100)
+    assert chain_skew(make(calls=one), 26100.0).net_skew == pytest.approx(9749 / 9751)
 
 
 @pytest.mark.parametrize(

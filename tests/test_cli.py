@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 import re
 import shutil
@@ -411,6 +412,13 @@ def test_an_output_that_cannot_be_written_is_named(
         ["history", "--index", "i.csv", "--iv", "v.csv", "--end", "2015-02-30"],
         ["models", "trap"],
         ["verify", "one", "two"],
+        ["report", "--sample", "--horizon", "5", "--expiry", "weekly"],
+        ["report", "--sample", "--yahoo"],
+        ["report", "--yahoo", "--index", "index.csv", "--iv", "iv.csv"],
+        ["report", "--yahoo", "--start", "2015-01-01"],
+        ["report", "--yahoo", "--intraday", "five.csv"],
+        ["report", "--yahoo", "--allow-stale", "soon"],
+        ["report", "--sample", "--allow-stale", "0d"],
     ],
     ids=" ".join,
 )
@@ -527,6 +535,115 @@ def test_verify_of_a_folder_whose_manifest_is_off_is_one_finding(
     assert main(["verify", str(folder)]) == 1
     (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith("off  manifest: ")
+
+
+def test_models_as_json_has_the_judgements(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    for one, spec in zip(listed, list_models(), strict=True):
+        assert [one[name] for name in ("name", "version", "kind", "file", "sha256")] == [
+            *(spec.name, spec.version, spec.kind, spec.file, spec.sha256)
+        ]
+        assert one["judgements"] == json.loads(json.dumps(list(spec.own_judgements())))
+
+
+def test_verify_as_json_lists_what_is_off(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    assert main(["verify", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "manifest": read_manifest().digest,
+        "findings": [],
+    }
+    (folder / read_manifest().model(ENGINE_NAME).file).write_bytes(b"cut")
+    assert main(["verify", "--json", str(folder)]) == 1
+    (found,) = json.loads(capsys.readouterr().out)["findings"]
+    assert found["artifact"] == ENGINE_NAME
+    assert "truncated" in found["problem"]
+    assert found["remedy"]
+    (folder / MANIFEST_NAME).unlink()
+    assert main(["verify", "--json", str(folder)]) == 1
+    said = json.loads(capsys.readouterr().out)
+    assert said["manifest"] is None
+    assert [one["artifact"] for one in said["findings"]] == ["manifest"]
+
+
+def test_quiet_says_nothing_but_faults(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, folder: Path
+) -> None:
+    for arguments in (
+        ["history", "--sample", "--out", str(tmp_path / "out.csv")],
+        ["report", "--sample", "--no-html", "--out", str(tmp_path)],
+        ["verify"],
+    ):
+        assert main([*arguments, "--quiet"]) == 0
+        captured = capsys.readouterr()
+        assert (captured.out, captured.err) == ("", "")
+    assert (tmp_path / "aegismatrix.json").is_file()
+    assert (tmp_path / "out.csv").is_file()
+    (folder / read_manifest().model(ENGINE_NAME).file).write_bytes(b"cut")
+    assert main(["verify", "-q", str(folder)]) == 1
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith("off  ")
+
+
+def test_report_as_json_is_what_is_in_the_file(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main(["report", "--sample", "--no-html", "--json", "--out", str(tmp_path)]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == (tmp_path / "aegismatrix.json").read_text()
+    assert captured.err == ""
+
+
+def test_verbose_says_what_is_done_on_standard_error(tmp_path: Path) -> None:
+    plain = run("report", "--sample", "--no-html", cwd=tmp_path)
+    wordy = run("report", "--sample", "--no-html", "--verbose", cwd=tmp_path)
+    assert (plain.returncode, wordy.returncode) == (0, 0)
+    assert plain.stdout == wordy.stdout
+    assert plain.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("expiry", "days"), [("weekly", 2), ("monthly", 22), ("2025-01-09", 7), (None, 2)]
+)
+def test_the_safe_range_of_a_report_lasts_until_an_expiry(
+    tmp_path: Path, market_sources: tuple[MarketSource, ...], expiry: str | None, days: int
+) -> None:
+    source = market_sources[0]
+    pair = ["--index", str(source.index), "--iv", str(source.iv)]
+    option = [] if expiry is None else ["--expiry", expiry]
+    assert main(["report", *pair, *option, "--no-html", "--out", str(tmp_path)]) == 0
+    safe = json.loads((tmp_path / "aegismatrix.json").read_text())["seller"]["safe_range"]
+    assert safe["horizon_days"] == days
+
+
+@pytest.mark.parametrize("expiry", ["2024-12-31", "2025-03-27", "soon", "2025-02-30"])
+def test_an_expiry_that_is_none_of_the_next_is_wrong_input(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    market_sources: tuple[MarketSource, ...],
+    expiry: str,
+) -> None:
+    source = market_sources[0]
+    pair = ["--index", str(source.index), "--iv", str(source.iv)]
+    assert main(["report", *pair, "--expiry", expiry, "--out", str(tmp_path)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("aegismatrix: ")
+    assert "expiry" in line
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("names", [("index",), ("iv",), ("index", "iv")])
+def test_a_missing_file_is_named_beside_a_previous_report(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, sample: Bars, names: tuple[str, ...]
+) -> None:
+    pair = write_pair(tmp_path, sample)
+    (tmp_path / "aegismatrix.json").write_text("previous")
+    for name in names:
+        (tmp_path / f"{name}.csv").unlink()
+    assert main(["report", *pair, "--market", "other", "--out", str(tmp_path)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{names[0]}.csv cannot be read" in line
+    assert (tmp_path / "aegismatrix.json").read_text() == "previous"
 
 
 def test_the_command_ends_with_its_status_as_a_process(tmp_path: Path) -> None:

@@ -17,13 +17,13 @@ from onnx import TensorProto, numpy_helper
 
 import aegismatrix as am
 from aegismatrix.errors import ArtifactHashError, ContractError, NonFiniteOutputError
+from aegismatrix.outcomes import direction_label
 from aegismatrix.runtime import Model, load_models
 from exporters import network
 from exporters.convert import ForbiddenGraphError, check_graph
 from exporters.direction import HORIZONS_DAYS, Direction
 from exporters.export import export
 from exporters.head import Estimators, FloatArray, Inputs
-from exporters.labels import direction_label
 from exporters.markets import MarketRows, MarketSource, market_rows
 from exporters.network import (
     TRUST,

@@ -25,6 +25,7 @@ from aegismatrix.signals.direction import (
     today_forecast,
 )
 from aegismatrix.signals.intraday import IntradaySignal, OpeningRange
+from aegismatrix.signals.levels import DIRECTION_LEAN
 
 Classes = Mapping[str, float]
 
@@ -33,6 +34,8 @@ USUAL = {"down": 0.30, "neutral": 0.28, "up": 0.42}
 GIVEN = {"down": 0.33, "neutral": 0.29, "up": 0.38}
 DAILY_END, SESSION_END = "2024-12-30T10:00:00Z", "2024-12-31T05:30:00Z"
 YEAR = 252
+# A mean over the last 30 of 375 minutes is as uncertain as a third of them.
+LEFT_AT_LEAST = 30 / 375 / 3
 
 repeatable = settings(deadline=None, derandomize=True, database=None)
 
@@ -151,10 +154,44 @@ def test_no_other_class_stands_further_above_its_base_rate(
 ) -> None:
     read = horizon_forecast(5, probabilities, usual, SPOT, 0.02)
     named = read.direction.lower()
-    for other in CLASSES:
-        assert probabilities[other] * usual[named] <= probabilities[named] * usual[other] + 1e-15
-    assert read.conviction == probabilities[named]
+    furthest = max(probabilities[name] / usual[name] for name in CLASSES)
+    if furthest >= DIRECTION_LEAN:
+        assert probabilities[named] / usual[named] == furthest
+    else:
+        assert named == "neutral"
+    assert (read.conviction, read.base_rate) == (probabilities[named], usual[named])
     assert dict(read.probabilities) == dict(probabilities)
+
+
+@pytest.mark.parametrize("direction", ["down", "up"])
+@pytest.mark.parametrize(
+    ("lean", "is_named"), [(1.0, False), (1.005, False), (1.0099, False), (1.0101, True)]
+)
+def test_a_side_is_named_from_a_hundredth_above_its_base_rate(
+    direction: str, lean: float, is_named: bool
+) -> None:
+    assert DIRECTION_LEAN == 1.01
+    other = "up" if direction == "down" else "down"
+    gained = USUAL[direction] * (lean - 1.0)
+    probabilities = {
+        **USUAL,
+        direction: USUAL[direction] + gained,
+        other: USUAL[other] - gained,
+    }
+    read = one_day(0.01, probabilities)
+    assert read.direction == (direction.upper() if is_named else "NEUTRAL")
+    assert (read.expected_move_points != 0.0) == is_named
+
+
+def test_what_is_usual_leans_nowhere() -> None:
+    read = one_day(0.01, USUAL)
+    assert (read.direction, read.expected_move_points) == ("NEUTRAL", 0.0)
+    assert (read.conviction, read.base_rate) == (USUAL["neutral"], USUAL["neutral"])
+
+
+def test_a_horizon_carries_the_session_that_it_ends_with() -> None:
+    assert one_day(0.01).target is None
+    assert horizon_forecast(1, GIVEN, USUAL, SPOT, 0.01, "2025-01-01").target == "2025-01-01"
 
 
 def test_a_rise_and_a_fall_are_expected_to_be_of_one_size() -> None:
@@ -260,7 +297,7 @@ def end_classes(
     return {name: mass / total for name, mass in joint.items()}
 
 
-@pytest.mark.parametrize("elapsed", [5 / 75, 0.4, 0.8, 74 / 75])
+@pytest.mark.parametrize("elapsed", [5 / 75, 0.4, 0.8, 73 / 75])
 @pytest.mark.parametrize("deviations", [-1.1, -0.2, 0.0, 0.3, 0.9])
 @pytest.mark.parametrize("deviation", [0.004, 0.012])
 def test_a_session_under_way_updates_the_classes_as_a_brownian_path_does(
@@ -271,6 +308,7 @@ def test_a_session_under_way_updates_the_classes_as_a_brownian_path_does(
     read = moved(sample, so_far, elapsed, deviation)
     assert dict(read.probabilities) == pytest.approx(expected, rel=1e-6, abs=1e-9)
     named = max(CLASSES, key=lambda name: expected[name] / USUAL[name])
+    assert expected[named] / USUAL[named] > DIRECTION_LEAN
     assert read.direction == named.upper()
     assert read.conviction == read.probabilities[named]
     assert read.basis == "5-minute bars"
@@ -311,30 +349,49 @@ def test_before_its_first_bar_a_session_says_what_the_model_says(sample: Bars) -
     assert read.direction == plain.direction
 
 
+@pytest.mark.parametrize("edges", [-6.0, -1.3, -1.01, -0.99, 0.0, 0.4, 0.99, 1.01, 6.0])
+@pytest.mark.parametrize("elapsed", [74 / 75, 1.0])
+def test_after_its_last_bar_a_session_is_as_open_as_the_mean_of_its_last_half_hour(
+    sample: Bars, edges: float, elapsed: float
+) -> None:
+    edge, deviation = edge_of(sample), 0.01
+    so_far, left = edges * edge, deviation * math.sqrt(LEFT_AT_LEAST)
+    down, up = norm.cdf((-edge - so_far) / left), norm.sf((edge - so_far) / left)
+    usual = norm.cdf(-edge / deviation)
+    weights = {
+        "down": GIVEN["down"] * down / usual,
+        "neutral": GIVEN["neutral"] * (1 - down - up) / (1 - 2 * usual),
+        "up": GIVEN["up"] * up / usual,
+    }
+    expected = {name: weight / sum(weights.values()) for name, weight in weights.items()}
+    read = moved(sample, so_far, elapsed, deviation)
+    assert dict(read.probabilities) == pytest.approx(expected, rel=1e-9, abs=1e-12)
+    named = max(CLASSES, key=lambda name: expected[name] / USUAL[name])
+    assert read.direction == named.upper()
+    sign = {"down": -1.0, "neutral": 0.0, "up": 1.0}[named]
+    mean = float(foldnorm.mean(abs(so_far) / left, scale=left))
+    spot = float(sample.close[-1])
+    assert read.expected_move_points == pytest.approx(spot * math.expm1(sign * mean), rel=1e-9)
+
+
 @pytest.mark.parametrize(
-    ("edges", "direction"),
-    [
-        (-6.0, "DOWN"),
-        (-1.01, "DOWN"),
-        (-0.99, "NEUTRAL"),
-        (0.0, "NEUTRAL"),
-        (0.99, "NEUTRAL"),
-        (1.01, "UP"),
-        (6.0, "UP"),
-    ],
+    ("edges", "direction"), [(-2.0, "DOWN"), (-1.1, "DOWN"), (0.0, "NEUTRAL"), (1.1, "UP")]
 )
-def test_after_its_last_bar_a_session_is_certain(
+def test_after_its_last_bar_no_session_is_certain(
     sample: Bars, edges: float, direction: str
 ) -> None:
-    so_far = edges * edge_of(sample)
-    read = moved(sample, so_far, 1.0)
-    certain = {name: float(name.upper() == direction) for name in CLASSES}
-    assert (read.direction, read.conviction) == (direction, 1.0)
-    assert dict(read.probabilities) == certain
-    spot = float(sample.close[-1])
-    gone = 0.0 if direction == "NEUTRAL" else spot * math.expm1(so_far)
-    # A rise is stated as the fall of its size, which differs in the second order.
-    assert read.expected_move_points == pytest.approx(gone, abs=1.01 * spot * so_far**2)
+    read = moved(sample, edges * edge_of(sample), 1.0)
+    assert read.direction == direction
+    assert 0.5 < read.conviction < 1.0
+    assert read.conviction == max(read.probabilities.values())
+
+
+def test_a_mean_of_the_last_half_hour_is_a_third_as_uncertain_as_its_end() -> None:
+    random = np.random.default_rng(3)
+    steps = random.normal(0.0, 1.0, (40_000, 300)) / math.sqrt(300)
+    paths = np.cumsum(steps, axis=1)
+    share = float(np.var(paths.mean(axis=1)) / np.var(paths[:, -1]))
+    assert share * 30 / 375 == pytest.approx(LEFT_AT_LEAST, rel=0.03)
 
 
 @pytest.mark.parametrize("elapsed", [1 / 75, 0.3, 0.7, 74 / 75])

@@ -61,9 +61,10 @@ def test_commands_in_the_documents_exist(
 
 def test_every_error_on_bars_and_artifacts_is_documented(repository: Path) -> None:
     text = "\n".join(document.read_text() for document in documents(repository))
+    bases = (errors.BarsError, errors.ArtifactError, errors.SourceError, errors.CacheError)
     for name, kind in vars(errors).items():
-        if isinstance(kind, type) and issubclass(kind, (errors.BarsError, errors.ArtifactError)):
-            is_base = kind in (errors.BarsError, errors.ArtifactError)
+        if isinstance(kind, type) and issubclass(kind, bases):
+            is_base = kind in bases
             assert is_base or name.startswith("_") or f"`{name}`" in text, name
 
 

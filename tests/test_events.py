@@ -15,12 +15,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from aegismatrix.bars import Bars
+from aegismatrix.outcomes import spike_label
 from aegismatrix.runtime import Model
 from exporters import breakout as breakout_module
 from exporters.breakout import OFFSETS_DAYS, PAST_WARM_UP_ROWS, Breakout
 from exporters.events import Event, EventsHead
 from exporters.head import Estimators, Head
-from exporters.labels import spike_label
 from exporters.logistic import (
     CLIP,
     INVERSE_PENALTY,

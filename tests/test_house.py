@@ -18,15 +18,25 @@ PACKAGE = (
     "bars",
     "intraday",
     "chain",
+    "calendar",
+    "us_calendar",
+    "overnight",
     "artifacts",
     "runtime",
     "engine",
     "signals",
+    "outcomes",
     "files",
     "html",
     "report",
     "analysis",
+    "journal",
+    "scores",
+    "monitor",
     "sources",
+    "schedule",
+    "publish",
+    "commands",
     "cli",
     "__main__",
 )
@@ -34,8 +44,9 @@ FACTORY = (
     "graph",
     "features",
     "markets",
-    "labels",
     "walkforward",
+    "losses",
+    "fetching",
     "convert",
     "head",
     "logistic",
@@ -49,16 +60,30 @@ FACTORY = (
     "theta",
     "network",
     "direction",
+    "overnight",
     "registry",
     "fuse",
     "parity",
     "staging",
     "seal",
     "training",
+    "challenge",
     "card",
     "export",
 )
-OPTIONAL = {"pandas", "jsonschema", "yfinance", "jinja2", "cryptography", "onnxruntime"}
+OPTIONAL = {
+    "pandas",
+    "jsonschema",
+    "yfinance",
+    "curl_cffi",
+    "peewee",
+    "tenacity",
+    "platformdirs",
+    "jinja2",
+    "cryptography",
+    "onnxruntime",
+    "shtab",
+}
 UNPICKLERS = {"pickle", "joblib", "cloudpickle", "dill", "shelve", "marshal", "_pickle"}
 CODE = ("src", "exporters", "scripts", "benchmarks", "tests")
 
@@ -197,7 +222,7 @@ def test_print_stays_in_the_command_line(repository: Path) -> None:
     for folder in ("src", "exporters"):
         for file, tree in modules(repository / folder):
             calls = {ast.unparse(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}
-            assert "print" not in calls or file.name == "cli.py", file
+            assert "print" not in calls or file.name in ("cli.py", "commands.py"), file
 
 
 def test_every_public_function_and_class_is_documented_with_its_errors_and_shapes(

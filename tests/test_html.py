@@ -221,6 +221,7 @@ def test_each_tile_shows_the_numbers_of_the_report(whole: Values) -> None:
             for one in whole["direction"]["horizons"].values()
             for figure in (
                 one["label"],
+                f"to {short_day(one['target'])}",
                 signed_points(one["expected_move_points"]),
                 signed_points(one["move_interval_80"]["lower"]),
                 signed_points(one["move_interval_80"]["upper"]),
@@ -239,7 +240,7 @@ def test_each_tile_shows_the_numbers_of_the_report(whole: Values) -> None:
         "tape-title": [BUYER_REGIMES[buyer["regime"]][0]],
         "spike-title": [percent(buyer["historical_spike_rate"]), "63 comparable days"],
         "session-title": ["09:15 to 12:40", "40, 1 missing", "filled", "Above, broke at 10:05"],
-        "skill-title": ["Volatility trap, 10 d", "Brier skill against climatology, on nifty"],
+        "skill-title": ["Volatility trap", "10 d", "Brier skill against climatology, on nifty"],
         "origin-title": [whole["provenance"]["manifest_digest"], "19\xa0Jul\xa02010", "1,257"]
         + [one["sha256"][:12] for one in whole["provenance"]["artifacts"].values()],
     }
@@ -314,6 +315,11 @@ def test_names_from_outside_do_no_harm(whole: Values) -> None:
     assert name in page.tiles["origin-title"]
     assert name in page.tiles["session-title"]
     assert not {"script", "img"} & {tag for tag, _ in page.tags}
+
+
+def test_a_report_with_every_block_is_valid(values: Values, whole: Values) -> None:
+    for one in (values, whole):
+        jsonschema.validate(one, schema())
 
 
 @pytest.mark.parametrize("kind", ["tiny", "huge", "certain"])
@@ -415,7 +421,7 @@ def test_the_safe_range_begins_at_the_last_close(whole: Values) -> None:
     chart = price_chart(
         whole["price_history"], whole["seller"]["safe_range"], whole["market"]["spot"]
     )
-    assert chart.line.split()[-1] == f"{chart.now:g},{chart.spot:g}"
+    assert chart.line.split()[-1] == f"{round(chart.now, 1):g},{round(chart.spot, 1):g}"
     assert chart.now == pytest.approx(100 * 125 / 145, abs=0.01)
     assert chart.upper < chart.spot < chart.lower
 
@@ -472,9 +478,16 @@ def test_an_option_chain_changes_what_max_pain_and_skew_are_said_to_be(whole: Va
     chained["seller"]["max_pain"]["method"] = "option_chain"
     chained["seller"]["skew"] |= {"method": "open_interest", "net_skew": 0.25}
     tiles = Page(render_page(chained)).tiles
-    assert "Where most options expire worthless" in tiles["pain-title"]
+    assert "holders of all options receive least" in tiles["pain-title"]
     assert "more puts are open" in tiles["skew-title"]
     assert "daily returns" not in tiles["skew-title"]
+
+
+def test_beyond_the_calendar_a_horizon_names_no_session(values: Values, whole: Values) -> None:
+    assert "target" not in values["direction"]["horizons"]["t40"]
+    target = f", to {short_day(whole['direction']['horizons']['t40']['target'])}"
+    assert target in Page(render_page(whole)).tiles["horizons-title"]
+    assert ", to " not in Page(render_page(values)).tiles["horizons-title"]
 
 
 def test_a_session_of_one_bar_is_drawn_without_an_opening_range(whole: Values) -> None:

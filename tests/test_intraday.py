@@ -24,6 +24,7 @@ from aegismatrix.errors import (
     ColumnError,
     DuplicateDateError,
     EmptyBarsError,
+    FileUnreadableError,
     FrozenBarsError,
     FutureBarsError,
     InconsistentBarsError,
@@ -677,7 +678,7 @@ def test_fewer_than_six_returns_have_no_volatility(columns: Columns) -> None:
         assert (signal.realised_vol_percent is not None) == known
 
 
-@pytest.mark.parametrize("factor", [0.4, 2.2])
+@pytest.mark.parametrize("factor", [0.4, 0.6, 1.6, 2.2])
 def test_bars_of_another_index_are_refused(columns: Columns, factor: float) -> None:
     for name in PRICES:
         columns[name] *= factor
@@ -686,6 +687,30 @@ def test_bars_of_another_index_are_refused(columns: Columns, factor: float) -> N
             intraday_signal(make(columns), daily(last_day))
         assert caught.value.dates == (last_day,)
     assert intraday_signal(make(columns), daily("2025-10-01")).previous_close_from == "intraday"
+
+
+@pytest.mark.parametrize("step", [-0.24, -0.2, 0.2, 0.24])
+def test_bars_a_halt_away_from_the_daily_close_are_of_the_same_index(
+    columns: Columns, step: float
+) -> None:
+    session = last_session(columns)
+    days = daily(DAYS[1])
+    factor = float(days.close[-1]) * math.exp(step) / float(session["close"][0])
+    moved = {name: session[name] * factor for name in PRICES}
+    signal = intraday_signal(make({"starts": session["starts"], **moved}), days)
+    assert signal.relation == "next"
+    further = {
+        name: values * math.exp(math.copysign(0.26, step) - step) for name, values in moved.items()
+    }
+    with pytest.raises(ScaleError, match="not of one index"):
+        intraday_signal(make({"starts": session["starts"], **further}), days)
+
+
+@pytest.mark.parametrize("path", [None, 0, 12345, 3.5, b"five.csv", ["five.csv"], "a\0b"])
+def test_what_is_no_path_is_refused(path: Any) -> None:
+    with pytest.raises(FileUnreadableError) as caught:
+        IntradayBars.from_csv(path)
+    assert caught.value.remedy
 
 
 @given(minutes=st.integers(-14 * 60, 14 * 60), count=st.integers(1, 75))

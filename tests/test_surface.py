@@ -17,11 +17,11 @@ from sklearn.preprocessing import StandardScaler
 
 from aegismatrix.bars import Bars
 from aegismatrix.engine import LONGEST_DAYS
+from aegismatrix.outcomes import excursions
 from aegismatrix.runtime import Model, load_models
 from exporters import surface
 from exporters.breach import PAST_WARM_UP_ROWS, Breach, _usable_before
 from exporters.head import Estimators
-from exporters.labels import excursions
 from exporters.markets import MarketRows, MarketSource, market_rows
 from exporters.staging import stage_features
 from exporters.surface import (

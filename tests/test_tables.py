@@ -21,7 +21,7 @@ from aegismatrix.errors import (
     MissingExtraError,
     UnreadableCellError,
 )
-from aegismatrix.tables import as_dates, read_csv, read_frame
+from aegismatrix.tables import as_dates, path_text, read_csv, read_csv_columns, read_frame
 
 WriteCsv = Callable[[str], Path]
 
@@ -377,6 +377,18 @@ def test_a_missing_file_and_a_folder_are_told_apart(tmp_path: Path) -> None:
 def test_a_path_that_no_system_accepts_is_refused() -> None:
     with pytest.raises(FileUnreadableError, match="null"):
         read_csv("bars\0.csv", required=("close",))
+
+
+@pytest.mark.parametrize("path", [None, 0, 12345, True, 3.5, b"bars.csv", ["bars.csv"], object()])
+def test_what_is_no_path_is_refused(path: Any) -> None:
+    for read in (read_csv, read_csv_columns):
+        with pytest.raises(FileUnreadableError, match="not a path") as caught:
+            read(path, required=("close",))
+        assert caught.value.path == repr(path)
+
+
+def test_a_path_is_text_or_says_its_text() -> None:
+    assert path_text("a/b.csv") == path_text(Path("a/b.csv")) == str(Path("a/b.csv"))
 
 
 def test_a_file_beyond_the_size_limit_is_refused(

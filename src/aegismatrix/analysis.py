@@ -5,28 +5,38 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from datetime import datetime, timedelta, timezone
+from dataclasses import asdict, replace
+from datetime import date, datetime, timedelta, timezone
 from datetime import time as clock_time
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from aegismatrix import __version__
-from aegismatrix.bars import Bars
+from aegismatrix.bars import Bars, Day
+from aegismatrix.calendar import (
+    WEEKLY_SINCE,
+    ExpiryKind,
+    calendar_span,
+    next_expiry,
+    sessions,
+    trading_days_between,
+)
 from aegismatrix.chain import OptionChain
 from aegismatrix.engine import BREACH, BREAKOUT, HORIZONS_DAYS, LONGEST_DAYS, Engine, Forecast
-from aegismatrix.errors import ContractError, InsufficientHistoryError
+from aegismatrix.errors import ContractError, FutureBarsError, InsufficientHistoryError
 from aegismatrix.intraday import IntradayBars
-from aegismatrix.report import PriceHistory, Provenance, Report
+from aegismatrix.overnight import last_night
+from aegismatrix.report import PriceHistory, Provenance, Record, Report
 from aegismatrix.signals import buyer as buying
 from aegismatrix.signals import direction as directed
 from aegismatrix.signals import seller as selling
 from aegismatrix.signals.buyer import BuyerSignal
 from aegismatrix.signals.chain import chain_skew, max_pain_zone
-from aegismatrix.signals.direction import DirectionSignal
-from aegismatrix.signals.intraday import IntradaySignal, gamma_windows, intraday_signal
+from aegismatrix.signals.direction import DirectionSignal, HorizonForecast, TodayForecast
+from aegismatrix.signals.intraday import gamma_windows, intraday_signal
 from aegismatrix.signals.market import market_state
+from aegismatrix.signals.overnight import OvernightSignal, overnight_signal
 from aegismatrix.signals.seller import (
     BreachPoint,
     BreachSurface,
@@ -55,6 +65,7 @@ NO_INTRADAY_BARS = "no 5-minute bars were given"
 
 _EXCHANGE_OFFSET = timedelta(hours=5, minutes=30)
 _EXCHANGE_CLOSE = clock_time(15, 30)
+_CLOCK_TOLERANCE = timedelta(minutes=5)
 _STAMP = "%Y-%m-%dT%H:%M:%SZ"
 _Row = Mapping[str, float]
 
@@ -63,11 +74,14 @@ def analyze(
     bars: Bars,
     *,
     engine: Engine | None = None,
-    horizon_days: int = HORIZON_DAYS,
+    horizon_days: int | None = None,
+    expiry: Day | ExpiryKind | None = None,
     confidence: float = CONFIDENCE,
     now: datetime | None = None,
     intraday: IntradayBars | None = None,
     chain: OptionChain | None = None,
+    notes: Sequence[str] = (),
+    overnight: Bars | None = None,
 ) -> Report:
     """Say everything about the last bar.
 
@@ -79,8 +93,11 @@ def analyze(
         there are as many.
     engine : Engine, optional
         By default one on the bundled artifacts.
-    horizon_days : int
-        Of the safe range: whole trading days, 1 to 30.
+    horizon_days : int, optional
+        Of the safe range: whole trading days, 1 to 30. Without it and without `expiry`, those to
+        the next expiry of NIFTY; 20 for another market.
+    expiry : date-like, 'weekly' or 'monthly', optional
+        Of the safe range, instead of `horizon_days`: a day, or NIFTY's next expiry of that kind.
     confidence : float
         Of the safe range, between 0 and 1.
     now : datetime, optional
@@ -89,6 +106,11 @@ def analyze(
         5-minute bars of NIFTY: gamma windows, and the session under way.
     chain : OptionChain, optional
         Open interest by strike: max pain and skew.
+    notes : sequence of str
+        What the source of the bars has to say, such as their age; kept in the provenance.
+    overnight : Bars, optional
+        Of the S&P 500, with the VIX as its iv (``market="other"``), up to the last US close before
+        NSE's next open: the next session given what happened in that night.
 
     Returns
     -------
@@ -100,24 +122,33 @@ def analyze(
         If a number cannot be computed: there is no report with a guess in it.
     ChainError
         If the option chain is not of this index.
+    CalendarError
+        If the next expiry lies beyond the exchange's calendar.
+    NotTheLatestError
+        If the US bars lack a session that closes before NSE's next open.
+    UnknownModelError
+        If they are given and the artifacts hold no ``overnight.onnx``.
     ContractError, ArtifactError
         If an artifact is not what was sealed, or says what it must not.
     """
-    _check_inputs(bars, intraday, chain)
-    horizon_days = _whole("horizon_days", horizon_days)
+    _check_inputs(bars, intraday, chain, overnight)
+    horizon_days, expires_on = _horizon(bars, horizon_days, expiry)
     if not isinstance(confidence, float) or not 0.0 < confidence < 1.0:
         raise ContractError(
             "report", "confidence", f"is {confidence!r}", remedy="Give a share such as 0.8."
         )
-    if now is not None and now.tzinfo is None:
+    moment = _moment(now)
+    if engine is not None and not isinstance(engine, Engine):
         raise ContractError(
-            "report", "now", "has no time zone", remedy="Give one, such as timezone.utc."
+            "report",
+            "engine",
+            f"is a {type(engine).__name__}",
+            remedy="Give an Engine, made with Engine() or Engine(folder).",
         )
-    engine = engine or Engine()
+    engine = engine if engine is not None else Engine()
     need = engine.lookback_bars - 1 + horizon_days + windows_needed(horizon_days)
     if len(bars) < need:
         raise InsufficientHistoryError(need=need, have=len(bars))
-    moment = now or datetime.now(timezone.utc)
     spot = float(bars.close[-1])
     points = selling.distances_in_points(spot, DISTANCE_FRACTIONS)
     distances = np.log1p(np.array(points, dtype=np.float64) / spot)
@@ -129,19 +160,25 @@ def analyze(
     market = market_state(bars)
     session = None if intraday is None else intraday_signal(intraday, bars)
     edge, deviations = _deviations(engine, bars, horizon_days, confidence)
+    horizons_ahead = _horizons_ahead(bars, row, usual, deviations)
     zone = None if chain is None else max_pain_zone(chain)
+    night = None if overnight is None else _overnight(engine, bars, overnight, today, usual, moment)
     return Report(
-        generated_at=moment.astimezone(timezone.utc).strftime(_STAMP),
+        generated_at=moment.strftime(_STAMP),
         as_of=str(bars.dates[-1]),
-        session=_session(bars, moment),
+        session=session_state(bars, moment),
         market=market,
-        direction=_direction(bars, row, usual, deviations, session, market.iv_percentile),
+        direction=DirectionSignal(
+            today=_today(engine, bars, horizons_ahead["t1"], usual, intraday, moment),
+            horizons=horizons_ahead,
+            risk_score=directed.risk_score(horizons_ahead, market.iv_percentile),
+        ),
         seller=_seller(
             bars,
             row,
             usual,
             selling.hit_rate(_held(engine, window, past, horizon_days, confidence), horizon_days),
-            selling.safe_range(spot, edge, horizon_days, confidence),
+            selling.safe_range(spot, edge, horizon_days, confidence, expires_on),
             selling.max_pain(spot, deviations[horizon_days], zone),
             selling.skew(bars.close) if chain is None else _chain_skew(chain, spot),
             _surface(today, horizons, points, spot),
@@ -153,15 +190,42 @@ def analyze(
             close=tuple(bars.close[-HISTORY_SESSIONS:].tolist()),
             iv_percent=tuple(bars.iv[-HISTORY_SESSIONS:].tolist()),
         ),
-        provenance=_provenance(engine, bars, today, intraday, chain),
+        provenance=_provenance(engine, bars, today, intraday, chain, overnight, notes),
+        record=_record(engine, bars, today, usual),
+        overnight=night,
     )
 
 
-def _check_inputs(bars: object, intraday: object, chain: object) -> None:
+def session_state(bars: Bars, moment: datetime) -> str:
+    """Say whether the session of the last bar had ended.
+
+    NSE closes at 15:30 IST; of another market only the day is known. A bar dated later than the
+    clock says is one whose session has not begun, let alone ended.
+
+    Parameters
+    ----------
+    bars : Bars
+        The last one is looked at.
+    moment : datetime
+        With a time zone.
+
+    Returns
+    -------
+    {'closed', 'partial'}
+    """
+    offset = _EXCHANGE_OFFSET if bars.market == "nifty" else timedelta(0)
+    local = moment.astimezone(timezone(offset))
+    day, today = str(bars.dates[-1]), local.date().isoformat()
+    over = bars.market == "nifty" and local.time() >= _EXCHANGE_CLOSE
+    return "closed" if day < today or (day == today and over) else "partial"
+
+
+def _check_inputs(bars: object, intraday: object, chain: object, overnight: object) -> None:
     for name, value, kind, optional, made_with in (
         ("bars", bars, Bars, False, "Bars.from_csv, from_frames or from_arrays"),
         ("intraday", intraday, IntradayBars, True, "IntradayBars.from_csv or from_frame"),
         ("chain", chain, OptionChain, True, "OptionChain.from_csv or from_frame"),
+        ("overnight", overnight, Bars, True, "Bars.from_csv(..., market='other')"),
     ):
         if not isinstance(value, kind) and not (optional and value is None):
             raise ContractError(
@@ -179,28 +243,76 @@ def _check_inputs(bars: object, intraday: object, chain: object) -> None:
         )
 
 
-def _direction(
-    bars: Bars,
-    row: _Row,
-    usual: _Row,
-    deviations: Mapping[int, float],
-    session: IntradaySignal | None,
-    iv_percentile: float,
-) -> DirectionSignal:
-    spot = float(bars.close[-1])
-    horizons = {
+def _overnight(
+    engine: Engine, bars: Bars, us: Bars, today: Forecast, usual: _Row, moment: datetime
+) -> OvernightSignal:
+    night = last_night(bars, us, moment)
+    row = {name: float(values[-1]) for name, values in engine.overnight(today, night).items()}
+    return overnight_signal(night, row, usual)
+
+
+def _horizons_ahead(
+    bars: Bars, row: _Row, usual: _Row, deviations: Mapping[int, float]
+) -> dict[str, HorizonForecast]:
+    spot, targets = float(bars.close[-1]), _targets(bars)
+    return {
         f"t{days}": directed.horizon_forecast(
-            days, _classes(row, days), _classes(usual, days), spot, deviations[days]
+            days,
+            _classes(row, days),
+            _classes(usual, days),
+            spot,
+            deviations[days],
+            targets.get(days),
         )
         for days in directed.LABELS
     }
-    return DirectionSignal(
-        today=directed.today_forecast(
-            horizons["t1"], _classes(usual, 1), bars, _last_close(bars), session
-        ),
-        horizons=horizons,
-        risk_score=directed.risk_score(horizons, iv_percentile),
-    )
+
+
+def _targets(bars: Bars) -> dict[int, str]:
+    """The sessions that the horizons end with, as far as the exchange's calendar goes."""
+    first, last = calendar_span()
+    today: date = bars.dates[-1].item()
+    if bars.market != "nifty" or not first <= today < last:
+        return {}
+    ahead = sessions(today + timedelta(days=1), last)
+    return {days: str(ahead[days - 1]) for days in directed.LABELS if days <= len(ahead)}
+
+
+def _today(
+    engine: Engine,
+    bars: Bars,
+    next_day: HorizonForecast,
+    usual: _Row,
+    intraday: IntradayBars | None,
+    moment: datetime,
+) -> TodayForecast:
+    """Forecast the session under way: from the eve of a last bar that is not over yet."""
+    ends = _last_close(bars)
+    signal = None if intraday is None else intraday_signal(intraday, bars)
+    if signal is not None and signal.last_bar > (moment + _CLOCK_TOLERANCE).strftime(_STAMP):
+        raise FutureBarsError(
+            signal.session_date,
+            today=moment.strftime(_STAMP),
+            rows=[],
+            dates=[signal.last_bar],
+        )
+    if session_state(bars, moment) == "partial":
+        ends = min(ends, moment.strftime(_STAMP))
+        if intraday is not None and signal is not None and signal.relation == "same":
+            eve = bars[:-1]
+            signal = intraday_signal(intraday, eve)
+            median = engine.breach_distances(eve, [(1, 0.5)])[0]
+            next_day = directed.horizon_forecast(
+                1,
+                _classes(engine.predict(eve).row(), 1),
+                _classes(usual, 1),
+                float(eve.close[-1]),
+                deviation_of_median_touch(float(median)),
+            )
+            bars = eve
+    today = directed.today_forecast(next_day, _classes(usual, 1), bars, ends, signal)
+    # A 5-minute bar that is still going on ends later than the report is made.
+    return replace(today, last_update=min(today.last_update, moment.strftime(_STAMP)))
 
 
 def _classes(values: _Row, days: int) -> dict[str, float]:
@@ -382,9 +494,79 @@ def _surface(
     )
 
 
+def _horizon(
+    bars: Bars, horizon_days: int | None, expiry: Day | ExpiryKind | None
+) -> tuple[int, str | None]:
+    """Return the horizon in trading days and the expiry that it ends with, if any."""
+    if horizon_days is not None:
+        if expiry is not None:
+            raise ContractError(
+                "report", "expiry", "goes without horizon_days", remedy="Give one of the two."
+            )
+        return _whole("horizon_days", horizon_days), None
+    if bars.market != "nifty":
+        if expiry in ("weekly", "monthly"):
+            raise ContractError(
+                "report",
+                "expiry",
+                f"is {expiry!r} for another market",
+                remedy="Give a day or horizon_days: only NIFTY's expiries are known.",
+            )
+        if expiry is None:
+            return HORIZON_DAYS, None
+    today = str(bars.dates[-1])
+    if expiry is None:
+        # There were no weekly contracts before.
+        expiry = "weekly" if today >= WEEKLY_SINCE.isoformat() else "monthly"
+    day = _expiry_day(today, expiry)
+    days = trading_days_between(today, day) if day.isoformat() > today else 0
+    if not 1 <= days <= LONGEST_DAYS:
+        raise ContractError(
+            "report",
+            "expiry",
+            f"{day} is {days} trading days after {today}",
+            remedy=f"Give a day 1 to {LONGEST_DAYS} trading days ahead.",
+        )
+    return days, day.isoformat()
+
+
+def _expiry_day(today: str, expiry: Day | ExpiryKind) -> date:
+    for kind in get_args(ExpiryKind):
+        if expiry == kind:
+            return next_expiry(today, kind)
+    try:
+        if isinstance(expiry, (str, date, np.datetime64)):
+            # Of a datetime the day; of text nothing but a day.
+            return date.fromisoformat(expiry if isinstance(expiry, str) else str(expiry)[:10])
+        raise ValueError("neither a day nor text")
+    except ValueError as error:
+        raise ContractError(
+            "report", "expiry", f"is {expiry!r}", remedy="Give a day, 'weekly' or 'monthly'."
+        ) from error
+
+
+def _moment(now: object) -> datetime:
+    """Return a moment in UTC."""
+    if now is None:
+        return datetime.now(timezone.utc)
+    reason = f"is {now!r}"
+    if isinstance(now, datetime):
+        reason = "has no time zone"
+        if now.utcoffset() is not None:
+            try:
+                return now.astimezone(timezone.utc)
+            except OverflowError:
+                reason = f"is {now!r}, beyond any calendar"
+    raise ContractError(
+        "report", "now", reason, remedy="Give an aware datetime, such as one in timezone.utc."
+    )
+
+
 def _whole(name: str, days: int) -> int:
     """Return a horizon as an int; numpy's integers are not JSON."""
     try:
+        if isinstance(days, bool):
+            raise TypeError("a truth value")
         whole = operator.index(days)
     except TypeError as error:
         raise ContractError(
@@ -397,24 +579,14 @@ def _whole(name: str, days: int) -> int:
     return whole
 
 
-def _session(bars: Bars, moment: datetime) -> str:
-    """NSE closes at 15:30 IST; of another market only the day is known.
-
-    A bar dated later than the clock says is one whose session has not begun, let alone ended.
-    """
-    offset = _EXCHANGE_OFFSET if bars.market == "nifty" else timedelta(0)
-    local = moment.astimezone(timezone(offset))
-    day, today = str(bars.dates[-1]), local.date().isoformat()
-    over = bars.market == "nifty" and local.time() >= _EXCHANGE_CLOSE
-    return "closed" if day < today or (day == today and over) else "partial"
-
-
 def _provenance(
     engine: Engine,
     bars: Bars,
     forecast: Forecast,
     intraday: IntradayBars | None,
     chain: OptionChain | None,
+    overnight: Bars | None,
+    source_notes: Sequence[str],
 ) -> Provenance:
     models = engine.manifest.models.values()
     in_sample = bool(forecast.in_sample[-1])
@@ -425,9 +597,10 @@ def _provenance(
         package_version=__version__,
         manifest_digest=engine.manifest.digest,
         market=bars.market,
-        source=bars.source,
-        intraday_source=None if intraday is None else intraday.source,
-        chain_source=None if chain is None else chain.source,
+        source=_text(bars.source),
+        intraday_source=None if intraday is None else _text(intraday.source),
+        chain_source=None if chain is None else _text(chain.source),
+        source_notes=tuple(_text(note) for note in source_notes),
         rows=len(bars),
         iv_fills=tuple(asdict(fill) for fill in bars.iv_fills),
         artifacts={
@@ -441,6 +614,25 @@ def _provenance(
         skill={one["output"]: _skill(one) for model in models for one in model.own_judgements()},
         in_sample=in_sample,
         demonstration=", ".join(notes) or None,
+        overnight_source=None if overnight is None else overnight.source,
+    )
+
+
+def _record(engine: Engine, bars: Bars, forecast: Forecast, usual: _Row) -> Record:
+    names = next(out.columns for out in engine.spec.outputs if out.name == "features")
+    return Record(
+        high=float(bars.high[-1]),
+        low=float(bars.low[-1]),
+        close=float(bars.close[-1]),
+        iv_percent=float(bars.iv[-1]),
+        features=dict(zip(names, forecast.features[-1].tolist(), strict=True)),
+        probabilities={
+            column: probability
+            for model, columns in forecast.columns.items()
+            if model != BREACH
+            for column, probability in zip(columns, forecast[model][-1].tolist(), strict=True)
+        },
+        base_rates=dict(usual),
     )
 
 
@@ -453,3 +645,8 @@ def _skill(judgement: Mapping[str, Any]) -> dict[str, Any]:
         "baseline": judgement["strongest"],
         "market": judgement["market"],
     }
+
+
+def _text(name: str) -> str:
+    """A name that may stand in UTF-8: a file's may be any bytes."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -35,7 +35,14 @@ from aegismatrix.errors import (
     IvUnavailableError,
     ScaleError,
 )
-from aegismatrix.tables import DateArray, FloatArray, Table, as_dates, read_csv, read_frame
+from aegismatrix.tables import (
+    DateArray,
+    FloatArray,
+    Table,
+    as_dates,
+    read_csv,
+    read_frame,
+)
 
 if TYPE_CHECKING:
     import pandas as pd

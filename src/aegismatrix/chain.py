@@ -20,7 +20,7 @@ from aegismatrix.errors import (
     StrikeError,
     TooFewStrikesError,
 )
-from aegismatrix.tables import FloatArray, as_dates, read_csv_columns, read_frame_columns
+from aegismatrix.tables import FloatArray, as_dates, path_text, read_csv_columns, read_frame_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -142,7 +142,7 @@ class OptionChain(ReadOnlyArrays):
         BarsError
             One of its children, naming file, rows and remedy.
         """
-        name = os.path.basename(os.fspath(path))  # noqa: PTH119
+        name = os.path.basename(path_text(path))  # noqa: PTH119
         return cls._of(read_csv_columns(path, required=_COLUMNS), expiry, name)
 
     @classmethod
@@ -248,5 +248,6 @@ class OptionChain(ReadOnlyArrays):
                     rows=np.flatnonzero(unusable).tolist(),
                     strikes=self.strikes[unusable].tolist(),
                 )
-        if not any(values.any() for values in sides.values()):
-            raise OpenInterestError(self.source, "there is no open interest on either side")
+        for side, values in sides.items():
+            if not values.any():
+                raise OpenInterestError(self.source, f"no {side} is open at any strike")

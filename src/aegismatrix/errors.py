@@ -456,6 +456,32 @@ class IvUnavailableError(_RowsError):
         )
 
 
+class NotTheLatestError(BarsError):
+    """The US bars do not reach the session that closes last before NSE's next open.
+
+    Attributes
+    ----------
+    source : str
+        Where the US bars came from.
+    wanted : tuple of str
+        The sessions that are missing, ISO 8601: no bar, no print of the VIX on the day itself, or
+        not over yet.
+    last : str
+        The last bar that is there.
+    """
+
+    def __init__(self, source: str, *, wanted: Sequence[str], last: str) -> None:
+        self.source = source
+        self.wanted = tuple(wanted)
+        self.last = last
+        super().__init__(
+            f"{source} lacks US sessions that must have closed before NSE's next open, or their"
+            f" VIX: {_and_more(self.wanted, len(self.wanted))}; its last bar is of {last}.",
+            remedy="Fetch the US bars after 21:00 UTC and before NSE opens, or leave them out: the"
+            " rest of the report needs none.",
+        )
+
+
 class ChainError(BarsError):
     """Base of all that can be wrong with an option chain.
 
@@ -608,6 +634,301 @@ class SpikeRateUnavailableError(BarsError):
         super().__init__(
             f"The spike rate needs {need} past days that no fit had seen, there are {have}.",
             remedy="Take a longer history, or a later last day.",
+        )
+
+
+class SourceError(AegisError):
+    """Base of all that can go wrong while bars are fetched.
+
+    Attributes
+    ----------
+    source : str
+        What was asked, such as ``Yahoo ^NSEI 1d``.
+    """
+
+    def __init__(self, source: str, problem: str, *, remedy: str) -> None:
+        self.source = source
+        super().__init__(problem, remedy=remedy)
+
+
+class TransientSourceError(SourceError):
+    """A fetch failed for a reason that may pass; it was tried again until patience ended.
+
+    Attributes
+    ----------
+    attempts : int
+        How often it was tried.
+    """
+
+    attempts: int = 1
+
+
+class RateLimitedError(TransientSourceError):
+    """The provider refuses further requests for now (HTTP 429)."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__(
+            source,
+            f"{source}: the provider limits requests (HTTP 429).",
+            remedy="Wait some minutes and ask less often; one address is one client.",
+        )
+
+
+class ServerFailedError(TransientSourceError):
+    """The provider's server failed (HTTP 5xx, or a notice that it is down).
+
+    Attributes
+    ----------
+    status : int or None
+        The HTTP status, if there was one.
+    """
+
+    def __init__(self, source: str, *, status: int | None) -> None:
+        self.status = status
+        how = "says that it is down" if status is None else f"failed (HTTP {status})"
+        super().__init__(
+            source, f"{source}: the provider's server {how}.", remedy="Try again later."
+        )
+
+
+class UnreachableError(TransientSourceError):
+    """The provider was not reached, or did not answer in time.
+
+    Attributes
+    ----------
+    reason : str
+        What the network said.
+    """
+
+    def __init__(self, source: str, *, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            source,
+            f"{source}: the provider could not be reached ({reason}).",
+            remedy="Check network, proxy and firewall, or give CSV files instead.",
+        )
+
+
+class ProviderCacheError(TransientSourceError):
+    """The cache that yfinance keeps for itself could not be used.
+
+    Attributes
+    ----------
+    reason : str
+        What its database said.
+    """
+
+    def __init__(self, source: str, *, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            source,
+            f"{source}: yfinance cannot use its own cache ({reason}).",
+            remedy="Delete the folder py-yfinance in this user's cache folder, which holds only"
+            " time zones and cookies, or make it writable.",
+        )
+
+
+class NoDataError(SourceError):
+    """The provider answered and has no bars for what was asked.
+
+    Attributes
+    ----------
+    reason : str
+        What it said.
+    """
+
+    def __init__(self, source: str, *, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            source,
+            f"{source}: the provider gave no bars ({reason}).",
+            remedy="Check the symbol, such as ^NSEI, and that the first day asked for is past.",
+        )
+
+
+class NotJsonError(SourceError):
+    """The provider sent a web page or other text instead of data.
+
+    Attributes
+    ----------
+    status : int
+        The HTTP status.
+    seen : str
+        How the answer begins.
+    """
+
+    def __init__(self, source: str, *, status: int, seen: str) -> None:
+        self.status = status
+        self.seen = seen
+        super().__init__(
+            source,
+            f"{source}: the provider sent no JSON (HTTP {status}) but {seen!r}.",
+            remedy="A proxy, a login page or a block of this address answers in its place: open"
+            " finance.yahoo.com from this machine to see which.",
+        )
+
+
+class SchemaDriftError(SourceError):
+    """The provider's answer has not the form that is known.
+
+    Attributes
+    ----------
+    detail : str
+        What was missing or odd.
+    """
+
+    def __init__(self, source: str, *, detail: str) -> None:
+        self.detail = detail
+        super().__init__(
+            source,
+            f"{source}: the answer has not the form that is known ({detail}).",
+            remedy="Update yfinance (pip install --upgrade yfinance); until then give CSV files.",
+        )
+
+
+class EndsEarlyError(SourceError):
+    """The provider's history ends long before today.
+
+    Attributes
+    ----------
+    last, today : str
+        Its last day and the day of the request, ISO 8601.
+    """
+
+    def __init__(self, source: str, *, last: str, today: str) -> None:
+        self.last = last
+        self.today = today
+        super().__init__(
+            source,
+            f"{source}: the history ends on {last}, today is {today}.",
+            remedy="The answer was cut short or the symbol is no longer quoted: try again, or check"
+            " the symbol and the clock of this machine.",
+        )
+
+
+class CacheError(AegisError):
+    """Base of all that can be wrong with a file of the local cache.
+
+    Attributes
+    ----------
+    path : str
+        The file or folder.
+    """
+
+    def __init__(self, path: str, problem: str, *, remedy: str) -> None:
+        self.path = path
+        super().__init__(problem, remedy=remedy)
+
+
+class CacheUnusableError(CacheError):
+    """The cache cannot be read or written.
+
+    Attributes
+    ----------
+    reason : str
+        What the system said.
+    """
+
+    def __init__(self, path: str, *, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            path,
+            f"The cache {path} cannot be used: {reason}.",
+            remedy="Choose a writable folder with free space (cache_dir=..., AEGISMATRIX_CACHE).",
+        )
+
+
+class CacheBusyError(CacheError):
+    """Another process holds the cache for longer than a refresh can take.
+
+    Attributes
+    ----------
+    seconds : float
+        How long was waited.
+    """
+
+    def __init__(self, path: str, *, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(
+            path,
+            f"The cache {path} was still locked by another process after {seconds:g} s.",
+            remedy="Wait for that process or end it; nothing was changed.",
+        )
+
+
+class CacheDamagedError(CacheError):
+    """A file of the cache is damaged.
+
+    Attributes
+    ----------
+    reason : str
+        What its check found.
+    """
+
+    def __init__(self, path: str, *, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            path,
+            f"The cache {path} is damaged: {reason}.",
+            remedy="Delete this file; the next run fetches everything again.",
+        )
+
+
+class ForeignCacheError(CacheError):
+    """A file in the cache's place is not of this cache.
+
+    Attributes
+    ----------
+    reason : str
+        What it is instead.
+    """
+
+    def __init__(self, path: str, *, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            path,
+            f"{path} is not a cache that this package reads: {reason}.",
+            remedy="Move it away, or choose another folder (cache_dir=..., AEGISMATRIX_CACHE).",
+        )
+
+
+class BarsBehindError(BarsError):
+    """The exchange has closed sessions that the bars do not hold.
+
+    Attributes
+    ----------
+    last, completed : str
+        Day of the last bar, and of the last session that has closed, ISO 8601.
+    sessions : int
+        How many are missing.
+    """
+
+    def __init__(self, *, last: str, completed: str, sessions: int) -> None:
+        self.last = last
+        self.completed = completed
+        self.sessions = sessions
+        super().__init__(
+            f"The last bar is of {last}, but {sessions} sessions have closed since, the last one on"
+            f" {completed}.",
+            remedy="Look why the source stands still, or permit the age (--allow-stale 3d).",
+        )
+
+
+class MarketClosedError(AegisError):
+    """The exchange is closed, and a run was asked for while it is open only.
+
+    Attributes
+    ----------
+    moment, next_session : str
+        When it was asked for, and the day on which the exchange opens next, ISO 8601.
+    """
+
+    def __init__(self, *, moment: str, next_session: str) -> None:
+        self.moment = moment
+        self.next_session = next_session
+        super().__init__(
+            f"The exchange is closed at {moment}; its next session is on {next_session}.",
+            remedy="Run again then (--every does), or leave --only-open out.",
         )
 
 
@@ -779,12 +1100,14 @@ class UnknownModelError(ArtifactError, KeyError):
         What there is.
     """
 
-    def __init__(self, name: str, *, known: Sequence[str], path: str) -> None:
+    def __init__(
+        self, name: str, *, known: Sequence[str], path: str, remedy: str | None = None
+    ) -> None:
         self.name = name
         self.known = tuple(known)
         super().__init__(
             f"There is no model {name!r} in {path}.",
-            remedy=f"Choose one of {list(known)}.",
+            remedy=remedy or f"Choose one of {list(known)}.",
             path=path,
         )
 
@@ -800,4 +1123,171 @@ class ArtifactRejectedError(ArtifactError):
             f"{path} was refused: {reason}.",
             remedy="Use a supported onnxruntime (>= 1.19) and artifacts made by scripts/export.py.",
             path=path,
+        )
+
+
+class CalendarError(AegisError, ValueError):
+    """Base of all that can be wrong with a question to the exchange's calendar."""
+
+
+class CalendarDayError(CalendarError):
+    """What was given is not a day.
+
+    Attributes
+    ----------
+    given : str
+        What was given, as Python writes it.
+    """
+
+    def __init__(self, given: object) -> None:
+        self.given = repr(given)
+        super().__init__(
+            f"{self.given} is not a day.",
+            remedy="Give the exchange's date, or ISO 8601 (2026-11-23); session_at reads moments.",
+        )
+
+
+class CalendarOrderError(CalendarError):
+    """The later of two days is the earlier one.
+
+    Attributes
+    ----------
+    first, last : str
+        The days as they were given, ISO 8601.
+    """
+
+    def __init__(self, *, first: str, last: str) -> None:
+        self.first = first
+        self.last = last
+        super().__init__(f"{last} is before {first}.", remedy="Give the earlier day first.")
+
+
+class CalendarRangeError(CalendarError):
+    """The answer lies beyond what the exchange had declared when the package was made.
+
+    Attributes
+    ----------
+    day : str
+        The day that was asked about, ISO 8601.
+    first, last : str
+        What is known, both included, ISO 8601.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        day: str,
+        first: str,
+        last: str,
+        remedy: str = "Update the package, or give the horizon in trading days instead of dates.",
+    ) -> None:
+        self.day = day
+        self.first = first
+        self.last = last
+        super().__init__(
+            f"{day} asks for more than is known: {what}, {first} to {last}.", remedy=remedy
+        )
+
+
+class NaiveMomentError(CalendarError):
+    """A moment has no UTC offset, so it could be any of some twenty-five.
+
+    Attributes
+    ----------
+    moment : str
+        The moment, ISO 8601.
+    """
+
+    def __init__(self, moment: str) -> None:
+        self.moment = moment
+        super().__init__(
+            f"{moment} carries no UTC offset.",
+            remedy="Give an aware datetime, such as datetime.now(timezone.utc).",
+        )
+
+
+class JournalError(AegisError):
+    """Base of all that can be wrong with a forecast log.
+
+    Attributes
+    ----------
+    path : str
+        The file.
+    """
+
+    def __init__(self, path: str, problem: str, *, remedy: str) -> None:
+        self.path = path
+        super().__init__(problem, remedy=remedy)
+
+
+class JournalUnusableError(JournalError):
+    """The forecast log cannot be read or written.
+
+    Attributes
+    ----------
+    reason : str
+        What the system said.
+    """
+
+    def __init__(self, path: str, *, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            path,
+            f"The forecast log {path} cannot be used: {reason}.",
+            remedy="Choose a file in a writable folder with free space; what was logged is kept.",
+        )
+
+
+class JournalBusyError(JournalError):
+    """Another process holds the forecast log for longer than an entry can take.
+
+    Attributes
+    ----------
+    seconds : float
+        How long was waited.
+    """
+
+    def __init__(self, path: str, *, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(
+            path,
+            f"The forecast log {path} was still locked by another process after {seconds:g} s.",
+            remedy="Wait for that process or end it, then run again; nothing was logged.",
+        )
+
+
+class JournalDamagedError(JournalError):
+    """The forecast log is damaged.
+
+    Attributes
+    ----------
+    reason : str
+        What its check found.
+    """
+
+    def __init__(self, path: str, *, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            path,
+            f"The forecast log {path} is damaged: {reason}.",
+            remedy="Restore it from a backup, or move it away and start a new one.",
+        )
+
+
+class ForeignJournalError(JournalError):
+    """The file is not a forecast log, or one of another version.
+
+    Attributes
+    ----------
+    reason : str
+        What it is instead.
+    """
+
+    def __init__(self, path: str, *, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            path,
+            f"{path} is not a forecast log of this package: {reason}.",
+            remedy="Give another file name; this file was left alone.",
         )

@@ -33,6 +33,7 @@ from aegismatrix.tables import (
     FloatArray,
     Table,
     as_dates,
+    path_text,
     read_csv,
     read_frame,
 )
@@ -191,7 +192,7 @@ class IntradayBars(ReadOnlyArrays):
             One of its children, naming file, rows and remedy.
         """
         table = read_csv(path, required=_PRICES, date_format=date_format, unit="s")
-        name = os.path.basename(os.fspath(path))  # noqa: PTH119
+        name = os.path.basename(path_text(path))  # noqa: PTH119
         return cls._cut(replace(table, source=name), now)
 
     @classmethod

@@ -20,6 +20,7 @@ from aegismatrix.signals.buyer import BuyerSignal, SpikeRate
 from aegismatrix.signals.direction import DirectionSignal
 from aegismatrix.signals.intraday import IntradaySignal
 from aegismatrix.signals.market import MarketState
+from aegismatrix.signals.overnight import DIRECTION, SIDES, SPIKE, OvernightSignal
 from aegismatrix.signals.seller import HitRate, SellerSignal
 
 NOT_JUDGED = "not judged"
@@ -43,6 +44,8 @@ class Provenance:
         What they were read from.
     intraday_source, chain_source : str or None
         What 5-minute bars and option chain were read from, where given.
+    source_notes : tuple of str
+        What the source has to say of the bars, such as their age.
     rows : int
         Bars.
     iv_fills : tuple of dict
@@ -57,6 +60,8 @@ class Provenance:
         Whether the last bar lies inside the training span.
     demonstration : str or None
         Why the report proves nothing, where it does not: another market, in-sample.
+    overnight_source : str or None
+        What the US bars were read from, where given.
     """
 
     package_version: str
@@ -65,6 +70,7 @@ class Provenance:
     source: str
     intraday_source: str | None
     chain_source: str | None
+    source_notes: tuple[str, ...]
     rows: int
     iv_fills: tuple[dict[str, Any], ...]
     artifacts: Mapping[str, Mapping[str, str]]
@@ -72,6 +78,7 @@ class Provenance:
     skill: Mapping[str, Mapping[str, Any]]
     in_sample: bool
     demonstration: str | None
+    overnight_source: str | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +98,33 @@ class PriceHistory:
     dates: tuple[str, ...]
     close: tuple[float, ...]
     iv_percent: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a log must keep of a report to judge it later, beyond what it shows.
+
+    Attributes
+    ----------
+    high, low, close : float
+        The last bar, index points.
+    iv_percent : float
+        The volatility index with it.
+    features : mapping of str to float
+        What the models read.
+    probabilities : mapping of str to float
+        By the engine's column, every probability but those of the breach surface, unrounded.
+    base_rates : mapping of str to float
+        As sealed, by column, those of the breach surface included.
+    """
+
+    high: float
+    low: float
+    close: float
+    iv_percent: float
+    features: Mapping[str, float]
+    probabilities: Mapping[str, float]
+    base_rates: Mapping[str, float]
 
 
 @dataclass(frozen=True, repr=False)
@@ -119,6 +153,12 @@ class Report:
         The last sessions.
     provenance : Provenance
         Where the numbers come from.
+    record : Record
+        What a log keeps; no part of the JSON.
+    overnight : OvernightSignal or None
+        The next session given the US close, where US bars were.
+    monitoring : mapping or None
+        What earlier forecasts were worth (`MonitorReport.block`), where they are logged.
     """
 
     generated_at: str
@@ -131,6 +171,9 @@ class Report:
     intraday: IntradaySignal | None
     price_history: PriceHistory
     provenance: Provenance
+    record: Record
+    overnight: OvernightSignal | None = None
+    monitoring: Mapping[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain values, probabilities to six digits, points to two.
@@ -151,6 +194,10 @@ class Report:
         }
         if self.intraday is not None:
             plain["intraday"] = _rounded(_present(asdict(self.intraday)))
+        if self.overnight is not None:
+            plain["overnight"] = self._overnight(self.overnight)
+        if self.monitoring is not None:
+            plain["monitoring"] = _rounded(_present(self.monitoring))
         plain["price_history"] = _rounded(asdict(self.price_history))
         plain["provenance"] = _rounded(_present(asdict(self.provenance)))
         return plain
@@ -161,7 +208,7 @@ class Report:
             "today": {**_rounded(asdict(today)), "verdict": self.verdict("direction_t1")},
             "horizons": {
                 name: {
-                    **_rounded(asdict(forecast)),
+                    **_rounded(_present(asdict(forecast))),
                     "verdict": self.verdict(f"direction_{name}"),
                 }
                 for name, forecast in direction.horizons.items()
@@ -177,6 +224,7 @@ class Report:
                 "horizon_days": seller.safe_range.horizon_days,
                 "confidence": seller.safe_range.confidence,
                 "log_distance": round(seller.safe_range.log_distance, _DISTANCE_DIGITS),
+                **({"expiry": seller.safe_range.expiry} if seller.safe_range.expiry else {}),
                 "verdict": self.verdict(f"{BREACH}_h{seller.safe_range.horizon_days}"),
             },
             "max_pain": {
@@ -188,6 +236,7 @@ class Report:
             "trap": {
                 **_rounded(asdict(seller.trap)),
                 "verdict": self.verdict(f"trap_{selling.HEADLINE_TRAP_DAYS}"),
+                "verdicts": {days: self.verdict(f"trap_{days}") for days in seller.trap.horizons},
             },
             "skew": _rounded(asdict(seller.skew)),
             "expiry_stress": {
@@ -195,7 +244,19 @@ class Report:
                 "verdict": self.verdict("regime"),
             },
             "breach_probabilities": [_rounded(asdict(p)) for p in seller.breach_probabilities],
-            "breach_surface": _rounded(asdict(seller.breach_surface)),
+            "breach_surface": {
+                **_rounded(asdict(seller.breach_surface)),
+                **{
+                    name: [round(edge, self._edge_digits()) for edge in edges]
+                    for name, edges in (
+                        ("upper_edges", seller.breach_surface.upper_edges),
+                        ("lower_edges", seller.breach_surface.lower_edges),
+                    )
+                },
+                "verdicts": [
+                    self.verdict(f"{BREACH}_h{days}") for days in seller.breach_surface.horizon_days
+                ],
+            },
             "seller_flag": {**_rounded(asdict(seller.seller_flag)), "verdict": NOT_JUDGED},
             **_measured("historical_hit_rate", seller.hit_rate),
             "regime": seller.regime,
@@ -235,6 +296,29 @@ class Report:
             },
             **_measured("historical_spike_rate", buyer.spike_rate),
             "environment_state": buyer.environment_state,
+        }
+
+    def _overnight(self, night: OvernightSignal) -> dict[str, Any]:
+        return {
+            "us_as_of": night.us_as_of,
+            "us_sessions": night.us_sessions,
+            "us_close": round(night.us_close, _PROBABILITY_DIGITS),
+            "us_return": round(night.us_return, _PROBABILITY_DIGITS) + 0.0,
+            "us_vix": round(night.us_vix, _PROBABILITY_DIGITS),
+            "us_vix_change": round(night.us_vix_change, _PROBABILITY_DIGITS) + 0.0,
+            "direction": {
+                "probabilities": _rounded(night.probabilities),
+                "base_rates": _rounded(night.base_rates),
+                "verdict": self.verdict(DIRECTION),
+            },
+            "spikes": {
+                side: {
+                    "probability": round(night.spike_probabilities[side], _PROBABILITY_DIGITS),
+                    "base_rate": round(night.spike_base_rates[side], _PROBABILITY_DIGITS),
+                    "verdict": self.verdict(f"{SPIKE}_{side}"),
+                }
+                for side in SIDES
+            },
         }
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
@@ -317,62 +401,46 @@ class Report:
             ) from error
 
     def summary(self) -> str:
-        """Return a few lines for a terminal, each probability with its verdict."""
-        market, seller = self.market, self.seller
-        safe, stress = seller.safe_range, seller.expiry_stress
-        trap = ", ".join(
-            f"{days} d {p:.0%} ({self.verdict(f'trap_{days}')})"
-            for days, p in seller.trap.horizons.items()
-        )
-        curve = ", ".join(
-            f"{point.distance} {point.probability:.1%}" for point in seller.breach_probabilities
-        )
-        today, buyer = self.direction.today, self.buyer
-        moves = ", ".join(
-            f"{forecast.horizon_days} d {forecast.direction}"
-            f" {forecast.expected_move_points:+.0f}"
-            f" [{forecast.move_interval_80.lower:+.0f}, {forecast.move_interval_80.upper:+.0f}]"
-            for forecast in self.direction.horizons.values()
-        )
-        verdicts = sorted({self.verdict(f"direction_{name}") for name in self.direction.horizons})
-        breakouts = ", ".join(f"{one.day_offset} d {one.score:.0%}" for one in buyer.breakout_next)
-        environment, rate = buyer.buyer_environment, buyer.spike_rate
+        """Return a few lines for a terminal, each forecast with its verdict."""
+        # From the values of the JSON, so that both say the same to the last digit.
+        plain = self.to_dict()
         lines = [
-            f"{self.as_of} ({self.session})  spot {market.spot:.2f}"
-            f" ({market.spot_change_pct:+.2%}), vix {market.vix:.2f} ({market.vix_change:+.2f}),"
-            f" {market.regime}",
-            "for sellers",
-            f"  seller flag    {seller.seller_flag.label}: {', '.join(seller.seller_flag.reasons)}"
-            f" ({NOT_JUDGED})",
-            f"  trap           {seller.trap.label}: {trap}; usual {seller.trap.base_rate:.0%}",
-            f"  expiry stress  {stress.label}: {stress.score:.2f}, high volatility"
-            f" {stress.probabilities['high']:.0%} ({self.verdict('regime')})",
-            f"  safe range     {safe.lower:.0f} to {safe.upper:.0f} over {safe.horizon_days} days"
-            f" at {safe.confidence:.0%} ({self.verdict(f'{BREACH}_h{safe.horizon_days}')})",
-            f"  held           {seller.hit_rate.rate:.0%} of the last {seller.hit_rate.n} windows"
-            f" [{seller.hit_rate.lower:.0%}, {seller.hit_rate.upper:.0%}]",
-            f"  touch          within {safe.horizon_days} days, by points: {curve}",
-            "for buyers",
-            f"  environment    {environment.label}: {', '.join(environment.reasons)}"
-            f" ({NOT_JUDGED})",
-            f"  breakout       {buyer.breakout_today.label}: {breakouts}; usual"
-            f" {buyer.breakout_today.base_rate:.0%} ({self.verdict(f'{BREAKOUT}_1')})",
-            f"  then           up {buyer.spike_direction_bias.up_prob:.0%}, to"
-            f" {buyer.breakout_levels.upper:.0f} or {buyer.breakout_levels.lower:.0f}"
-            f" ({NOT_JUDGED})",
-            f"  followed       {rate.rate:.0%} of {rate.n} days with comparable scores"
-            f" [{rate.lower:.0%}, {rate.upper:.0%}]",
-            f"  theta edge     {buyer.theta_edge.label}: {buyer.theta_edge.score:.0%}; usual"
-            f" {buyer.theta_edge.base_rate:.0%} ({self.verdict('theta')})",
-            f"direction ({', '.join(verdicts)}), points with 80 % of outcomes",
-            f"  today          {today.direction} {today.expected_move_points:+.0f},"
-            f" {today.conviction:.0%}, usual {today.base_rate:.0%}, from {today.basis}",
-            f"  ahead          {moves}",
-            f"In brackets: whether skill was shown, walk-forward on {self._judged_on()}.",
+            _head_line(plain),
+            *_seller_lines(plain["seller"]),
+            *_buyer_lines(plain["buyer"]),
+            *_direction_lines(plain["direction"]),
+            *self._night_lines(),
         ]
+        if "intraday" in plain:
+            lines.append(_intraday_line(plain["intraday"]))
+        judged_on = sorted({str(one["market"]) for one in self.provenance.skill.values()})
+        lines.append(
+            f"In brackets: whether skill was shown, walk-forward on {', '.join(judged_on)}."
+        )
+        lines += [f"note: {note}" for note in plain["provenance"]["source_notes"]]
         if self.provenance.demonstration:
             lines.append(f"demonstration: {self.provenance.demonstration}")
         return "\n".join(lines)
+
+    def _night_lines(self) -> list[str]:
+        night = self.overnight
+        if night is None:
+            return []
+        classes = ", ".join(
+            f"{name} {p:.0%} (usual {night.base_rates[name]:.0%})"
+            for name, p in night.probabilities.items()
+        )
+        spikes = ", ".join(
+            f"{side} {p:.0%} (usual {night.spike_base_rates[side]:.0%},"
+            f" {self.verdict(f'{SPIKE}_{side}')})"
+            for side, p in night.spike_probabilities.items()
+        )
+        return [
+            f"overnight, US close of {night.us_as_of}: {night.us_return:+.2%}, VIX"
+            f" {night.us_vix:.2f} ({night.us_vix_change:+.2f})",
+            f"  next session   {classes} ({self.verdict(DIRECTION)}); mostly the opening gap",
+            f"  spike          {spikes}",
+        ]
 
     def verdict(self, output: str) -> str:
         """Return the verdict on a judged output, or that there is none.
@@ -390,8 +458,9 @@ class Report:
         judged = self.provenance.skill.get(output)
         return str(judged["verdict"]) if judged else NOT_JUDGED
 
-    def _judged_on(self) -> str:
-        return ", ".join(sorted({str(one["market"]) for one in self.provenance.skill.values()}))
+    def _edge_digits(self) -> int:
+        """As many as keep edges apart on an index however low."""
+        return max(_PROBABILITY_DIGITS, 12 - math.floor(math.log10(self.market.spot)))
 
     def _points(self, lower: float, upper: float) -> dict[str, float]:
         """Two decimals, and more for an index so low that they would merge."""
@@ -446,3 +515,89 @@ def _measured(name: str, rate: HitRate | SpikeRate) -> dict[str, Any]:
             "upper": round(rate.upper, _PROBABILITY_DIGITS),
         },
     }
+
+
+def _head_line(plain: Mapping[str, Any]) -> str:
+    market = plain["market"]
+    return (
+        f"{plain['as_of']} ({plain['session']})  spot {market['spot']:.2f}"
+        f" ({market['spot_change_pct']:+.2%}), vix {market['vix']:.2f}"
+        f" ({market['vix_change']:+.2f}), {market['regime']}"
+    )
+
+
+def _seller_lines(seller: Mapping[str, Any]) -> list[str]:
+    flag, trap, stress = (seller[name] for name in ("seller_flag", "trap", "expiry_stress"))
+    safe, rate = seller["safe_range"], seller["historical_hit_rate"]
+    interval = seller["historical_hit_rate_interval"]
+    days = safe["horizon_days"]
+    chances = ", ".join(
+        f"{horizon} d {p:.0%} ({trap['verdicts'][horizon]})"
+        for horizon, p in trap["horizons"].items()
+    )
+    curve = ", ".join(
+        f"{point['distance']} {point['probability']:.1%}"
+        for point in seller["breach_probabilities"]
+    )
+    until = f" to {safe['expiry']}" if "expiry" in safe else ""
+    return [
+        "for sellers",
+        f"  seller flag    {flag['label']}: {', '.join(flag['reasons'])} ({flag['verdict']})",
+        f"  trap           {trap['label']}: {chances}; usual {trap['base_rate']:.0%}",
+        f"  expiry stress  {stress['label']}: {stress['score']:.2f}, high volatility"
+        f" {stress['probabilities']['high']:.0%} ({stress['verdict']})",
+        f"  safe range     {safe['lower']:.0f} to {safe['upper']:.0f} over {days} days{until} at"
+        f" {safe['confidence']:.0%} ({safe['verdict']})",
+        f"  held           {rate:.0%} of the last {seller['historical_hit_rate_n']} windows"
+        f" [{interval['lower']:.0%}, {interval['upper']:.0%}]",
+        f"  touch          within {days} days, by points: {curve} ({safe['verdict']})",
+    ]
+
+
+def _buyer_lines(buyer: Mapping[str, Any]) -> list[str]:
+    environment, theta = buyer["buyer_environment"], buyer["theta_edge"]
+    today, levels = buyer["breakout_today"], buyer["breakout_levels"]
+    bias, interval = buyer["spike_direction_bias"], buyer["historical_spike_rate_interval"]
+    verdicts = sorted({one["verdict"] for one in buyer["breakout_next"]})
+    chances = ", ".join(
+        f"{one['day_offset']} d {one['score']:.0%}" for one in buyer["breakout_next"]
+    )
+    return [
+        "for buyers",
+        f"  environment    {environment['label']}: {', '.join(environment['reasons'])}"
+        f" ({environment['verdict']})",
+        f"  breakout       {today['label']}: {chances}; usual {today['base_rate']:.0%}"
+        f" ({', '.join(verdicts)})",
+        f"  then           up {bias['up_prob']:.0%}, down {bias['down_prob']:.0%}, to"
+        f" {levels['upper']:.0f} or {levels['lower']:.0f} ({bias['verdict']})",
+        f"  followed       {buyer['historical_spike_rate']:.0%} of"
+        f" {buyer['historical_spike_rate_n']} days with comparable scores"
+        f" [{interval['lower']:.0%}, {interval['upper']:.0%}]",
+        f"  theta edge     {theta['label']}: {theta['score']:.0%}; usual {theta['base_rate']:.0%}"
+        f" ({theta['verdict']})",
+    ]
+
+
+def _direction_lines(direction: Mapping[str, Any]) -> list[str]:
+    today, horizons = direction["today"], direction["horizons"].values()
+    verdicts = sorted({forecast["verdict"] for forecast in horizons})
+    moves = ", ".join(
+        f"{forecast['horizon_days']} d {forecast['direction']}"
+        f" {forecast['expected_move_points']:+.0f}"
+        f" [{forecast['move_interval_80']['lower']:+.0f},"
+        f" {forecast['move_interval_80']['upper']:+.0f}]"
+        for forecast in horizons
+    )
+    return [
+        f"direction ({', '.join(verdicts)}), points with 80 % of outcomes",
+        f"  today          {today['direction']} {today['expected_move_points']:+.0f},"
+        f" {today['conviction']:.0%}, usual {today['base_rate']:.0%}, from {today['basis']}",
+        f"  ahead          {moves}",
+    ]
+
+
+def _intraday_line(intraday: Mapping[str, Any]) -> str:
+    used = {"next": "refines today", "same": "of the last daily bar's day"}
+    what = used.get(intraday["relation"], "not of today: refines nothing")
+    notes = f" ({', '.join(intraday['notes'])})" if intraday["notes"] else ""
+    return f"5-minute bars of {intraday['session_date']}, {intraday['bars']} of them: {what}{notes}"

@@ -125,7 +125,7 @@ def read_csv(
     FileUnreadableError, EmptyBarsError, ColumnError, UnreadableCellError
         Naming the file and, where there is one, the line.
     """
-    source = os.fspath(path)
+    source = path_text(path)
     _check_date_format(date_format, source, unit)
     sheet = _read_sheet(source)
     date_place = _date_place(sheet.header, source)
@@ -158,7 +158,7 @@ def read_csv_columns(
     FileUnreadableError, EmptyBarsError, ColumnError, UnreadableCellError
         Naming the file and, where there is one, the line.
     """
-    source = os.fspath(path)
+    source = path_text(path)
     sheet = _read_sheet(source)
     places = _column_places(sheet.header, required, (), source)
     _check_sheet(sheet, source)
@@ -239,6 +239,29 @@ def read_frame_columns(
         table = table.reset_index()
     header = [_normal(str(name)) for name in table.columns]
     return _frame_columns(table, _column_places(header, required, (), source), source)
+
+
+def path_text(path: object) -> str:
+    """Return a path as text.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    FileUnreadableError
+        If it is none.
+    """
+    if isinstance(path, (str, os.PathLike)):
+        text = os.fspath(path)
+        if isinstance(text, str):
+            return text
+    raise FileUnreadableError(repr(path), "it is not a path")
 
 
 def as_dates(

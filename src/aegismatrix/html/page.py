@@ -13,7 +13,7 @@ from aegismatrix.html import figures, wording
 from aegismatrix.html.breach import curve, heat_map
 from aegismatrix.html.price import price_chart, trace
 from aegismatrix.html.scales import Scale, spanning
-from aegismatrix.html.verdicts import NONE_DEMONSTRATED, Trust, skill_and_interval, skill_of, trust
+from aegismatrix.html.verdicts import SIGNS, Trust, skill_and_interval, skill_of, trust
 
 _FRAME_HEIGHT = 900
 _HEADROOM = 1.4
@@ -72,7 +72,6 @@ def render_page(report: Mapping[str, Any]) -> str:
         short_day=figures.short_day,
         plain=wording.plain,
         reason=wording.reason,
-        output=wording.output,
         skill_and_interval=skill_and_interval,
     )
     text = environment.get_template("page.html.jinja").render(_view(report))
@@ -122,7 +121,7 @@ def _view(report: Mapping[str, Any]) -> dict[str, Any]:
         "believe": believe,
         "row_verdict": row_verdict,
         "measured": lambda detail: Trust("measured", "Measured, not forecast", detail),
-        "none_demonstrated": NONE_DEMONSTRATED,
+        "families": _families(skill),
         "scale": Scale,
         "regimes": wording.REGIMES,
         "buyer_regimes": wording.BUYER_REGIMES,
@@ -131,6 +130,21 @@ def _view(report: Mapping[str, Any]) -> dict[str, Any]:
         **_history(report),
         **_axes(report),
     }
+
+
+def _families(skill: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Judged outputs of one kind in one row, each with the sign of its verdict."""
+    rows: list[dict[str, Any]] = []
+    for name, judged in skill.items():
+        words, days = wording.family(name)
+        of = f"{judged['score']} against {judged['baseline']}, on {judged['market']}"
+        if not rows or (rows[-1]["words"], rows[-1]["of"]) != (words, of):
+            rows.append({"words": words, "of": of, "cells": []})
+        sign = SIGNS[judged["verdict"]]
+        rows[-1]["cells"].append(
+            (f"{sign} {days} d" if days else sign, skill_and_interval(judged, ""))
+        )
+    return rows
 
 
 def _history(report: Mapping[str, Any]) -> dict[str, Any]:

@@ -140,7 +140,8 @@ def line(across: Sequence[float], down: Sequence[float]) -> str:
     -------
     str
     """
-    return " ".join(f"{x:g},{y:g}" for x, y in zip(across, down, strict=True))
+    # A thousandth of the chart is less than a pixel.
+    return " ".join(f"{round(x, 1):g},{round(y, 1):g}" for x, y in zip(across, down, strict=True))
 
 
 def _months(dates: Sequence[str], sessions: Scale) -> tuple[Label, ...]:

@@ -12,6 +12,9 @@ from aegismatrix.html.figures import MINUS, SPACE
 DEMONSTRATED = "demonstrated"
 NONE_DEMONSTRATED = "none demonstrated"
 
+SIGNS = {DEMONSTRATED: "\N{BLACK CIRCLE}", NONE_DEMONSTRATED: "\N{WHITE CIRCLE}"}
+"""Of verdicts, in a table whose caption explains them."""
+
 _WORDS = {DEMONSTRATED: "Skill demonstrated", NONE_DEMONSTRATED: "Skill: none demonstrated"}
 _MARKS = {DEMONSTRATED: "shown", NONE_DEMONSTRATED: "unshown"}
 

@@ -71,6 +71,9 @@ _OUTPUTS = {
     "spike_down": "Down-spike",
     "spike_up": "Up-spike",
     "theta": "Theta edge",
+    "overnight": "Direction after the US close",
+    "overnight_spike_down": "Down-spike after the US close",
+    "overnight_spike_up": "Up-spike after the US close",
 }
 
 
@@ -103,8 +106,8 @@ def reason(code: str) -> str:
     return REASONS.get(code) or f"{plain(code)}."
 
 
-def output(name: str) -> str:
-    """Return a judged output, such as ``breach_down_h5``, as words.
+def family(name: str) -> tuple[str, str | None]:
+    """Split a judged output, such as ``breach_down_h5``, into what it is and its days.
 
     Parameters
     ----------
@@ -112,9 +115,11 @@ def output(name: str) -> str:
 
     Returns
     -------
-    str
+    words : str
+        Such as ``Touch, lower edge``.
+    days : str or None
+        Such as ``5``; None where it has no horizon of its own.
     """
     found = re.fullmatch(r"(.+?)_[a-z]?(\d+)", name)
     head, days = found.groups() if found else (name, None)
-    words = _OUTPUTS.get(head) or plain(head)
-    return words if days is None else f"{words}, {days} d"
+    return _OUTPUTS.get(head) or plain(head), days

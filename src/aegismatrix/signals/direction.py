@@ -10,6 +10,7 @@ import numpy as np
 
 from aegismatrix.bars import Bars
 from aegismatrix.signals.intraday import IntradaySignal
+from aegismatrix.signals.levels import DIRECTION_LEAN
 from aegismatrix.signals.statistics import TRADING_DAYS, normal_below, percentile_rank
 
 LABELS = {
@@ -29,6 +30,8 @@ UPPER_TENTH = 1.2815515655446004
 CLASSES = ("down", "neutral", "up")
 _MEAN_SIZE = math.sqrt(2.0 / math.pi)
 _LEAST_BEFORE = 1e-12
+# The exchange's close is the mean of the last half hour: a third of its variance stays open.
+_CLOSE_VARIANCE = 30.0 / 375.0 / 3.0
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,8 @@ class HorizonForecast:
     horizon_days : int
         Trading days.
     direction : {'DOWN', 'NEUTRAL', 'UP'}
-        The class whose probability stands furthest above its base rate, as a multiple of it.
+        The class whose probability stands furthest above its base rate, as a multiple of it;
+        NEUTRAL if that is less than 1 % above it (`levels.DIRECTION_LEAN`).
     expected_move_points : float
         Signed; 0 if NEUTRAL. Its size is that of the mean absolute move of a normal return with the
         forecast deviation.
@@ -70,6 +74,8 @@ class HorizonForecast:
         Forecast standard deviation of the log return: that of a driftless path that touches its
         median distance, as the breach surface has it, half the time; beyond its longest horizon it
         grows with the square root of time.
+    target : str or None
+        The session that it ends with, ISO 8601; None where the exchange's calendar does not say.
     """
 
     label: str
@@ -81,6 +87,7 @@ class HorizonForecast:
     probabilities: Mapping[str, float]
     move_interval_80: MoveInterval
     deviation: float
+    target: str | None = None
 
 
 @dataclass(frozen=True)
@@ -136,6 +143,7 @@ def horizon_forecast(
     base_rates: Mapping[str, float],
     spot: float,
     deviation: float,
+    target: str | None = None,
 ) -> HorizonForecast:
     """Read one horizon.
 
@@ -149,6 +157,8 @@ def horizon_forecast(
         Index points.
     deviation : float
         Forecast standard deviation of the log return over the horizon.
+    target : str, optional
+        The session that the horizon ends with.
 
     Returns
     -------
@@ -168,6 +178,7 @@ def horizon_forecast(
             upper=spot * math.expm1(UPPER_TENTH * deviation),
         ),
         deviation=deviation,
+        target=target,
     )
 
 
@@ -201,7 +212,8 @@ def today_forecast(
     -----
     The session's return so far updates the model's probabilities by Bayes' rule: a class gains by
     as much as a Brownian path with the forecast deviation, seen at that point, has become likelier
-    to end in it. Before the first bar they are the model's, after the last one they are certain.
+    to end in it. Before the first bar they are the model's. After the last one as much
+    stays open as the exchange's close, the mean of its last half hour, may differ from it.
     """
     spot = float(bars.close[-1])
     probabilities = next_day.probabilities
@@ -210,7 +222,7 @@ def today_forecast(
     if intraday is not None and under_way:
         implied = float(bars.iv[-1]) / 100.0 / math.sqrt(TRADING_DAYS)
         so_far = math.log(intraday.last / spot)
-        left = next_day.deviation * math.sqrt(1.0 - intraday.elapsed)
+        left = next_day.deviation * math.sqrt(max(1.0 - intraday.elapsed, _CLOSE_VARIANCE))
         probabilities = _updated(
             probabilities, NEUTRAL_DEVIATIONS * implied, next_day.deviation, so_far, left
         )
@@ -261,8 +273,9 @@ def risk_score(horizons: Mapping[str, HorizonForecast], iv_percentile: float) ->
 
 
 def _named(probabilities: Mapping[str, float], base_rates: Mapping[str, float]) -> str:
-    # A tie is no reason for either side.
-    return max(("neutral", "down", "up"), key=lambda name: probabilities[name] / base_rates[name])
+    ratios = {name: probabilities[name] / base_rates[name] for name in CLASSES}
+    furthest = max(CLASSES, key=lambda name: ratios[name])
+    return furthest if ratios[furthest] >= DIRECTION_LEAN else "neutral"
 
 
 def _signed(named: str, spot: float, log_size: float) -> float:

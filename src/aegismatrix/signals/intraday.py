@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from aegismatrix.bars import Bars
-from aegismatrix.checks import MAX_LOG_MOVE
 from aegismatrix.errors import ScaleError
 from aegismatrix.intraday import (
     BAR_MINUTES,
@@ -22,6 +21,9 @@ from aegismatrix.tables import FloatArray
 OPENING_RANGE_MINUTES = 15
 NEIGHBOUR_CALENDAR_DAYS = 7
 MIN_VOL_RETURNS = 6
+MAX_LOG_STEP = 0.25
+"""5-minute bars further from the nearest daily close are another index's: halts come at 20 %."""
+
 GAMMA_WINDOW_MINUTES = 30
 # Official closes average the last half hour; a last bar that ends by then still stands near them.
 _NEARLY_COMPLETE_BARS = BARS_PER_SESSION - 2
@@ -323,7 +325,7 @@ def _check_same_index(session: IntradayBars, day: np.datetime64, bars: Bars) -> 
     if nearest < 0 or _days_between(bars.dates[nearest], day) > NEIGHBOUR_CALENDAR_DAYS:
         return
     close = float(session.close[0])
-    if abs(math.log(close / float(bars.close[nearest]))) > MAX_LOG_MOVE:
+    if abs(math.log(close / float(bars.close[nearest]))) > MAX_LOG_STEP:
         raise ScaleError(
             "close",
             seen=close,

@@ -52,3 +52,7 @@ LEVELS: Mapping[str, Levels] = {
     ),
 }
 """By signal; `docs/report.md` shows it."""
+
+DIRECTION_LEAN = 1.01
+"""A direction is named if its probability is at least so many times its base rate. The model is
+shrunk to a tenth of what it would say, so a hundredth above the usual is much of it."""

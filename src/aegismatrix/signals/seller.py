@@ -48,6 +48,8 @@ class SafeRange:
         1 - P(either edge is touched).
     log_distance : float
         d, unrounded.
+    expiry : str or None
+        The expiry that the horizon ends with, ISO 8601; None if it was given in days.
     """
 
     lower: float
@@ -55,6 +57,7 @@ class SafeRange:
     horizon_days: int
     confidence: float
     log_distance: float
+    expiry: str | None = None
 
 
 @dataclass(frozen=True)
@@ -263,7 +266,13 @@ class SellerSignal:
     daily_flag: str
 
 
-def safe_range(spot: float, log_distance: float, horizon_days: int, confidence: float) -> SafeRange:
+def safe_range(
+    spot: float,
+    log_distance: float,
+    horizon_days: int,
+    confidence: float,
+    expiry: str | None = None,
+) -> SafeRange:
     """Turn an inverted breach surface into a range.
 
     Parameters
@@ -276,6 +285,8 @@ def safe_range(spot: float, log_distance: float, horizon_days: int, confidence: 
         Trading days.
     confidence : float
         Within 0 and 1.
+    expiry : str, optional
+        That the horizon ends with.
 
     Returns
     -------
@@ -287,6 +298,7 @@ def safe_range(spot: float, log_distance: float, horizon_days: int, confidence: 
         horizon_days=horizon_days,
         confidence=confidence,
         log_distance=log_distance,
+        expiry=expiry,
     )
 
 

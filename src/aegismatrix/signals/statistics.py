@@ -21,7 +21,8 @@ _MIN_BLOCK_DAYS = 42
 _MIN_BLOCKS = 3
 # Half the probability of a driftless Brownian path lies within this many deviations throughout.
 _MEDIAN_TOUCH = 1.1490
-_TWO_SIDED_95 = 1.959963984540054
+TWO_SIDED_95 = 1.959963984540054
+"""A normal variable is within so many deviations of its mean with a probability of 95 %."""
 
 
 def realised_vol(close: FloatArray, window: int) -> FloatArray:
@@ -129,10 +130,40 @@ def share_interval(values: FloatArray, horizon_days: int) -> tuple[float, float]
         interval. Where all are alike a bootstrap has no width; the exact binomial bound (Clopper,
         Pearson 1934) on as many windows as do not overlap takes its place.
     """
-    count = len(values)
     if values.min() == values.max():
-        bound = 0.025 ** (1.0 / max(count / horizon_days, 1.0))
+        bound = 0.025 ** (1.0 / max(len(values) / horizon_days, 1.0))
         return (bound, 1.0) if values[0] else (0.0, 1.0 - bound)
+    lower, upper = np.quantile(_resampled_means(values, horizon_days), [0.025, 0.975])
+    return float(lower), float(upper)
+
+
+def skill_interval(
+    losses: FloatArray, reference_losses: FloatArray, horizon_days: int
+) -> tuple[float, float]:
+    """Return a 95 % interval of the skill of forecasts with overlapping windows.
+
+    Parameters
+    ----------
+    losses, reference_losses : ndarray of shape (n,)
+        Of the same days, oldest first; every circular block of the reference's sums to more than 0.
+    horizon_days : int
+        Length of a window.
+
+    Returns
+    -------
+    lower, upper : float
+        Of ``1 - mean loss / mean loss of the reference``, by the bootstrap of `share_interval`,
+        both resampled alike.
+    """
+    means, reference = (
+        _resampled_means(values, horizon_days) for values in (losses, reference_losses)
+    )
+    lower, upper = np.quantile(1.0 - means / reference, [0.025, 0.975])
+    return float(lower), float(upper)
+
+
+def _resampled_means(values: FloatArray, horizon_days: int) -> FloatArray:
+    count = len(values)
     block = min(block_days(horizon_days), count)
     whole, rest = divmod(count, block)
     # The standard library's generator: importing numpy's would cost a tenth of a cold start.
@@ -141,8 +172,7 @@ def share_interval(values: FloatArray, horizon_days: int) -> tuple[float, float]
     total = np.concatenate([[0.0], np.cumsum(np.concatenate([values, values]))])
     sums = (total[starts[:, :whole] + block] - total[starts[:, :whole]]).sum(axis=1)
     sums += total[starts[:, whole] + rest] - total[starts[:, whole]]
-    lower, upper = np.quantile(sums / count, [0.025, 0.975])
-    return float(lower), float(upper)
+    return np.asarray(sums / count)
 
 
 def deviation_of_median_touch(median_distance: float) -> float:
@@ -161,20 +191,24 @@ def deviation_of_median_touch(median_distance: float) -> float:
     return median_distance / _MEDIAN_TOUCH
 
 
-def binomial_interval(count: int, n: int) -> tuple[float, float]:
-    """Return a 95 % interval of a share among single days (Wilson 1927).
+def binomial_interval(
+    count: float, n: float, deviations: float = TWO_SIDED_95
+) -> tuple[float, float]:
+    """Return an interval of a share among independent cases (Wilson 1927).
 
     Parameters
     ----------
-    count, n : int
-        How often it happened, of how many.
+    count, n : float
+        How often it happened, of how many; of windows that overlap, of as many as do not.
+    deviations : float
+        Standard deviations to either side, by default those of 95 %.
 
     Returns
     -------
     lower, upper : float
         Within 0 and 1, around ``count / n``.
     """
-    share, z = count / n, _TWO_SIDED_95
+    share, z = count / n, deviations
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     # Rounding must not leave the share outside of its interval at 0 and 1.

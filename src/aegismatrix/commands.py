@@ -1,0 +1,360 @@
+"""What each command does: arguments in, files and lines out, an exit status back."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aegismatrix.artifacts import ModelSpec, list_models, read_manifest
+from aegismatrix.errors import AegisError, MissingExtraError
+from aegismatrix.files import write_atomically
+
+if TYPE_CHECKING:
+    from aegismatrix.bars import Bars
+    from aegismatrix.engine import Engine, Forecast
+    from aegismatrix.publish import Settings
+    from aegismatrix.sources.fetched import BarSource
+
+DONE, FINDING = 0, 1
+REPORT_NAME, PAGE_NAME = "aegismatrix.json", "aegismatrix.html"
+_INPUTS = ("index", "iv", "intraday", "chain", "overnight_index", "overnight_iv")
+_LONGEST_SLEEP_SECONDS = 30.0
+
+_log = logging.getLogger(__name__)
+
+
+def report(arguments: argparse.Namespace) -> int:
+    """Write the report on the last bar."""
+    from aegismatrix.engine import Engine
+    from aegismatrix.publish import publish
+
+    settings = _settings(arguments, check_current=False)
+    _refuse_to_overwrite(arguments, settings.folder / REPORT_NAME)
+    _refuse_to_overwrite(arguments, settings.folder / PAGE_NAME)
+    published = publish(_source(arguments), settings, engine=Engine(arguments.models))
+    _mention_missing_page(published.page_missing, settings.folder / PAGE_NAME)
+    if arguments.json:
+        print(published.report.to_json(), end="")
+        return DONE
+    if not arguments.quiet:
+        print(published.report.summary())
+        for note in published.fetched.notes:
+            print(f"note: {note}")
+        if arguments.index and arguments.market is None:
+            print("The bars were taken as NIFTY's; --market other says that they are not.")
+        print(f"in {' and '.join(str(path) for path in published.files)}")
+    return DONE
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Publish once, or again and again while the exchange is open."""
+    from aegismatrix.engine import Engine
+    from aegismatrix.schedule import next_run
+    from aegismatrix.sources.fetched import utc_now
+
+    engine = Engine(arguments.models)
+    if arguments.every is None:
+        _publish_once(arguments, engine)
+        return DONE
+    while True:
+        try:
+            _publish_once(arguments, engine)
+        except AegisError as error:
+            # One failed run must not end a job that runs all day: it is said, and tried again.
+            print(f"aegismatrix: {error}", file=sys.stderr, flush=True)
+        moment = next_run(utc_now(), arguments.every)
+        _log.info("next run at %s", moment.isoformat())
+        while (left := (moment - utc_now()).total_seconds()) > 0:
+            # In short steps: a host that slept must not oversleep.
+            time.sleep(min(left, _LONGEST_SLEEP_SECONDS))
+
+
+def _publish_once(arguments: argparse.Namespace, engine: Engine) -> None:
+    from aegismatrix.journal import Journal
+    from aegismatrix.monitor import monitor as monitored
+    from aegismatrix.publish import JOURNAL_NAME, publish
+
+    started = time.monotonic()
+    settings = _settings(arguments, check_current=True)
+    journal = Journal(arguments.journal or settings.folder / JOURNAL_NAME)
+    try:
+        published = publish(
+            _source(arguments),
+            settings,
+            engine=engine,
+            record=journal.append,
+            watch=lambda bars, now: monitored(
+                journal, bars, manifest=engine.manifest, now=now
+            ).block(),
+        )
+    except AegisError as error:
+        _line(
+            "failed",
+            {"error": type(error).__name__, "problem": error.problem, "remedy": error.remedy},
+            started,
+        )
+        raise
+    _mention_missing_page(published.page_missing, settings.folder / PAGE_NAME)
+    if not arguments.quiet:
+        _line("published", published.to_dict(), started)
+
+
+def _line(event: str, content: Mapping[str, Any], started: float) -> None:
+    """One structured line for a job's log."""
+    line = {"event": event, **content, "seconds": round(time.monotonic() - started, 3)}
+    print(json.dumps(line, allow_nan=False), flush=True)
+
+
+def monitor(arguments: argparse.Namespace) -> int:
+    """Score what was published, once it is over."""
+    from aegismatrix.journal import Journal
+    from aegismatrix.monitor import monitor as monitored
+
+    manifest = read_manifest(arguments.models)
+    bars = _source(arguments).fetch().bars
+    result = monitored(Journal(arguments.journal), bars, manifest=manifest)
+    if arguments.json:
+        print(json.dumps(result.to_dict(), indent=2, allow_nan=False))
+    elif not arguments.quiet:
+        print(result.summary())
+    return FINDING if any(one.severity == "critical" for one in result.alerts) else DONE
+
+
+def _settings(arguments: argparse.Namespace, *, check_current: bool) -> Settings:
+    from aegismatrix.chain import OptionChain
+    from aegismatrix.publish import Settings
+
+    return Settings(
+        folder=Path(arguments.out),
+        horizon_days=arguments.horizon,
+        expiry=arguments.expiry,
+        confidence=arguments.confidence,
+        html=arguments.html,
+        check_current=check_current,
+        allow_stale=arguments.allow_stale,
+        only_open=getattr(arguments, "only_open", False),
+        chain=None if arguments.chain is None else OptionChain.from_csv(arguments.chain),
+        overnight=_overnight(arguments),
+    )
+
+
+def _overnight(arguments: argparse.Namespace) -> Bars | None:
+    """Return the US market's bars, where they are asked for."""
+    from aegismatrix.bars import Bars
+    from aegismatrix.sources.yahoo import YahooSource
+
+    files = (arguments.overnight_index, arguments.overnight_iv)
+    if (files[0] is None) != (files[1] is None):
+        arguments.parser.error("--overnight-index and --overnight-iv go together")
+    if files[0] is not None:
+        return Bars.from_csv(files[0], iv=files[1], market="other")
+    if arguments.overnight:
+        if not arguments.yahoo:
+            arguments.parser.error("--overnight fetches from Yahoo: it goes with --yahoo")
+        return YahooSource("^GSPC", "^VIX", allow_stale=arguments.allow_stale).fetch().bars
+    return None
+
+
+def _source(arguments: argparse.Namespace) -> BarSource:
+    """Return the source that the arguments name."""
+    from aegismatrix.sources.local import CsvSource, SampleSource
+    from aegismatrix.sources.yahoo import YahooSource
+
+    error = arguments.parser.error
+    files = (arguments.index, arguments.iv)
+    cuts = (arguments.start, arguments.end, arguments.date_format)
+    named = [arguments.sample, arguments.yahoo, any(file is not None for file in files)]
+    intraday = getattr(arguments, "intraday", None)
+    if sum(named) != 1:
+        error("give --index CSV and --iv CSV, or --yahoo, or --sample")
+    if arguments.sample:
+        options = (*cuts, arguments.market, intraday)
+        if any(option is not None for option in options):
+            error("--sample goes without options of other bars")
+        return SampleSource()
+    if arguments.yahoo:
+        if intraday is not None or any(option is not None for option in cuts):
+            error("--yahoo fetches its own 5-minute bars and takes no dates")
+        return YahooSource(
+            index=arguments.symbol,
+            iv=arguments.iv_symbol,
+            market=arguments.market,
+            allow_stale=arguments.allow_stale,
+        )
+    if None in files:
+        error("--index and --iv go together")
+    return CsvSource(
+        index=arguments.index,
+        iv=arguments.iv,
+        market=arguments.market or "nifty",
+        intraday=intraday,
+        date_format=arguments.date_format,
+        start=arguments.start,
+        end=arguments.end,
+    )
+
+
+def _refuse_to_overwrite(arguments: argparse.Namespace, out: Path) -> None:
+    given = vars(arguments)
+    for source in (
+        given.get(name)
+        for name in ("index", "iv", "intraday", "chain", "overnight_index", "overnight_iv")
+    ):
+        if source and out.is_file() and Path(source).exists() and out.samefile(source):
+            arguments.parser.error(f"--out {arguments.out} would overwrite the bars in {source}")
+
+
+def _mention_missing_page(missing: MissingExtraError | None, path: Path) -> None:
+    if missing is not None:
+        older = f" {path} is an older one." if path.exists() else ""
+        print(f"aegismatrix: no page was written. {missing}{older}", file=sys.stderr)
+
+
+def history(arguments: argparse.Namespace) -> int:
+    """Write every probability for every day."""
+    from aegismatrix.engine import Engine
+
+    bars = _source(arguments).fetch().bars
+    _refuse_to_overwrite(arguments, Path(arguments.out))
+    engine = Engine(arguments.models)
+    forecast = engine.history(bars)
+    text = "".join(f"{','.join(cells)}\n" for cells in _history_rows(forecast))
+    if arguments.out == "-":
+        _write_all(text)
+        return DONE
+    write_atomically(arguments.out, text)
+    if arguments.quiet:
+        return DONE
+    print(
+        f"{len(forecast)} days, {forecast.dates[0]} to {forecast.dates[-1]}, in {arguments.out};"
+        " the last one:"
+    )
+    print("\n".join(_last_day(forecast, bars, engine.manifest.models.values())))
+    return DONE
+
+
+def _write_all(text: str) -> None:
+    """Write to standard output; with PYTHONUNBUFFERED a single write may stop short unnoticed."""
+    sys.stdout.flush()
+    rest = memoryview(text.encode("ascii"))
+    while rest:
+        rest = rest[sys.stdout.buffer.write(rest) :]
+
+
+def drop_output() -> None:
+    """Send standard output to nowhere: whoever read it has left."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _history_rows(forecast: Forecast) -> Iterable[list[str]]:
+    table = forecast.table()
+    yield ["date", "in_sample", *table]
+    seen = ["true" if in_sample else "false" for in_sample in forecast.in_sample]
+    for day, flag, *values in zip(forecast.dates.astype(str), seen, *table.values(), strict=True):
+        yield [day, flag, *(f"{value:.12f}" for value in values)]
+
+
+def _last_day(forecast: Forecast, bars: Bars, models: Iterable[ModelSpec]) -> Iterable[str]:
+    spot, iv = forecast.close[-1], forecast.iv_percent[-1]
+    market = bars.market if bars.market == "nifty" else f"{bars.market} market"
+    yield f"{forecast.dates[-1]}  {market}, close {spot:.2f}, iv {iv:.2f} %"
+    judgements = [judgement for model in models for judgement in model.own_judgements()]
+    row = forecast.row()
+    for judgement in judgements:
+        columns = [column for column in row if _is_of(judgement, column)]
+        values = "  ".join(f"{_rest(judgement, column)}{row[column]:.3f}" for column in columns)
+        if columns:
+            yield f"  {judgement['output']}  {values}"
+            yield f"    {_verdict(judgement)}"
+    if bars.market != "nifty":
+        yield f"demonstration: other market{', in-sample' if forecast.in_sample[-1] else ''}"
+    elif forecast.in_sample[-1]:
+        yield "in-sample: the models have seen this day; it is no evidence of skill"
+
+
+def _is_of(judgement: Mapping[str, Any], column: str) -> bool:
+    return f"{column}_".startswith(f"{judgement['output']}_")
+
+
+def _rest(judgement: Mapping[str, Any], column: str) -> str:
+    rest = column.removeprefix(judgement["output"]).lstrip("_")
+    return f"{rest} " if rest else ""
+
+
+def _verdict(judgement: Mapping[str, Any]) -> str:
+    skill = judgement["skills"][judgement["strongest"]]
+    return (
+        f"skill {judgement['verdict']}: {100 * skill['skill']:.1f} %"
+        f" [{100 * skill['lower']:.1f}, {100 * skill['upper']:.1f}] against"
+        f" {judgement['strongest']} on {judgement['market']}"
+    )
+
+
+def models(arguments: argparse.Namespace) -> int:
+    """Say what there is, and what it was worth."""
+    if arguments.json:
+        listed = [
+            {
+                "name": model.name,
+                "version": model.version,
+                "kind": model.kind,
+                "file": model.file,
+                "sha256": model.sha256,
+                "judgements": list(model.own_judgements()),
+            }
+            for model in list_models(arguments.models)
+        ]
+        print(json.dumps(listed, indent=2, allow_nan=False))
+        return DONE
+    for model in list_models(arguments.models):
+        spans = ", ".join(f"{span.market} {span.first} to {span.last}" for span in model.training)
+        learnt = f"trained on {spans}" if spans else f"{model.kind}, nothing of its own to learn"
+        print(f"{model.name} {model.version}: {learnt}")
+        for judgement in model.own_judgements():
+            print(f"  {judgement['output']:14} {_verdict(judgement)}")
+    return DONE
+
+
+def verify(arguments: argparse.Namespace) -> int:
+    """Check every artifact."""
+    from aegismatrix.runtime import Finding, verify_manifest
+
+    try:
+        manifest = read_manifest(arguments.folder)
+        findings = verify_manifest(manifest)
+    except AegisError as error:
+        manifest, findings = None, [Finding("manifest", error)]
+    if arguments.json:
+        found = [
+            {"artifact": one.artifact, "problem": one.error.problem, "remedy": one.error.remedy}
+            for one in findings
+        ]
+        digest = None if manifest is None else manifest.digest
+        print(json.dumps({"manifest": digest, "findings": found}, indent=2))
+        return FINDING if findings else DONE
+    if manifest is not None and not arguments.quiet:
+        print(f"ok   manifest {manifest.digest[:16]}: {manifest.folder}")
+        off = {finding.artifact for finding in findings}
+        for name, model in manifest.models.items():
+            if name not in off:
+                print(f"ok   {model.file}: {model.size_bytes} bytes, sha256 {model.sha256[:16]}")
+    for finding in findings:
+        print(f"off  {finding}")
+    return FINDING if findings else DONE
+
+
+def completion(arguments: argparse.Namespace) -> int:
+    """Print a script that completes the command in a shell."""
+    try:
+        import shtab
+    except ImportError as error:
+        raise MissingExtraError("shtab", extra="completion") from error
+    print(shtab.complete(arguments.root, arguments.shell))
+    return DONE

@@ -1,0 +1,52 @@
+"""When a scheduled job runs: at fixed steps of the exchange's session, and once after it."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta, timezone
+from datetime import time as clock_time
+
+from aegismatrix.calendar import IST, next_session, session_at
+
+OPENS, CLOSES = clock_time(9, 15), clock_time(15, 30)
+SETTLED = timedelta(minutes=15)
+"""After the close, until the day's last figures have settled."""
+
+
+def next_run(moment: datetime, every: timedelta) -> datetime:
+    """Return when to run next.
+
+    Parameters
+    ----------
+    moment : aware datetime
+        Now, in any time zone.
+    every : timedelta
+        Above 0.
+
+    Returns
+    -------
+    datetime
+        UTC, strictly later: the next multiple of `every` after the opening at 09:15 IST while the
+        session lasts, then 15 minutes after its close, then in the session after it.
+
+    Raises
+    ------
+    NaiveMomentError
+        If the moment carries no UTC offset.
+    CalendarRangeError
+        If the next session lies beyond the exchange's calendar.
+    """
+    session = session_at(moment).session
+    opens, closes = _hours(session)
+    if moment < closes:
+        step = opens + ((moment - opens) // every + 1) * every
+        return (step if step < closes else closes + SETTLED).astimezone(timezone.utc)
+    if moment < closes + SETTLED:
+        return (closes + SETTLED).astimezone(timezone.utc)
+    # The session that the moment belongs to is over, so the next one opens later.
+    opens, closes = _hours(next_session(session))
+    return min(opens + every, closes + SETTLED).astimezone(timezone.utc)
+
+
+def _hours(session: date) -> tuple[datetime, datetime]:
+    opens, closes = (datetime.combine(session, clock, tzinfo=IST) for clock in (OPENS, CLOSES))
+    return opens, closes
