@@ -15,6 +15,7 @@ HORIZONS_DAYS = (1, 5, 10, 20)
 BASIS_POINTS = (100, 200, 300, 400, 500, 700)
 SIDES = ("either", "down", "up")
 
+_NIGHT = {"us_close": 3_000.0, "us_close_before": 2_990.0, "us_vix": 15.0, "us_vix_before": 15.5}
 _CHOSEN = {
     "horizon": np.array([1.0, 5.0, 20.0]),
     "distance": np.log1p(np.array([0.01, 0.03, 0.07])),
@@ -35,6 +36,8 @@ def chosen_input(spec: ModelSpec, array: ArraySpec, rows: int) -> NDArray[Any]:
     """An input that is neither bars nor what the feature graph gives."""
     if array.name == "fit":
         return np.arange(rows, dtype=array.dtype) % len(spec.stretches)
+    if array.name in _NIGHT:
+        return _NIGHT[array.name] * (1.0 + 0.01 * np.sin(np.arange(rows)))
     values = _CHOSEN[array.name]
     return np.tile(values, (rows, 1)) if array.shape[0] == "N" else values.copy()
 

@@ -479,9 +479,20 @@ def test_models_shows_a_verdict_for_each_column_of_history(
         for side in SIDES[1:]
         for days in HORIZONS_DAYS
     }
+    days_judged = {2, 3, 4}
+    edges = {"breach", *(f"breach_{side}" for side in SIDES[1:])}
+    of_a_week = {f"{edge}_h{days}" for edge in edges for days in days_judged}
+    # What needs more than the bars of one market is no part of the history.
+    optional = {
+        str(judgement["output"])
+        for spec in list_models()
+        if spec.kind == "optional"
+        for judgement in spec.own_judgements()
+    }
     in_history = {judgement_of(column)["output"] for column in COLUMNS}
-    assert not one_edge & in_history
-    assert {line.split()[0] for line in indented} == in_history | one_edge
+    assert not (one_edge | optional) & in_history
+    shown = {line.split()[0] for line in indented}
+    assert shown == in_history | one_edge | of_a_week | optional
 
 
 def test_models_of_a_folder_without_any_is_wrong_input(
@@ -616,7 +627,7 @@ def test_the_safe_range_of_a_report_lasts_until_an_expiry(
     assert safe["horizon_days"] == days
 
 
-@pytest.mark.parametrize("expiry", ["2024-12-31", "2025-03-27", "soon", "2025-02-30"])
+@pytest.mark.parametrize("expiry", ["2024-12-31", "2025-03-27", "2025-01-26"])
 def test_an_expiry_that_is_none_of_the_next_is_wrong_input(
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
@@ -630,6 +641,16 @@ def test_an_expiry_that_is_none_of_the_next_is_wrong_input(
     assert line.startswith("aegismatrix: ")
     assert "expiry" in line
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("expiry", ["soon", "2025-02-30", ""])
+def test_an_expiry_that_is_no_day_is_wrong_usage(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, expiry: str
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["report", "--sample", "--expiry", expiry, "--out", str(tmp_path)])
+    assert stopped.value.code == 2
+    assert "--expiry" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("names", [("index",), ("iv",), ("index", "iv")])

@@ -48,7 +48,9 @@ def reports(nifty: Bars, engine: am.Engine) -> list[Report]:
     """One a day, each made on its evening."""
     ends = range(len(nifty) - REPORTS - AFTER + 1, len(nifty) - AFTER + 1)
     return [
-        am.analyze(nifty[end - 800 : end], engine=engine, now=on(nifty.dates[end - 1]))
+        am.analyze(
+            nifty[end - 800 : end], engine=engine, horizon_days=20, now=on(nifty.dates[end - 1])
+        )
         for end in ends
     ]
 
@@ -256,8 +258,8 @@ def test_the_report_says_what_it_rests_on(found: MonitorReport, nifty: Bars) -> 
     assert (found.runs, found.days, found.scored_days) == (REPORTS, REPORTS, REPORTS)
     assert (found.in_sample_days, found.late_days) == (REPORTS, 0)
     assert found.through == str(nifty.dates[-1])
-    assert [note.code for note in found.notes] == ["NOT_SEALED", "IN_SAMPLE"]
-    assert found.drift == ()
+    assert [note.code for note in found.notes] == ["IN_SAMPLE"]
+    assert {one.feature for one in found.drift} == set(am.list_models()[0].features)
     assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["runs"] == REPORTS
     summary = found.summary()
     assert f"{REPORTS} days scored" in summary

@@ -22,6 +22,7 @@ import aegismatrix as am
 from aegismatrix.cli import main
 from aegismatrix.errors import (
     BarsBehindError,
+    CalendarRangeError,
     MarketClosedError,
     OutputError,
     UnreachableError,
@@ -131,6 +132,46 @@ def test_bars_that_stand_still_are_refused_unless_an_age_is_allowed(
         )
 
 
+def test_what_is_stale_by_leave_says_so_in_the_report(
+    nifty: am.Bars, engine: am.Engine, tmp_path: Path
+) -> None:
+    allowed = Settings(tmp_path, allow_stale=timedelta(days=3))
+    late = EVENING + timedelta(days=3)
+    report = publish(Held(nifty), allowed, engine=engine, now=late).report
+    (note,) = report.provenance.source_notes
+    assert "2024-12-31" in note
+    assert "3" in note
+
+
+def test_beyond_the_calendar_a_horizon_in_days_still_publishes_and_says_what_was_not_checked(
+    nifty: am.Bars, engine: am.Engine, tmp_path: Path
+) -> None:
+    moved = replace(nifty, dates=nifty.dates + np.timedelta64(732, "D"))
+    now = datetime(2027, 1, 5, 12, 0, tzinfo=timezone.utc)
+    with pytest.raises(CalendarRangeError):
+        publish(Held(moved), Settings(tmp_path), engine=engine, now=now)
+    made = publish(Held(moved), Settings(tmp_path, horizon_days=5), engine=engine, now=now)
+    assert any("not checked" in note for note in made.report.provenance.source_notes)
+    assert any("ends on 2026-12-31" in note for note in made.report.provenance.source_notes)
+
+
+def test_us_bars_that_cannot_be_there_yet_leave_the_overnight_block_out_and_say_so(
+    nifty: am.Bars, sp500: am.Bars, engine: am.Engine, tmp_path: Path
+) -> None:
+    bars = nifty[: int(np.searchsorted(nifty.dates, np.datetime64("2023-12-29"))) + 1]
+    us = sp500[: int(np.searchsorted(sp500.dates, np.datetime64("2023-12-28"))) + 1]
+    now = datetime(2023, 12, 29, 12, 0, tzinfo=timezone.utc)
+    settings = Settings(tmp_path, overnight=us)
+    early = publish(Held(bars), settings, engine=engine, now=now).report
+    assert early.overnight is None
+    assert any("overnight" in note for note in early.provenance.source_notes)
+    late = publish(
+        Held(bars), replace(settings, overnight=sp500), engine=engine, now=now.replace(hour=23)
+    ).report
+    assert late.overnight is not None
+    assert late.provenance.source_notes == ()
+
+
 def test_a_closed_market_is_an_error_of_its_own_where_an_open_one_is_asked_for(
     nifty: am.Bars, engine: am.Engine, tmp_path: Path
 ) -> None:
@@ -190,6 +231,41 @@ def test_the_command_prints_one_structured_line(
     assert main(["run", *missing, "--out", str(tmp_path)]) == 2
     said = json.loads(capsys.readouterr().out)
     assert (said["event"], said["error"]) == ("failed", "FileUnreadableError")
+    assert main(["run", "--sample", "--chain", "no.csv", "--out", str(tmp_path)]) == 2
+    said = json.loads(capsys.readouterr().out)
+    assert (said["event"], said["error"]) == ("failed", "FileUnreadableError")
+
+
+def test_a_log_that_is_not_there_is_no_healthy_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["monitor", "--sample", "--journal", str(tmp_path / "no.sqlite")]) == 2
+    assert "no forecast log" in capsys.readouterr().err
+
+
+def test_a_log_of_one_run_is_monitored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--sample", "--out", str(tmp_path)]) == 0
+    capsys.readouterr()
+    log = str(tmp_path / "forecasts.sqlite")
+    assert main(["monitor", "--sample", "--journal", log, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["runs"], said["scored_days"]) == (1, 0)
+
+
+def test_a_job_that_repeats_itself_ends_at_ctrl_c_with_what_it_published(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "aegismatrix", "run", "--sample", "--out", str(tmp_path)]
+    process = subprocess.Popen(
+        [*command, "--every", "1m"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    line = json.loads(process.stdout.readline())
+    assert line["event"] == "published"
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert out == ""
+    assert err == "aegismatrix: interrupted\n"
+    assert json.loads((tmp_path / "aegismatrix.json").read_text())["as_of"] == "2018-12-31"
 
 
 def test_killed_at_any_moment_the_files_are_old_or_new_and_the_next_run_recovers(

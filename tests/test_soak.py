@@ -110,7 +110,9 @@ def test_half_hours_on_end_leave_memory_files_and_scores_in_order(
     assert runs == HALF_HOURS
     assert len(journal.runs()) == HALF_HOURS
     assert held <= ALLOWED_GROWTH * started
-    result = monitor(journal, nifty, manifest=engine.manifest, now=source.moment)
+    result = monitor(
+        journal, nifty, manifest=engine.manifest, now=source.moment + timedelta(days=1)
+    )
     scores = {score.output: score for score in result.outputs}
     for output, happened in (("trap_5", trapped), ("breakout_1", broke_out)):
         pairs = [

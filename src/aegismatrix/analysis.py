@@ -18,6 +18,7 @@ from aegismatrix.calendar import (
     WEEKLY_SINCE,
     ExpiryKind,
     calendar_span,
+    is_session,
     next_expiry,
     sessions,
     trading_days_between,
@@ -519,6 +520,13 @@ def _horizon(
         # There were no weekly contracts before.
         expiry = "weekly" if today >= WEEKLY_SINCE.isoformat() else "monthly"
     day = _expiry_day(today, expiry)
+    if bars.market == "nifty" and not is_session(day):
+        raise ContractError(
+            "report",
+            "expiry",
+            f"{day} is no session of the exchange",
+            remedy="Contracts of a closed day expire on the session before it: give that.",
+        )
     days = trading_days_between(today, day) if day.isoformat() > today else 0
     if not 1 <= days <= LONGEST_DAYS:
         raise ContractError(

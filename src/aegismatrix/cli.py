@@ -31,7 +31,7 @@ examples:
 environment: AEGISMATRIX_MODELS (--models), AEGISMATRIX_OUT (--out), AEGISMATRIX_CACHE (Yahoo's
 cache). Output has no colours, so NO_COLOR changes nothing.
 
-exit status: 0 done, 1 a finding, 2 wrong usage, input or artifacts
+exit status: 0 done, 1 a finding, 2 wrong usage, input or artifacts, 130 interrupted
 """
 
 
@@ -106,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--journal", metavar="FILE", help="forecast log (default: in --out)")
     run.add_argument(
         "--every",
-        metavar="AGE",
+        metavar="STEP",
         type=_age,
         help="again and again in the exchange's hours, such as 30m",
     )
@@ -138,7 +138,7 @@ def _parser() -> argparse.ArgumentParser:
         "folder",
         nargs="?",
         metavar="DIR",
-        default=os.environ.get("AEGISMATRIX_MODELS"),
+        default=os.environ.get("AEGISMATRIX_MODELS") or None,
         help="folder of artifacts (default: the bundled one)",
     )
     verify.set_defaults(run=commands.verify)
@@ -162,7 +162,7 @@ def _add_publishing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out",
         metavar="DIR",
-        default=os.environ.get("AEGISMATRIX_OUT", "."),
+        default=os.environ.get("AEGISMATRIX_OUT") or ".",
         help="folder for aegismatrix.json and aegismatrix.html (%(default)s)",
     )
     parser.add_argument(
@@ -180,7 +180,10 @@ def _add_publishing(parser: argparse.ArgumentParser) -> None:
         " another market)",
     )
     until.add_argument(
-        "--expiry", metavar="DATE", help="its last day instead: YYYY-MM-DD, weekly or monthly"
+        "--expiry",
+        metavar="DATE",
+        type=_expiry,
+        help="its last day instead: YYYY-MM-DD, weekly or monthly",
     )
     parser.add_argument(
         "--confidence", type=_share, default=CONFIDENCE, help="of the safe range (%(default)s)"
@@ -226,6 +229,10 @@ def _iso_date(text: str) -> date:
         raise argparse.ArgumentTypeError(f"{text!r} is not a date, YYYY-MM-DD") from error
 
 
+def _expiry(text: str) -> str:
+    return text if text in ("weekly", "monthly") else _iso_date(text).isoformat()
+
+
 def _age(text: str) -> timedelta:
     found = re.fullmatch(r"(\d{1,5})([mhd])", text)
     age = timedelta(0)
@@ -251,6 +258,6 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--models",
         metavar="DIR",
-        default=os.environ.get("AEGISMATRIX_MODELS"),
+        default=os.environ.get("AEGISMATRIX_MODELS") or None,
         help="folder of artifacts (default: the bundled one)",
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aegismatrix.artifacts import ModelSpec, list_models, read_manifest
-from aegismatrix.errors import AegisError, MissingExtraError
+from aegismatrix.errors import AegisError, FileUnreadableError, MissingExtraError
 from aegismatrix.files import write_atomically
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def report(arguments: argparse.Namespace) -> int:
     _refuse_to_overwrite(arguments, settings.folder / REPORT_NAME)
     _refuse_to_overwrite(arguments, settings.folder / PAGE_NAME)
     published = publish(_source(arguments), settings, engine=Engine(arguments.models))
-    _mention_missing_page(published.page_missing, settings.folder / PAGE_NAME)
+    _mention_missing_page(published.page_missing, settings.folder / PAGE_NAME, settings.html)
     if arguments.json:
         print(published.report.to_json(), end="")
         return DONE
@@ -55,55 +55,61 @@ def report(arguments: argparse.Namespace) -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     """Publish once, or again and again while the exchange is open."""
-    from aegismatrix.engine import Engine
     from aegismatrix.schedule import next_run
     from aegismatrix.sources.fetched import utc_now
 
-    engine = Engine(arguments.models)
-    if arguments.every is None:
-        _publish_once(arguments, engine)
-        return DONE
+    engine: Engine | None = None
     while True:
+        started = time.monotonic()
         try:
-            _publish_once(arguments, engine)
+            engine = _publish_once(arguments, engine, started)
         except AegisError as error:
+            _failed(error, started)
             # One failed run must not end a job that runs all day: it is said, and tried again.
+            if arguments.every is None or engine is None:
+                raise
             print(f"aegismatrix: {error}", file=sys.stderr, flush=True)
-        moment = next_run(utc_now(), arguments.every)
+        if arguments.every is None:
+            return DONE
+        try:
+            moment = next_run(utc_now(), arguments.every)
+        except AegisError as error:
+            _failed(error, started)
+            raise
         _log.info("next run at %s", moment.isoformat())
         while (left := (moment - utc_now()).total_seconds()) > 0:
             # In short steps: a host that slept must not oversleep.
             time.sleep(min(left, _LONGEST_SLEEP_SECONDS))
 
 
-def _publish_once(arguments: argparse.Namespace, engine: Engine) -> None:
+def _publish_once(arguments: argparse.Namespace, engine: Engine | None, started: float) -> Engine:
+    from aegismatrix.engine import Engine
     from aegismatrix.journal import Journal
     from aegismatrix.monitor import monitor as monitored
-    from aegismatrix.publish import JOURNAL_NAME, publish
+    from aegismatrix.publish import JOURNAL_NAME, check_open, publish
+    from aegismatrix.sources.fetched import utc_now
 
-    started = time.monotonic()
+    if arguments.only_open:
+        check_open(utc_now())
+    opened = engine or Engine(arguments.models)
     settings = _settings(arguments, check_current=True)
     journal = Journal(arguments.journal or settings.folder / JOURNAL_NAME)
-    try:
-        published = publish(
-            _source(arguments),
-            settings,
-            engine=engine,
-            record=journal.append,
-            watch=lambda bars, now: monitored(
-                journal, bars, manifest=engine.manifest, now=now
-            ).block(),
-        )
-    except AegisError as error:
-        _line(
-            "failed",
-            {"error": type(error).__name__, "problem": error.problem, "remedy": error.remedy},
-            started,
-        )
-        raise
-    _mention_missing_page(published.page_missing, settings.folder / PAGE_NAME)
+    published = publish(
+        _source(arguments),
+        settings,
+        engine=opened,
+        record=journal.append,
+        watch=lambda bars, now: monitored(journal, bars, manifest=opened.manifest, now=now).block(),
+    )
+    _mention_missing_page(published.page_missing, settings.folder / PAGE_NAME, settings.html)
     if not arguments.quiet:
         _line("published", published.to_dict(), started)
+    return opened
+
+
+def _failed(error: AegisError, started: float) -> None:
+    content = {"error": type(error).__name__, "problem": error.problem, "remedy": error.remedy}
+    _line("failed", content, started)
 
 
 def _line(event: str, content: Mapping[str, Any], started: float) -> None:
@@ -117,6 +123,8 @@ def monitor(arguments: argparse.Namespace) -> int:
     from aegismatrix.journal import Journal
     from aegismatrix.monitor import monitor as monitored
 
+    if not Path(arguments.journal).exists():
+        raise FileUnreadableError(arguments.journal, "there is no forecast log")
     manifest = read_manifest(arguments.models)
     bars = _source(arguments).fetch().bars
     result = monitored(Journal(arguments.journal), bars, manifest=manifest)
@@ -211,10 +219,14 @@ def _refuse_to_overwrite(arguments: argparse.Namespace, out: Path) -> None:
             arguments.parser.error(f"--out {arguments.out} would overwrite the bars in {source}")
 
 
-def _mention_missing_page(missing: MissingExtraError | None, path: Path) -> None:
+def _mention_missing_page(
+    missing: MissingExtraError | None, path: Path, wanted: bool | None
+) -> None:
+    older = f" {path} is an older one." if path.exists() else ""
     if missing is not None:
-        older = f" {path} is an older one." if path.exists() else ""
         print(f"aegismatrix: no page was written. {missing}{older}", file=sys.stderr)
+    elif wanted is False and older:
+        print(f"aegismatrix: no page was written.{older}", file=sys.stderr)
 
 
 def history(arguments: argparse.Namespace) -> int:

@@ -908,7 +908,7 @@ class BarsBehindError(BarsError):
         self.completed = completed
         self.sessions = sessions
         super().__init__(
-            f"The last bar is of {last}, but {sessions} sessions have closed since, the last one on"
+            f"The last bar is of {last}, and sessions have closed since: {sessions}, the last on"
             f" {completed}.",
             remedy="Look why the source stands still, or permit the age (--allow-stale 3d).",
         )

@@ -509,9 +509,10 @@ def _notes(
         (
             not scored,
             "NOTHING_TO_SCORE",
-            "Nothing is logged yet."
+            "Nothing is logged yet on this market."
             if not runs
-            else "No logged forecast has been decided yet: n = 0 throughout.",
+            else "No logged forecast has been decided yet: n = 0 throughout. One counts if it"
+            " was made after its session had closed, and once its horizon has passed in the bars.",
         ),
         (
             not has_range,

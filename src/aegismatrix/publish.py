@@ -12,16 +12,30 @@ from typing import Any
 
 from aegismatrix.analysis import CONFIDENCE, analyze
 from aegismatrix.bars import Bars, Day
-from aegismatrix.calendar import ExpiryKind, next_session, session_at, trading_days_between
+from aegismatrix.calendar import (
+    IST,
+    ExpiryKind,
+    calendar_span,
+    next_session,
+    session_at,
+    trading_days_between,
+)
 from aegismatrix.chain import OptionChain
 from aegismatrix.engine import Engine
-from aegismatrix.errors import BarsBehindError, MarketClosedError, MissingExtraError
+from aegismatrix.errors import (
+    BarsBehindError,
+    CalendarRangeError,
+    MarketClosedError,
+    MissingExtraError,
+    NotTheLatestError,
+)
 from aegismatrix.files import remove_leftovers, write_together
 from aegismatrix.report import Report
 from aegismatrix.sources.fetched import BarSource, Fetched, utc_now
 
 REPORT_NAME, PAGE_NAME, JOURNAL_NAME = "aegismatrix.json", "aegismatrix.html", "forecasts.sqlite"
 LEFTOVERS_KEPT = timedelta(hours=1)
+CALENDAR_WARNING_DAYS = 45
 
 _log = logging.getLogger(__name__)
 
@@ -100,7 +114,7 @@ class Published:
             ],
             "horizon_days": report.seller.safe_range.horizon_days,
             "bars": self.fetched.freshness,
-            "notes": list(self.fetched.notes),
+            "notes": list(report.provenance.source_notes),
             "manifest": report.provenance.manifest_digest[:16],
             "files": [str(path) for path in self.files],
         }
@@ -148,29 +162,43 @@ def publish(
     """
     moment = now or utc_now()
     if settings.only_open:
-        _check_open(moment)
+        check_open(moment)
     fetched = source.fetch()
     bars = fetched.bars
+    notes = [*fetched.notes]
+    if fetched.stale_for is not None:
+        notes.insert(0, fetched.freshness)
     if settings.check_current and bars.market == "nifty":
-        _check_current(bars.dates[-1].item(), moment, settings.allow_stale)
-    report = analyze(
-        bars,
-        engine=engine,
-        horizon_days=settings.horizon_days,
-        expiry=settings.expiry,
-        confidence=settings.confidence,
-        now=moment,
-        intraday=fetched.intraday,
-        chain=settings.chain,
-        overnight=settings.overnight,
-        notes=(fetched.freshness, *fetched.notes) if fetched.stale_for else fetched.notes,
-    )
+        notes += _current(bars.dates[-1].item(), moment, settings)
+    _log.info("%s: %d bars, %s", source.description, len(bars), fetched.freshness)
+
+    def analysed(overnight: Bars | None) -> Report:
+        return analyze(
+            bars,
+            engine=engine,
+            horizon_days=settings.horizon_days,
+            expiry=settings.expiry,
+            confidence=settings.confidence,
+            now=moment,
+            intraday=fetched.intraday,
+            chain=settings.chain,
+            overnight=overnight,
+            notes=notes,
+        )
+
+    try:
+        report = analysed(settings.overnight)
+    except NotTheLatestError as error:
+        # The night has not come yet, or its bars have not: the rest of the report stands.
+        notes.append(f"The overnight forecast is left out: {error.problem}")
+        report = analysed(None)
     if watch is not None:
         report = replace(report, monitoring=watch(bars, moment))
     page, missing = page_of(report, settings.html)
     files: dict[str | os.PathLike[str], str] = {settings.folder / REPORT_NAME: report.to_json()}
     if page is not None:
         files[settings.folder / PAGE_NAME] = page
+    _log.info("writing %s", ", ".join(str(path) for path in files))
     write_together(files, None if record is None else lambda: record(report))
     removed = remove_leftovers(settings.folder, LEFTOVERS_KEPT)
     if removed:
@@ -211,20 +239,44 @@ def page_of(report: Report, wanted: bool | None) -> tuple[str | None, MissingExt
         return None, error
 
 
-def _check_open(moment: datetime) -> None:
+def check_open(moment: datetime) -> None:
+    """Refuse while NSE is closed.
+
+    Parameters
+    ----------
+    moment : aware datetime
+
+    Raises
+    ------
+    MarketClosedError
+        Saying when it opens next.
+    """
     clock = session_at(moment)
     if not clock.is_open:
         following = next_session(clock.session)
         raise MarketClosedError(moment=moment.isoformat(), next_session=following.isoformat())
 
 
-def _check_current(last: date, moment: datetime, allow_stale: timedelta | None) -> None:
-    completed = session_at(moment).completed
+def _current(last: date, moment: datetime, settings: Settings) -> list[str]:
+    """Refuse bars that stand still; return what is to be said of those that are allowed."""
+    _, ends = calendar_span()
+    today = moment.astimezone(IST).date()
+    notes = []
+    if (ends - today).days <= CALENDAR_WARNING_DAYS:
+        notes.append(f"The exchange's calendar of this package ends on {ends}: update the package.")
+    try:
+        completed = session_at(moment).completed
+    except CalendarRangeError:
+        # Without a calendar nobody knows which sessions have closed. Whoever gives the horizon in
+        # days needs no calendar otherwise.
+        if settings.horizon_days is None:
+            raise
+        return [*notes, "Whether the bars are current was not checked."]
     if last >= completed:
-        return
-    if allow_stale is None or completed - last > allow_stale:
+        return notes
+    missing = trading_days_between(last, completed)
+    if settings.allow_stale is None or completed - last > settings.allow_stale:
         raise BarsBehindError(
-            last=last.isoformat(),
-            completed=completed.isoformat(),
-            sessions=trading_days_between(last, completed),
+            last=last.isoformat(), completed=completed.isoformat(), sessions=missing
         )
+    return [*notes, f"The last bar is of {last}: sessions closed since: {missing}."]
