@@ -14,7 +14,6 @@ from typing import Any
 from aegismatrix.engine import BREACH, BREAKOUT
 from aegismatrix.errors import ContractError, MissingExtraError
 from aegismatrix.files import write_atomically
-from aegismatrix.html.page import notebook_frame, render_page
 from aegismatrix.signals import seller as selling
 from aegismatrix.signals.buyer import BuyerSignal, SpikeRate
 from aegismatrix.signals.direction import DirectionSignal
@@ -364,6 +363,9 @@ class Report:
         OutputError
             If the file cannot be written; the previous one is untouched then.
         """
+        # Imported here, since a service that only wants the JSON never draws a page.
+        from aegismatrix.html.page import render_page
+
         page = render_page(self.to_dict())
         if path is not None:
             write_atomically(path, page)
@@ -371,6 +373,8 @@ class Report:
 
     def _repr_html_(self) -> str | None:
         """Show the page in a notebook; where Jinja2 is missing the summary is shown instead."""
+        from aegismatrix.html.page import notebook_frame
+
         try:
             return notebook_frame(self.to_html())
         except MissingExtraError:
