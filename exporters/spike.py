@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from aegismatrix.outcomes import SPIKES, spike_label
+from aegismatrix.outcomes import spike_label
+from aegismatrix.signals.overnight import SIDES
 from exporters.events import Event, EventsHead
 from exporters.trap import Trap
 
@@ -20,6 +21,6 @@ class Spike(EventsHead):
     )
     events = tuple(
         Event(f"spike_{side}", NEXT_SESSION, spike_label, classes=(number,), fit="spike")
-        for number, side in enumerate(SPIKES, start=1)
+        for number, side in enumerate(SIDES, start=1)
     )
     features = (*Trap.features, "true_range_1", "true_range_14")

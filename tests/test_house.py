@@ -27,6 +27,7 @@ PACKAGE = (
     "signals",
     "outcomes",
     "files",
+    "database",
     "html",
     "report",
     "analysis",

@@ -7,7 +7,6 @@ import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import date, datetime, timedelta, timezone
-from datetime import time as clock_time
 from typing import Any, get_args
 
 import numpy as np
@@ -15,6 +14,7 @@ import numpy as np
 from aegismatrix import __version__
 from aegismatrix.bars import Bars, Day
 from aegismatrix.calendar import (
+    IST,
     WEEKLY_SINCE,
     ExpiryKind,
     calendar_span,
@@ -26,7 +26,8 @@ from aegismatrix.calendar import (
 from aegismatrix.chain import OptionChain
 from aegismatrix.engine import BREACH, BREAKOUT, HORIZONS_DAYS, LONGEST_DAYS, Engine, Forecast
 from aegismatrix.errors import ContractError, FutureBarsError, InsufficientHistoryError
-from aegismatrix.intraday import IntradayBars
+from aegismatrix.intraday import CLOSE_MINUTE, IntradayBars
+from aegismatrix.outcomes import REGIMES, breakout_label, excursions
 from aegismatrix.overnight import last_night
 from aegismatrix.report import PriceHistory, Provenance, Record, Report
 from aegismatrix.signals import buyer as buying
@@ -35,7 +36,7 @@ from aegismatrix.signals import seller as selling
 from aegismatrix.signals.buyer import BuyerSignal
 from aegismatrix.signals.chain import chain_skew, max_pain_zone
 from aegismatrix.signals.direction import DirectionSignal, HorizonForecast, TodayForecast
-from aegismatrix.signals.intraday import gamma_windows, intraday_signal
+from aegismatrix.signals.intraday import IntradaySignal, gamma_windows, intraday_signal
 from aegismatrix.signals.market import market_state
 from aegismatrix.signals.overnight import OvernightSignal, overnight_signal
 from aegismatrix.signals.seller import (
@@ -47,13 +48,7 @@ from aegismatrix.signals.seller import (
     SellerSignal,
     Skew,
 )
-from aegismatrix.signals.statistics import (
-    BREAKOUT_RANGES,
-    average_true_range,
-    deviation_of_median_touch,
-    true_range,
-    windows_needed,
-)
+from aegismatrix.signals.statistics import deviation_of_median_touch, windows_needed
 from aegismatrix.tables import FloatArray
 
 HORIZON_DAYS = 20
@@ -64,8 +59,6 @@ DISTANCE_FRACTIONS = (0.01, 0.02, 0.03, 0.04, 0.05, 0.07)
 HISTORY_SESSIONS = 126
 NO_INTRADAY_BARS = "no 5-minute bars were given"
 
-_EXCHANGE_OFFSET = timedelta(hours=5, minutes=30)
-_EXCHANGE_CLOSE = clock_time(15, 30)
 _CLOCK_TOLERANCE = timedelta(minutes=5)
 _STAMP = "%Y-%m-%dT%H:%M:%SZ"
 _Row = Mapping[str, float]
@@ -170,7 +163,7 @@ def analyze(
         session=session_state(bars, moment),
         market=market,
         direction=DirectionSignal(
-            today=_today(engine, bars, horizons_ahead["t1"], usual, intraday, moment),
+            today=_today(engine, bars, horizons_ahead["t1"], usual, intraday, session, moment),
             horizons=horizons_ahead,
             risk_score=directed.risk_score(horizons_ahead, market.iv_percentile),
         ),
@@ -214,10 +207,9 @@ def session_state(bars: Bars, moment: datetime) -> str:
     -------
     {'closed', 'partial'}
     """
-    offset = _EXCHANGE_OFFSET if bars.market == "nifty" else timedelta(0)
-    local = moment.astimezone(timezone(offset))
+    local = moment.astimezone(IST if bars.market == "nifty" else timezone.utc)
     day, today = str(bars.dates[-1]), local.date().isoformat()
-    over = bars.market == "nifty" and local.time() >= _EXCHANGE_CLOSE
+    over = bars.market == "nifty" and local.hour * 60 + local.minute >= CLOSE_MINUTE
     return "closed" if day < today or (day == today and over) else "partial"
 
 
@@ -285,11 +277,11 @@ def _today(
     next_day: HorizonForecast,
     usual: _Row,
     intraday: IntradayBars | None,
+    signal: IntradaySignal | None,
     moment: datetime,
 ) -> TodayForecast:
     """Forecast the session under way: from the eve of a last bar that is not over yet."""
     ends = _last_close(bars)
-    signal = None if intraday is None else intraday_signal(intraday, bars)
     if signal is not None and signal.last_bar > (moment + _CLOCK_TOLERANCE).strftime(_STAMP):
         raise FutureBarsError(
             signal.session_date,
@@ -375,7 +367,7 @@ def _seller(
 
 
 def _regimes(values: _Row) -> dict[str, float]:
-    return {name: values[f"regime_{name}"] for name in ("low", "medium", "high")}
+    return {name: values[f"regime_{name}"] for name in REGIMES}
 
 
 def _buyer(
@@ -409,7 +401,9 @@ def _buyer(
         variance_ratio=ratio,
         buyer_environment=environment,
         spike_rate=buying.spike_rate(
-            breakouts[0].score, engine.unseen_breakout(past)[:-1], _broke_out(window, len(past))
+            breakouts[0].score,
+            engine.unseen_breakout(past)[:-1],
+            breakout_label(window, 1)[-len(past) : -1],
         ),
         environment_state=buying.older_word(environment.label),
     )
@@ -419,12 +413,6 @@ def _no_windows(intraday: IntradayBars | None, windows: Sequence[object]) -> str
     if intraday is None:
         return NO_INTRADAY_BARS
     return None if windows else "the 5-minute bars given did not move"
-
-
-def _broke_out(bars: Bars, days: int) -> FloatArray:
-    """Whether the session after each of the last `days` bars but one broke out."""
-    usual, ranges = average_true_range(bars), true_range(bars)
-    return np.asarray(ranges[-days + 1 :] > BREAKOUT_RANGES * usual[-days:-1], dtype=np.float64)
 
 
 def _base_rates(engine: Engine) -> dict[str, float]:
@@ -439,10 +427,9 @@ def _last_close(bars: Bars) -> str:
     """When the last daily bar ended; of a market other than NIFTY only the day is known."""
     if bars.market != "nifty":
         return f"{bars.dates[-1]}T23:59:59Z"
-    close = datetime.fromisoformat(str(bars.dates[-1])) + (
-        timedelta(hours=_EXCHANGE_CLOSE.hour, minutes=_EXCHANGE_CLOSE.minute) - _EXCHANGE_OFFSET
-    )
-    return close.strftime(_STAMP)
+    midnight = datetime.fromisoformat(str(bars.dates[-1])).replace(tzinfo=IST)
+    close = midnight + timedelta(minutes=CLOSE_MINUTE)
+    return close.astimezone(timezone.utc).strftime(_STAMP)
 
 
 def _chain_skew(chain: OptionChain, spot: float) -> Skew:
@@ -458,13 +445,8 @@ def _held(
     The range held if and only if the furthest that the window went was less likely to be kept than
     the edge: P(touch) falls with the distance.
     """
-    first = len(bars) - len(forecast)
-    reached = np.full(len(forecast), np.nan)
-    for row in range(len(forecast) - horizon_days):
-        ahead = slice(first + row + 1, first + row + 1 + horizon_days)
-        close = bars.close[first + row]
-        highest, lowest = bars.high[ahead].max(), bars.low[ahead].min()
-        reached[row] = max(math.log(highest / close), math.log(close / lowest))
+    down, up = excursions(bars, horizon_days)
+    reached = np.maximum(down, up)[-len(forecast) :, -1]
     complete = ~np.isnan(reached)
     # A window that never left its close is inside of any range.
     probability = engine.unseen_breach(
@@ -622,7 +604,7 @@ def _provenance(
         skill={one["output"]: _skill(one) for model in models for one in model.own_judgements()},
         in_sample=in_sample,
         demonstration=", ".join(notes) or None,
-        overnight_source=None if overnight is None else overnight.source,
+        overnight_source=None if overnight is None else _text(overnight.source),
     )
 
 

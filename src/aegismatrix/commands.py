@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from aegismatrix.sources.fetched import BarSource
 
 DONE, FINDING = 0, 1
-REPORT_NAME, PAGE_NAME = "aegismatrix.json", "aegismatrix.html"
 _INPUTS = ("index", "iv", "intraday", "chain", "overnight_index", "overnight_iv")
 _LONGEST_SLEEP_SECONDS = 30.0
 
@@ -33,7 +32,7 @@ _log = logging.getLogger(__name__)
 def report(arguments: argparse.Namespace) -> int:
     """Write the report on the last bar."""
     from aegismatrix.engine import Engine
-    from aegismatrix.publish import publish
+    from aegismatrix.publish import PAGE_NAME, REPORT_NAME, publish
 
     settings = _settings(arguments, check_current=False)
     _refuse_to_overwrite(arguments, settings.folder / REPORT_NAME)
@@ -45,8 +44,6 @@ def report(arguments: argparse.Namespace) -> int:
         return DONE
     if not arguments.quiet:
         print(published.report.summary())
-        for note in published.fetched.notes:
-            print(f"note: {note}")
         if arguments.index and arguments.market is None:
             print("The bars were taken as NIFTY's; --market other says that they are not.")
         print(f"in {' and '.join(str(path) for path in published.files)}")
@@ -86,7 +83,7 @@ def _publish_once(arguments: argparse.Namespace, engine: Engine | None, started:
     from aegismatrix.engine import Engine
     from aegismatrix.journal import Journal
     from aegismatrix.monitor import monitor as monitored
-    from aegismatrix.publish import JOURNAL_NAME, check_open, publish
+    from aegismatrix.publish import JOURNAL_NAME, PAGE_NAME, check_open, publish
     from aegismatrix.sources.fetched import utc_now
 
     if arguments.only_open:
@@ -121,6 +118,7 @@ def _line(event: str, content: Mapping[str, Any], started: float) -> None:
 def monitor(arguments: argparse.Namespace) -> int:
     """Score what was published, once it is over."""
     from aegismatrix.journal import Journal
+    from aegismatrix.monitor import CRITICAL
     from aegismatrix.monitor import monitor as monitored
 
     if not Path(arguments.journal).exists():
@@ -132,7 +130,7 @@ def monitor(arguments: argparse.Namespace) -> int:
         print(json.dumps(result.to_dict(), indent=2, allow_nan=False))
     elif not arguments.quiet:
         print(result.summary())
-    return FINDING if any(one.severity == "critical" for one in result.alerts) else DONE
+    return FINDING if any(one.severity == CRITICAL for one in result.alerts) else DONE
 
 
 def _settings(arguments: argparse.Namespace, *, check_current: bool) -> Settings:
@@ -147,7 +145,6 @@ def _settings(arguments: argparse.Namespace, *, check_current: bool) -> Settings
         html=arguments.html,
         check_current=check_current,
         allow_stale=arguments.allow_stale,
-        only_open=getattr(arguments, "only_open", False),
         chain=None if arguments.chain is None else OptionChain.from_csv(arguments.chain),
         overnight=_overnight(arguments),
     )
@@ -211,10 +208,7 @@ def _source(arguments: argparse.Namespace) -> BarSource:
 
 def _refuse_to_overwrite(arguments: argparse.Namespace, out: Path) -> None:
     given = vars(arguments)
-    for source in (
-        given.get(name)
-        for name in ("index", "iv", "intraday", "chain", "overnight_index", "overnight_iv")
-    ):
+    for source in (given.get(name) for name in _INPUTS):
         if source and out.is_file() and Path(source).exists() and out.samefile(source):
             arguments.parser.error(f"--out {arguments.out} would overwrite the bars in {source}")
 

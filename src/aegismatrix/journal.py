@@ -10,22 +10,20 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
 from dataclasses import astuple, dataclass, fields
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from aegismatrix.analysis import DISTANCE_FRACTIONS
+from aegismatrix.database import Database, Kind
 from aegismatrix.engine import BREACH
 from aegismatrix.errors import (
     ContractError,
     ForeignJournalError,
     JournalBusyError,
     JournalDamagedError,
-    JournalError,
     JournalUnusableError,
 )
 from aegismatrix.outcomes import EVENTS
@@ -42,7 +40,6 @@ BUSY_SECONDS = 30.0
 
 SAFE_RANGE = "safe_range"
 
-_SYSTEM_REASONS = ("unable to open", "readonly", "disk I/O", "disk is full")
 _TABLES = (
     "CREATE TABLE runs (id INTEGER PRIMARY KEY, generated_at TEXT NOT NULL, as_of TEXT NOT NULL,"
     " session TEXT NOT NULL, market TEXT NOT NULL, package_version TEXT NOT NULL,"
@@ -52,6 +49,15 @@ _TABLES = (
     "CREATE TABLE claims (run INTEGER NOT NULL REFERENCES runs, output TEXT NOT NULL,"
     " series TEXT NOT NULL, horizon_days INTEGER NOT NULL, probability REAL NOT NULL,"
     " lower_edge REAL, upper_edge REAL, base_rate REAL, PRIMARY KEY (run, output)) WITHOUT ROWID",
+)
+_KIND = Kind(
+    application_id=APPLICATION_ID,
+    version=VERSION,
+    tables=_TABLES,
+    busy=JournalBusyError,
+    unusable=JournalUnusableError,
+    damaged=JournalDamagedError,
+    foreign=ForeignJournalError,
 )
 
 
@@ -215,6 +221,7 @@ class Journal:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+        self._database = Database(self.path, _KIND)
 
     def __repr__(self) -> str:
         return f"Journal({str(self.path)!r})"
@@ -250,15 +257,9 @@ class Journal:
         claims = sorted(claims_of(report), key=lambda claim: claim.output)
         row = _row(report)
         claims_digest = _digest([astuple(claim) for claim in claims])
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise JournalUnusableError(
-                str(self.path), reason=error.strerror or str(error)
-            ) from error
-        with self._opened(create=True) as file, self._transaction(file, "IMMEDIATE"):
-            if not self._is_laid_out(file):
-                self._lay_out(file)
+        with self._database.writing(BUSY_SECONDS) as file:
+            if not self._database.is_laid_out(file):
+                self._database.lay_out(file)
             added = file.execute(_ADD_RUN, (*row, claims_digest, _digest([*row, claims_digest])))
             if not added.rowcount:
                 return False
@@ -287,8 +288,8 @@ class Journal:
         if not self.path.exists():
             return ()
         asked = f"SELECT id, {', '.join(_RUN_COLUMNS)}, claims_digest, digest FROM runs"
-        with self._opened(create=False) as file, self._transaction(file, "DEFERRED"):
-            rows = file.execute(asked).fetchall() if self._is_laid_out(file) else []
+        with self._database.reading(BUSY_SECONDS) as file:
+            rows = file.execute(asked).fetchall() if self._database.is_laid_out(file) else []
         runs = (self._run(row) for row in rows)
         kept = [run for run in runs if market is None or run.market == market]
         return tuple(sorted(kept, key=lambda run: (run.generated_at, run.id)))
@@ -316,8 +317,8 @@ class Journal:
         asked = f"SELECT {', '.join(_CLAIM_COLUMNS)} FROM claims WHERE run = ? ORDER BY output"
         sealed = "SELECT claims_digest FROM runs WHERE id = ?"
         found = []
-        with self._opened(create=False) as file, self._transaction(file, "DEFERRED"):
-            self._is_laid_out(file)
+        with self._database.reading(BUSY_SECONDS) as file:
+            self._database.is_laid_out(file)
             for run in runs:
                 rows = file.execute(asked, (run.id,)).fetchall()
                 (digest,) = file.execute(sealed, (run.id,)).fetchone() or ("",)
@@ -340,66 +341,6 @@ class Journal:
         given["in_sample"] = bool(given["in_sample"])
         given["features"] = json.loads(given["features"])
         return Run(id=number, **given)
-
-    @contextmanager
-    def _opened(self, *, create: bool) -> Iterator[sqlite3.Connection]:
-        address = f"{self.path.absolute().as_uri()}?mode={'rwc' if create else 'rw'}"
-        try:
-            with closing(
-                sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
-            ) as file:
-                yield file
-        except sqlite3.DatabaseError as error:
-            raise self._typed(error) from error
-        except UnicodeDecodeError as error:
-            raise JournalDamagedError(str(self.path), reason=str(error)) from error
-
-    def _typed(self, error: sqlite3.DatabaseError) -> JournalError:
-        # Error codes are told from Python 3.11 on.
-        path, text = str(self.path), str(error)
-        if "locked" in text:
-            return JournalBusyError(path, seconds=BUSY_SECONDS)
-        if any(reason in text for reason in _SYSTEM_REASONS):
-            return JournalUnusableError(path, reason=text)
-        if "not a database" in text:
-            return ForeignJournalError(path, reason="it is not a SQLite file")
-        return JournalDamagedError(path, reason=text)
-
-    @contextmanager
-    def _transaction(self, file: sqlite3.Connection, kind: str) -> Iterator[None]:
-        file.execute(f"BEGIN {kind}")
-        try:
-            yield
-        except BaseException:
-            # Some errors of SQLite have ended the transaction already.
-            if file.in_transaction:
-                file.execute("ROLLBACK")
-            raise
-        file.execute("COMMIT")
-
-    def _is_laid_out(self, file: sqlite3.Connection) -> bool:
-        """Whether there are tables, of a sound log; a killed process may leave an empty file."""
-        path = str(self.path)
-        if not file.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            if self.path.stat().st_size:
-                raise ForeignJournalError(path, reason="it holds no tables")
-            return False
-        if file.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-            raise ForeignJournalError(path, reason="another program made it")
-        version = file.execute("PRAGMA user_version").fetchone()[0]
-        if version != VERSION:
-            reason = f"it has version {version}, this package reads {VERSION}"
-            raise ForeignJournalError(path, reason=reason)
-        for (finding,) in file.execute("PRAGMA quick_check(1)"):
-            if finding != "ok":
-                raise JournalDamagedError(path, reason=str(finding).partition("\n")[0])
-        return True
-
-    def _lay_out(self, file: sqlite3.Connection) -> None:
-        file.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        file.execute(f"PRAGMA user_version = {VERSION}")
-        for table in _TABLES:
-            file.execute(table)
 
 
 def _row(report: Report) -> tuple[Any, ...]:

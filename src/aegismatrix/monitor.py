@@ -302,9 +302,7 @@ def monitor(
         *_broken(outputs, CALIBRATION_BROKEN),
         *_out_of_range(runs, drift),
     )
-    unknown = sum(
-        not matches(run, completed) for run in days if str(run.as_of) <= str(completed.dates[-1])
-    )
+    unknown = sum(str(run.as_of) <= str(completed.dates[-1]) for run in days) - len(known)
     in_sample = sum(run.in_sample for run in counted)
     return MonitorReport(
         through=str(completed.dates[-1]),

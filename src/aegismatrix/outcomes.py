@@ -16,6 +16,7 @@ import numpy as np
 from aegismatrix.bars import Bars
 from aegismatrix.signals.buyer import OFFSETS
 from aegismatrix.signals.direction import CLASSES, LABELS, NEUTRAL_DEVIATIONS
+from aegismatrix.signals.overnight import SIDES
 from aegismatrix.signals.seller import TRAP_DAYS
 from aegismatrix.signals.statistics import (
     BREAKOUT_RANGES,
@@ -27,7 +28,6 @@ from aegismatrix.tables import FloatArray
 
 REGIME_HORIZON_DAYS = 20
 THETA_DAYS = 5
-SPIKES = ("down", "up")
 REGIMES = ("low", "medium", "high")
 
 
@@ -303,7 +303,7 @@ def _events() -> dict[str, Event]:
         events[f"regime_{name}"] = Event(REGIME_HORIZON_DAYS, partial(_is, regime_label, number))
     for offset in OFFSETS:
         events[f"breakout_{offset}"] = Event(offset, partial(breakout_label, offset_days=offset))
-    for number, name in enumerate(SPIKES, start=1):
+    for number, name in enumerate(SIDES, start=1):
         events[f"spike_{name}"] = Event(1, partial(_is, spike_label, number))
     events["theta"] = Event(THETA_DAYS, partial(trap_label, horizon_days=THETA_DAYS))
     for days in LABELS:

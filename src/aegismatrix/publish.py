@@ -30,6 +30,7 @@ from aegismatrix.errors import (
     NotTheLatestError,
 )
 from aegismatrix.files import remove_leftovers, write_together
+from aegismatrix.overnight import last_night
 from aegismatrix.report import Report
 from aegismatrix.sources.fetched import BarSource, Fetched, utc_now
 
@@ -171,27 +172,26 @@ def publish(
     if settings.check_current and bars.market == "nifty":
         notes += _current(bars.dates[-1].item(), moment, settings)
     _log.info("%s: %d bars, %s", source.description, len(bars), fetched.freshness)
-
-    def analysed(overnight: Bars | None) -> Report:
-        return analyze(
-            bars,
-            engine=engine,
-            horizon_days=settings.horizon_days,
-            expiry=settings.expiry,
-            confidence=settings.confidence,
-            now=moment,
-            intraday=fetched.intraday,
-            chain=settings.chain,
-            overnight=overnight,
-            notes=notes,
-        )
-
-    try:
-        report = analysed(settings.overnight)
-    except NotTheLatestError as error:
-        # The night has not come yet, or its bars have not: the rest of the report stands.
-        notes.append(f"The overnight forecast is left out: {error.problem}")
-        report = analysed(None)
+    overnight = settings.overnight
+    if overnight is not None:
+        try:
+            last_night(bars, overnight, moment)
+        except NotTheLatestError as error:
+            # The night has not come yet, or its bars have not: the rest of the report stands.
+            notes.append(f"The overnight forecast is left out: {error.problem}")
+            overnight = None
+    report = analyze(
+        bars,
+        engine=engine,
+        horizon_days=settings.horizon_days,
+        expiry=settings.expiry,
+        confidence=settings.confidence,
+        now=moment,
+        intraday=fetched.intraday,
+        chain=settings.chain,
+        overnight=overnight,
+        notes=notes,
+    )
     if watch is not None:
         report = replace(report, monitoring=watch(bars, moment))
     page, missing = page_of(report, settings.html)

@@ -6,8 +6,8 @@ from datetime import date, datetime, timedelta, timezone
 from datetime import time as clock_time
 
 from aegismatrix.calendar import IST, next_session, session_at
+from aegismatrix.intraday import CLOSE_MINUTE, OPEN_MINUTE
 
-OPENS, CLOSES = clock_time(9, 15), clock_time(15, 30)
 SETTLED = timedelta(minutes=15)
 """After the close, until the day's last figures have settled."""
 
@@ -48,5 +48,5 @@ def next_run(moment: datetime, every: timedelta) -> datetime:
 
 
 def _hours(session: date) -> tuple[datetime, datetime]:
-    opens, closes = (datetime.combine(session, clock, tzinfo=IST) for clock in (OPENS, CLOSES))
-    return opens, closes
+    midnight = datetime.combine(session, clock_time(), tzinfo=IST)
+    return midnight + timedelta(minutes=OPEN_MINUTE), midnight + timedelta(minutes=CLOSE_MINUTE)

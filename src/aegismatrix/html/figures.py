@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime
+
+from aegismatrix.calendar import IST
 
 MINUS = "\N{MINUS SIGN}"
 SPACE = "\N{NO-BREAK SPACE}"
 _TINY = 0.0005
-_INDIA = timezone(timedelta(hours=5, minutes=30))
 
 
 def point_digits(spot: float) -> int:
@@ -139,7 +140,7 @@ def indian_clock(iso: str) -> str:
     """
     # Python 3.10 does not read "Z".
     moment = datetime.fromisoformat(iso.replace("Z", "+00:00"))
-    return f"{moment.astimezone(_INDIA):%H:%M}"
+    return f"{moment.astimezone(IST):%H:%M}"
 
 
 def long_day(iso: str) -> str:

@@ -9,8 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
 from pathlib import Path
@@ -18,10 +17,10 @@ from urllib.parse import quote
 
 import numpy as np
 
+from aegismatrix.database import Database, Kind
 from aegismatrix.errors import (
     CacheBusyError,
     CacheDamagedError,
-    CacheError,
     CacheUnusableError,
     ForeignCacheError,
     MissingExtraError,
@@ -40,10 +39,18 @@ VERSION = 1
 BUSY_SECONDS = 30.0
 """How long a refresh waits for another one's transaction, which takes milliseconds."""
 
-_SYSTEM_REASONS = ("unable to open", "readonly", "disk I/O", "disk is full")
 _TABLES = (
     "CREATE TABLE bars (stamp INTEGER PRIMARY KEY, open REAL, high REAL, low REAL, close REAL)",
     "CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+)
+_KIND = Kind(
+    application_id=APPLICATION_ID,
+    version=VERSION,
+    tables=_TABLES,
+    busy=CacheBusyError,
+    unusable=CacheUnusableError,
+    damaged=CacheDamagedError,
+    foreign=ForeignCacheError,
 )
 
 
@@ -114,6 +121,7 @@ class PriceCache:
         self._of = f"{provider} {symbol} {interval}"
         names = (quote(name, safe="") for name in (provider, symbol, interval))
         self.path = Path(folder) / f"{'.'.join(names)}.sqlite3"
+        self._database = Database(self.path, _KIND)
 
     def read(self) -> Stored | None:
         """Read and check the whole content.
@@ -130,7 +138,7 @@ class PriceCache:
         """
         if not self.path.exists():
             return None
-        with self._opened(create=False) as file, self._transaction(file, "DEFERRED"):
+        with self._database.reading(BUSY_SECONDS) as file:
             return self._content(file)
 
     def replace(self, new: Stored, *, old: Stored | None) -> bool:
@@ -153,67 +161,18 @@ class PriceCache:
         CacheError
             One of its children; the previous content is untouched then.
         """
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise CacheUnusableError(
-                str(self.path.parent), reason=error.strerror or str(error)
-            ) from error
-        with self._opened(create=True) as file, self._transaction(file, "IMMEDIATE"):
+        with self._database.writing(BUSY_SECONDS) as file:
             held = self._content(file)
             if (held and _digest(held)) != (old and _digest(old)):
                 return False
             if held is None:
-                self._lay_out(file)
+                self._database.lay_out(file)
             self._write(file, new)
         return True
 
-    @contextmanager
-    def _opened(self, *, create: bool) -> Iterator[sqlite3.Connection]:
-        address = f"{self.path.absolute().as_uri()}?mode={'rwc' if create else 'rw'}"
-        try:
-            with closing(
-                sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
-            ) as file:
-                yield file
-        except sqlite3.DatabaseError as error:
-            raise self._typed(error) from error
-        except UnicodeDecodeError as error:
-            raise CacheDamagedError(str(self.path), reason=str(error)) from error
-
-    def _typed(self, error: sqlite3.DatabaseError) -> CacheError:
-        # Error codes are told from Python 3.11 on.
-        path, text = str(self.path), str(error)
-        if "locked" in text:
-            return CacheBusyError(path, seconds=BUSY_SECONDS)
-        if any(reason in text for reason in _SYSTEM_REASONS):
-            return CacheUnusableError(path, reason=text)
-        if "not a database" in text:
-            return ForeignCacheError(path, reason="it is not a SQLite file")
-        return CacheDamagedError(path, reason=text)
-
-    @contextmanager
-    def _transaction(self, file: sqlite3.Connection, kind: str) -> Iterator[None]:
-        file.execute(f"BEGIN {kind}")
-        try:
-            yield
-        except BaseException:
-            # Some errors of SQLite have ended the transaction already.
-            if file.in_transaction:
-                file.execute("ROLLBACK")
-            raise
-        file.execute("COMMIT")
-
     def _content(self, file: sqlite3.Connection) -> Stored | None:
-        # A process that was killed before its first commit leaves an empty file.
-        if not file.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            if self.path.stat().st_size:
-                raise ForeignCacheError(str(self.path), reason="it holds no tables")
+        if not self._database.is_laid_out(file):
             return None
-        self._check_kind(file)
-        for (finding,) in file.execute("PRAGMA quick_check(1)"):
-            if finding != "ok":
-                raise CacheDamagedError(str(self.path), reason=str(finding).partition("\n")[0])
         facts = dict(file.execute("SELECT name, value FROM facts"))
         rows = file.execute(f"SELECT stamp, {', '.join(COLUMNS)} FROM bars ORDER BY stamp")
         try:
@@ -222,15 +181,6 @@ class PriceCache:
             raise CacheDamagedError(
                 str(self.path), reason=f"its content cannot be read ({error})"
             ) from error
-
-    def _check_kind(self, file: sqlite3.Connection) -> None:
-        if file.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-            raise ForeignCacheError(str(self.path), reason="another program made it")
-        version = file.execute("PRAGMA user_version").fetchone()[0]
-        if version != VERSION:
-            raise ForeignCacheError(
-                str(self.path), reason=f"it has version {version}, this package reads {VERSION}"
-            )
 
     def _parsed(
         self, facts: Mapping[str, str], rows: list[tuple[int, float, float, float, float]]
@@ -250,12 +200,6 @@ class PriceCache:
         if facts["sha256"] != _digest(stored):
             raise CacheDamagedError(str(self.path), reason="its rows are not those written")
         return stored
-
-    def _lay_out(self, file: sqlite3.Connection) -> None:
-        file.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        file.execute(f"PRAGMA user_version = {VERSION}")
-        for table in _TABLES:
-            file.execute(table)
 
     def _write(self, file: sqlite3.Connection, new: Stored) -> None:
         facts = {

@@ -1,0 +1,188 @@
+"""One SQLite file of a known kind: opened, checked and laid out, every failure typed."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from aegismatrix.errors import AegisError
+
+_SYSTEM_REASONS = ("unable to open", "readonly", "disk I/O", "disk is full")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What tells a file from other programs' files, and what its failures are called.
+
+    Attributes
+    ----------
+    application_id : int
+        Marks the file.
+    version : int
+        The form of the tables; in the file it is `user_version`.
+    tables : tuple of str
+        The statements that make them.
+    busy : callable
+        From (path, seconds=...) to an error: another process holds the file.
+    unusable, damaged, foreign : callable
+        From (path, reason=...) to an error: the system refuses it, its content is not what was
+        written, another program or another version made it.
+    """
+
+    application_id: int
+    version: int
+    tables: tuple[str, ...]
+    busy: Callable[..., AegisError]
+    unusable: Callable[..., AegisError]
+    damaged: Callable[..., AegisError]
+    foreign: Callable[..., AegisError]
+
+
+class Database:
+    """A file of one kind, which several processes may use at a time.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    kind : Kind
+        What it is to be.
+    """
+
+    def __init__(self, path: Path, kind: Kind) -> None:
+        self.path = path
+        self.kind = kind
+
+    @contextmanager
+    def reading(self, busy_seconds: float) -> Iterator[sqlite3.Connection]:
+        """Open the file for one transaction that only reads.
+
+        Parameters
+        ----------
+        busy_seconds : float
+            How long to wait for others' transactions.
+
+        Yields
+        ------
+        Connection
+
+        Raises
+        ------
+        AegisError
+            What `Kind` names.
+        """
+        with self._opened("rw", busy_seconds) as file, _transaction(file, "DEFERRED"):
+            yield file
+
+    @contextmanager
+    def writing(self, busy_seconds: float) -> Iterator[sqlite3.Connection]:
+        """Open the file, or make it and its folder, for one transaction that writes.
+
+        Parameters
+        ----------
+        busy_seconds : float
+            How long to wait for others' transactions.
+
+        Yields
+        ------
+        Connection
+
+        Raises
+        ------
+        AegisError
+            What `Kind` names; the content is as it was then.
+        """
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise self.kind.unusable(str(self.path), reason=reason) from error
+        with self._opened("rwc", busy_seconds) as file, _transaction(file, "IMMEDIATE"):
+            yield file
+
+    def is_laid_out(self, file: sqlite3.Connection) -> bool:
+        """Say whether there are tables, of this kind and sound.
+
+        Parameters
+        ----------
+        file : Connection
+            From `reading` or `writing`.
+
+        Returns
+        -------
+        bool
+            False for the empty file that a process leaves which was killed before its first commit.
+
+        Raises
+        ------
+        AegisError
+            What `Kind` names foreign and damaged.
+        """
+        path, kind = str(self.path), self.kind
+        if not file.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            if self.path.stat().st_size:
+                raise kind.foreign(path, reason="it holds no tables")
+            return False
+        if file.execute("PRAGMA application_id").fetchone()[0] != kind.application_id:
+            raise kind.foreign(path, reason="another program made it")
+        version = file.execute("PRAGMA user_version").fetchone()[0]
+        if version != kind.version:
+            reason = f"it has version {version}, this package reads {kind.version}"
+            raise kind.foreign(path, reason=reason)
+        for (finding,) in file.execute("PRAGMA quick_check(1)"):
+            if finding != "ok":
+                raise kind.damaged(path, reason=str(finding).partition("\n")[0])
+        return True
+
+    def lay_out(self, file: sqlite3.Connection) -> None:
+        """Mark the file and make its tables.
+
+        Parameters
+        ----------
+        file : Connection
+            From `writing`.
+        """
+        file.execute(f"PRAGMA application_id = {self.kind.application_id}")
+        file.execute(f"PRAGMA user_version = {self.kind.version}")
+        for table in self.kind.tables:
+            file.execute(table)
+
+    @contextmanager
+    def _opened(self, mode: str, busy_seconds: float) -> Iterator[sqlite3.Connection]:
+        address = f"{self.path.absolute().as_uri()}?mode={mode}"
+        try:
+            with closing(
+                sqlite3.connect(address, uri=True, timeout=busy_seconds, isolation_level=None)
+            ) as file:
+                yield file
+        except sqlite3.DatabaseError as error:
+            raise self._typed(error, busy_seconds) from error
+        except UnicodeDecodeError as error:
+            raise self.kind.damaged(str(self.path), reason=str(error)) from error
+
+    def _typed(self, error: sqlite3.DatabaseError, busy_seconds: float) -> AegisError:
+        # Error codes are told from Python 3.11 on.
+        path, text = str(self.path), str(error)
+        if "locked" in text:
+            return self.kind.busy(path, seconds=busy_seconds)
+        if any(reason in text for reason in _SYSTEM_REASONS):
+            return self.kind.unusable(path, reason=text)
+        if "not a database" in text:
+            return self.kind.foreign(path, reason="it is not a SQLite file")
+        return self.kind.damaged(path, reason=text)
+
+
+@contextmanager
+def _transaction(file: sqlite3.Connection, kind: str) -> Iterator[None]:
+    file.execute(f"BEGIN {kind}")
+    try:
+        yield
+    except BaseException:
+        # Some errors of SQLite have ended the transaction already.
+        if file.in_transaction:
+            file.execute("ROLLBACK")
+        raise
+    file.execute("COMMIT")
