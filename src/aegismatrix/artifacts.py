@@ -220,6 +220,8 @@ class Manifest:
         All that the file says.
     walkforward : SealedFile or None
         The walk-forward's losses day by day, where they are sealed: not read until asked for.
+    sha256 : str
+        Of the file's bytes as they were read: what a signature is held against.
     """
 
     folder: Path
@@ -227,6 +229,7 @@ class Manifest:
     models: Mapping[str, ModelSpec]
     content: Mapping[str, Any]
     walkforward: SealedFile | None = None
+    sha256: str = ""
 
     def model(self, name: str) -> ModelSpec:
         """Return what is sealed about one artifact.
@@ -346,7 +349,9 @@ def read_manifest(path: str | os.PathLike[str] | None = None) -> Manifest:
         if len({getattr(entry, key) for entry in entries}) < len(entries):
             raise ManifestError(str(file), f"two of its entries have the same {key}")
     models = {entry.name: entry for entry in entries}
-    return Manifest(folder, digest, models, content, walkforward)
+    return Manifest(
+        folder, digest, models, content, walkforward, sha256=hashlib.sha256(data).hexdigest()
+    )
 
 
 def read_artifact(manifest: Manifest, name: str) -> bytes:

@@ -27,6 +27,7 @@ examples:
   aegismatrix history --index nifty_daily.csv --iv india_vix_daily.csv --out history.csv
   aegismatrix models
   aegismatrix verify
+  aegismatrix verify --signature
 
 environment: AEGISMATRIX_MODELS (--models), AEGISMATRIX_OUT (--out), AEGISMATRIX_CACHE (Yahoo's
 cache). Output has no colours, so NO_COLOR changes nothing.
@@ -140,6 +141,16 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         default=os.environ.get("AEGISMATRIX_MODELS") or None,
         help="folder of artifacts (default: the bundled one)",
+    )
+    verify.add_argument(
+        "--signature",
+        action="store_true",
+        help="then the signature of the manifest too (extra 'verify')",
+    )
+    verify.add_argument(
+        "--key",
+        metavar="PEM",
+        help="with --signature: a public key to trust instead of the package's",
     )
     verify.set_defaults(run=commands.verify)
 

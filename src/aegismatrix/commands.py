@@ -12,19 +12,26 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aegismatrix.artifacts import ModelSpec, list_models, read_manifest
-from aegismatrix.errors import AegisError, FileUnreadableError, MissingExtraError
+from aegismatrix.artifacts import Manifest, ModelSpec, list_models, read_manifest
+from aegismatrix.errors import (
+    AegisError,
+    FileUnreadableError,
+    MissingExtraError,
+    SignatureError,
+)
 from aegismatrix.files import write_atomically
 
 if TYPE_CHECKING:
     from aegismatrix.bars import Bars
     from aegismatrix.engine import Engine, Forecast
     from aegismatrix.publish import Settings
+    from aegismatrix.signature import Signature
     from aegismatrix.sources.fetched import BarSource
 
 DONE, FINDING = 0, 1
 _INPUTS = ("index", "iv", "intraday", "chain", "overnight_index", "overnight_iv")
 _LONGEST_SLEEP_SECONDS = 30.0
+_SIGNATURE = "signature"
 
 _log = logging.getLogger(__name__)
 
@@ -329,31 +336,85 @@ def models(arguments: argparse.Namespace) -> int:
 
 
 def verify(arguments: argparse.Namespace) -> int:
-    """Check every artifact."""
+    """Check every artifact, and whose they are if asked."""
     from aegismatrix.runtime import Finding, verify_manifest
 
+    if arguments.key is not None and not arguments.signature:
+        arguments.parser.error("--key goes with --signature")
     try:
         manifest = read_manifest(arguments.folder)
         findings = verify_manifest(manifest)
     except AegisError as error:
         manifest, findings = None, [Finding("manifest", error)]
+    signed, unchecked = _signature(arguments, manifest)
+    if isinstance(signed, SignatureError):
+        findings.append(Finding(_SIGNATURE, signed))
     if arguments.json:
         found = [
             {"artifact": one.artifact, "problem": one.error.problem, "remedy": one.error.remedy}
             for one in findings
         ]
-        digest = None if manifest is None else manifest.digest
-        print(json.dumps({"manifest": digest, "findings": found}, indent=2))
-        return FINDING if findings else DONE
-    if manifest is not None and not arguments.quiet:
-        print(f"ok   manifest {manifest.digest[:16]}: {manifest.folder}")
-        off = {finding.artifact for finding in findings}
-        for name, model in manifest.models.items():
-            if name not in off:
-                print(f"ok   {model.file}: {model.size_bytes} bytes, sha256 {model.sha256[:16]}")
-    for finding in findings:
-        print(f"off  {finding}")
+        said = {
+            "manifest": None if manifest is None else manifest.digest,
+            "findings": found,
+            "signature": _signature_fields(arguments, signed, unchecked),
+        }
+        print(json.dumps(said, indent=2))
+    else:
+        if manifest is not None and not arguments.quiet:
+            _say_what_is_fine(manifest, {finding.artifact for finding in findings}, signed)
+        for finding in findings:
+            print(f"off  {finding}")
+        if manifest is not None and not arguments.quiet and signed is None:
+            asked = "not checked" if arguments.signature else "not looked at; --signature does that"
+            print(f"     signature: {asked}")
+    if unchecked is not None:
+        raise unchecked
     return FINDING if findings else DONE
+
+
+def _signature(
+    arguments: argparse.Namespace, manifest: Manifest | None
+) -> tuple[Signature | SignatureError | None, AegisError | None]:
+    """What the signature is, if it was asked for and could be checked, and why it could not be."""
+    if not arguments.signature or manifest is None:
+        return None, None
+    from aegismatrix.signature import verify_signature
+
+    try:
+        return verify_signature(manifest, key=arguments.key), None
+    except SignatureError as error:
+        return error, None
+    except AegisError as error:
+        return None, error
+
+
+def _signature_fields(
+    arguments: argparse.Namespace,
+    signed: Signature | SignatureError | None,
+    unchecked: AegisError | None,
+) -> dict[str, str]:
+    if isinstance(signed, SignatureError):
+        return {"status": "off", "problem": signed.problem, "remedy": signed.remedy}
+    if signed is not None:
+        from aegismatrix.signature import stamp
+
+        return {"status": "ok", "key_id": signed.key_id, "signed_at": stamp(signed.signed_at)}
+    if unchecked is not None:
+        problem, remedy = unchecked.problem, unchecked.remedy
+        return {"status": "not checked", "problem": problem, "remedy": remedy}
+    return {"status": "not checked" if arguments.signature else "not asked for"}
+
+
+def _say_what_is_fine(
+    manifest: Manifest, off: set[str], signed: Signature | SignatureError | None
+) -> None:
+    print(f"ok   manifest {manifest.digest[:16]}: {manifest.folder}")
+    for name, model in manifest.models.items():
+        if name not in off:
+            print(f"ok   {model.file}: {model.size_bytes} bytes, sha256 {model.sha256[:16]}")
+    if signed is not None and not isinstance(signed, SignatureError):
+        print(f"ok   signature: key {signed.key_id}, {signed.signed_at:%Y-%m-%d %H:%M:%S} UTC")
 
 
 def completion(arguments: argparse.Namespace) -> int:

@@ -1126,6 +1126,210 @@ class ArtifactRejectedError(ArtifactError):
         )
 
 
+class SignatureError(ArtifactError):
+    """Base of all that can be wrong with the signature of a manifest."""
+
+
+_DO_NOT_TRUST = (
+    "Do not trust this folder; take the package from its source again"
+    " (pip install --force-reinstall aegismatrix) and ask its maintainers."
+)
+
+
+class MissingSignatureError(SignatureError):
+    """There is no signature beside the manifest, or it cannot be read."""
+
+    def __init__(self, path: str, reason: str = "it is not there") -> None:
+        super().__init__(
+            f"{path} cannot be read: {reason}.",
+            remedy="Take artifacts that were released with a signature, or sign them yourself with"
+            " scripts/sign.py and verify them with your own public key (--key).",
+            path=path,
+        )
+
+
+class MalformedSignatureError(SignatureError):
+    """The file beside the manifest is no signature in the one form that is accepted."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path} is not a signature: {reason}.", remedy=_DO_NOT_TRUST, path=path)
+
+
+class UnknownKeyError(SignatureError):
+    """The signature was made with a key that is not trusted here.
+
+    Attributes
+    ----------
+    key_id : str
+        The key that it names.
+    known : tuple of str
+        The keys that are trusted.
+    """
+
+    def __init__(self, path: str, *, key_id: str, known: Sequence[str]) -> None:
+        self.key_id = key_id
+        self.known = tuple(known)
+        super().__init__(
+            f"{path} was made with the key {key_id}; trusted here: {', '.join(known)}.",
+            remedy="If the key is newer than this package, upgrade it; else do not trust the"
+            " folder.",
+            path=path,
+        )
+
+
+class RevokedKeyError(SignatureError):
+    """The signature was made with a key that was revoked, whatever day it says.
+
+    Attributes
+    ----------
+    key_id, reason : str
+        The key, and why it was revoked.
+    """
+
+    def __init__(self, path: str, *, key_id: str, reason: str) -> None:
+        self.key_id = key_id
+        self.reason = reason
+        super().__init__(
+            f"{path} was made with the key {key_id}, which was revoked: {reason}.",
+            remedy="Use a release that was signed with another key.",
+            path=path,
+        )
+
+
+class KeyPeriodError(SignatureError):
+    """The signature was made, or is looked at, outside of the time for which its key is trusted.
+
+    Attributes
+    ----------
+    key_id : str
+        The key.
+    valid_from, valid_until, signed_at, now : str
+        ISO 8601, UTC.
+    """
+
+    def __init__(
+        self, path: str, *, key_id: str, valid_from: str, valid_until: str, signed_at: str, now: str
+    ) -> None:
+        self.key_id = key_id
+        self.valid_from = valid_from
+        self.valid_until = valid_until
+        self.signed_at = signed_at
+        self.now = now
+        super().__init__(
+            f"{path} says {signed_at} and it is {now}; its key {key_id} is trusted from"
+            f" {valid_from} until {valid_until}.",
+            remedy="Use a release that was signed with a current key, and check this machine's"
+            " clock.",
+            path=path,
+        )
+
+
+class FutureSignatureError(SignatureError):
+    """The signature says that it was made at a time that has not come.
+
+    Attributes
+    ----------
+    signed_at, now : str
+        ISO 8601, UTC.
+    """
+
+    def __init__(self, path: str, *, signed_at: str, now: str) -> None:
+        self.signed_at = signed_at
+        self.now = now
+        super().__init__(
+            f"{path} says that it was made at {signed_at}, and it is {now}.",
+            remedy="Set this machine's clock right; if it is right, do not trust the folder.",
+            path=path,
+        )
+
+
+class ForeignSignatureError(SignatureError):
+    """The signature is that of another manifest.
+
+    Attributes
+    ----------
+    signed, actual : str
+        sha256 of the manifest that was signed and of the one that is there, hexadecimal.
+    """
+
+    def __init__(self, path: str, *, signed: str, actual: str) -> None:
+        self.signed = signed
+        self.actual = actual
+        super().__init__(
+            f"{path} belongs to another manifest: it signs sha256 {signed[:12]}, here is"
+            f" {actual[:12]}.",
+            remedy=_DO_NOT_TRUST,
+            path=path,
+        )
+
+
+class WrongSignatureError(SignatureError):
+    """The signature was not made by the key that it names over what it says.
+
+    Attributes
+    ----------
+    key_id : str
+        The key.
+    """
+
+    def __init__(self, path: str, *, key_id: str) -> None:
+        self.key_id = key_id
+        super().__init__(
+            f"{path} was not made by the key {key_id} over this manifest.",
+            remedy=_DO_NOT_TRUST,
+            path=path,
+        )
+
+
+class TrustError(AegisError):
+    """Base of all that can be wrong with the keys to verify a signature with."""
+
+
+class NoReleaseKeyError(TrustError):
+    """The package knows no release key, so that it cannot say whose a signature is."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This release of aegismatrix carries no release key, so no signature can be verified"
+            " with what it knows.",
+            remedy="Name a public key that you trust with --key FILE (verify_signature(key=...)).",
+        )
+
+
+class ReleaseKeysError(TrustError):
+    """The list of release keys is malformed.
+
+    Attributes
+    ----------
+    path : str
+        The file.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path = path
+        super().__init__(
+            f"{path} is no list of release keys: {reason}.",
+            remedy="Reinstall the package, or write entries as scripts/sign.py prints them.",
+        )
+
+
+class PublicKeyError(TrustError):
+    """A file is no Ed25519 public key.
+
+    Attributes
+    ----------
+    path : str
+        The file.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path = path
+        super().__init__(
+            f"{path} is no Ed25519 public key: {reason}.",
+            remedy="Give a PEM file such as scripts/sign.py public --key prints.",
+        )
+
+
 class CalendarError(AegisError, ValueError):
     """Base of all that can be wrong with a question to the exchange's calendar."""
 
