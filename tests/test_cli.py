@@ -412,6 +412,7 @@ def test_an_output_that_cannot_be_written_is_named(
         ["history", "--index", "i.csv", "--iv", "v.csv", "--end", "2015-02-30"],
         ["models", "trap"],
         ["verify", "one", "two"],
+        ["verify", "--key", "release.pem"],
         ["report", "--sample", "--horizon", "5", "--expiry", "weekly"],
         ["report", "--sample", "--yahoo"],
         ["report", "--yahoo", "--index", "index.csv", "--iv", "iv.csv"],
@@ -508,8 +509,9 @@ def test_verify_says_ok_for_the_manifest_and_each_artifact(
 ) -> None:
     assert main(["verify"]) == 0
     captured = capsys.readouterr()
-    manifest, *lines = captured.out.splitlines()
+    manifest, *lines, note = captured.out.splitlines()
     assert manifest.startswith(f"ok   manifest {read_manifest().digest[:16]}")
+    assert note == "     signature: not looked at; --signature does that"
     for spec, line in zip(list_models(), lines, strict=True):
         assert line == f"ok   {spec.file}: {spec.size_bytes} bytes, sha256 {spec.sha256[:16]}"
     assert captured.err == ""
@@ -521,7 +523,7 @@ def test_verify_names_the_artifact_that_is_off_and_no_other(
 ) -> None:
     (folder / read_manifest().model(name).file).write_bytes(b"cut")
     assert main(["verify", str(folder)]) == 1
-    _, *lines = capsys.readouterr().out.splitlines()
+    _, *lines, _ = capsys.readouterr().out.splitlines()
     assert len(lines) == len(list_models())
     (off,) = (line for line in lines if not line.startswith("ok   "))
     assert off.startswith(f"off  {name}: ")
@@ -533,7 +535,7 @@ def test_verify_finds_a_foreign_model_beside_the_others(
 ) -> None:
     (folder / "stranger.onnx").write_bytes(b"stranger")
     assert main(["verify", str(folder)]) == 1
-    *fine, last = capsys.readouterr().out.splitlines()
+    *fine, last, _ = capsys.readouterr().out.splitlines()
     assert len(fine) == 1 + len(list_models())
     assert last.startswith("off  stranger.onnx: ")
 
@@ -563,6 +565,7 @@ def test_verify_as_json_lists_what_is_off(capsys: pytest.CaptureFixture[str], fo
     assert json.loads(capsys.readouterr().out) == {
         "manifest": read_manifest().digest,
         "findings": [],
+        "signature": {"status": "not asked for"},
     }
     (folder / read_manifest().model(ENGINE_NAME).file).write_bytes(b"cut")
     assert main(["verify", "--json", str(folder)]) == 1

@@ -765,15 +765,6 @@ def test_the_command_does_not_look_at_a_signature_unless_it_is_asked_and_says_so
     assert said["signature"] == {"status": "not asked for"}
 
 
-def test_a_key_is_of_no_use_unless_the_signature_is_asked_for(
-    capsys: pytest.CaptureFixture[str], folder: Path
-) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(["verify", "--key", "own.pem", str(folder)])
-    assert ended.value.code == 2
-    assert "--key goes with --signature" in capsys.readouterr().err
-
-
 def test_the_wheel_carries_the_signature_and_the_list_of_keys(
     tmp_path: Path, repository: Path
 ) -> None:
