@@ -605,3 +605,58 @@ def test_an_array_of_dates_is_read_in_any_form(values: object) -> None:
 def test_an_array_that_holds_no_dates_is_refused(values: object, line: int) -> None:
     error = refused_cell(lambda: as_dates(values, "days"))
     assert (error.source, error.line, error.column) == ("days", line, "date")
+
+
+def test_a_masked_date_is_not_read_from_under_its_mask() -> None:
+    dates = np.array(["2024-12-30", LAST_DAY], dtype="datetime64[D]")
+    assert as_dates(np.ma.masked_array(dates), "arrays").tolist() == dates.tolist()
+    with pytest.raises(UnreadableCellError, match="masked") as caught:
+        as_dates(np.ma.masked_array(dates, mask=[False, True]), "arrays")
+    assert caught.value.line == 1
+
+
+@pytest.mark.parametrize("day", ["-0044-03-15", "0999-12-31", "10000-01-01", "292000-01-01"])
+@pytest.mark.parametrize("unit", ["D", "s"])
+def test_a_day_whose_year_has_not_four_digits_is_refused(day: str, unit: Any) -> None:
+    dates = np.array([LAST_DAY, day], dtype="datetime64[s]")
+    with pytest.raises(UnreadableCellError) as caught:
+        as_dates(dates, "arrays", unit=unit)
+    assert caught.value.line == 1
+    assert day[-5:] in caught.value.text
+    assert len(as_dates(["1000-01-01", "9999-12-31"], "arrays", unit=unit)) == 2
+    with pytest.raises(UnreadableCellError):
+        as_dates([date(999, 12, 31)], "arrays", unit=unit)
+
+
+def test_years_that_no_count_of_days_reaches_are_refused() -> None:
+    with pytest.raises(UnreadableCellError):
+        as_dates(np.array([2**62, 2**61 + 1], dtype="datetime64[Y]"), "arrays")
+
+
+@pytest.mark.parametrize("as_column", [False, True])
+def test_a_frame_of_days_that_python_has_not_is_refused(
+    frame: pd.DataFrame, as_column: bool
+) -> None:
+    far = frame.index.to_numpy().astype("datetime64[s]") + np.timedelta64(3_000_000, "D")
+    frame = frame.set_axis(pd.DatetimeIndex(far))
+    frame = frame.reset_index(names="date") if as_column else frame
+    with pytest.raises(UnreadableCellError, match="10238") as caught:
+        read_frame(frame, source="frame", required=("close",))
+    assert caught.value.line == 0
+
+
+@pytest.mark.parametrize("as_column", [False, True])
+def test_a_moment_in_a_frame_is_whole_seconds_to_the_nanosecond(
+    frame: pd.DataFrame, as_column: bool
+) -> None:
+    frame = frame.set_axis(pd.DatetimeIndex(frame.index).as_unit("ns") + pd.Timedelta(7, "ns"))
+    frame = frame.reset_index(names="date") if as_column else frame
+    with pytest.raises(UnreadableCellError, match="moment"):
+        read_frame(frame, source="frame", required=("close",), unit="s")
+
+
+@pytest.mark.parametrize("date_format", ["\ud800%Y-%m-%d", "%Y\0%m%d", 5, b"%Y-%m-%d"])
+def test_a_date_format_that_is_none_is_refused(csv_file: WriteCsv, date_format: Any) -> None:
+    path = csv_file(f"date,close\n{LAST_DAY},2\n")
+    with pytest.raises(BarsError, match="does not say a day"):
+        read_csv(path, required=("close",), date_format=date_format)

@@ -36,6 +36,9 @@ DateArray = NDArray[np.datetime64]
 DateUnit = Literal["D", "s"]
 """Days as the exchange counts them, or moments: whole seconds in UTC."""
 
+FIRST_YEAR, LAST_YEAR = 1000, 9999
+"""Days are of years of four digits: those that ISO 8601 and Python's dates write alike."""
+
 _MAX_FILE_BYTES = 64 * 1024 * 1024
 _DATE_HEADERS = ("date", "datetime", "timestamp", "time", "day", "trade date", "observation date")
 _HEADERS: Mapping[str, tuple[str, ...]] = {
@@ -201,7 +204,7 @@ def read_frame(
     table = _one_level(frame, required, source, "date")
     header = [_normal(str(name)) for name in table.columns]
     if isinstance(table.index, pandas.DatetimeIndex):
-        stamps: Iterable[object] = table.index.to_pydatetime()
+        stamps: Iterable[object] = table.index.tolist()
     else:
         stamps = table.iloc[:, _date_place(header, source)].tolist()
     dates = _read_dates(list(enumerate(stamps)), source, None, utc_offset, unit)
@@ -286,15 +289,22 @@ def as_dates(
     Raises
     ------
     UnreadableCellError
-        For anything that is not a date, or not a moment in whole seconds.
+        For anything that is not a date of a year of four digits, or not a moment in whole seconds.
     """
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        row = int(np.flatnonzero(np.ma.getmaskarray(values))[0])
+        raise _bad_date(source, row, "masked", unit)
     try:
         array = np.asarray(values)
     except ValueError as error:
         raise _bad_date(source, 0, str(values), unit) from error
     if np.issubdtype(array.dtype, np.datetime64):
-        dates = array.astype(f"datetime64[{unit}]")
-        unknown = np.isnat(dates)
+        try:
+            dates = array.astype(f"datetime64[{unit}]")
+            years = dates.astype("datetime64[Y]").astype(np.int64) + 1970
+        except OverflowError as error:
+            raise _bad_date(source, 0, str(array.flat[0]), unit) from error
+        unknown = np.isnat(dates) | (years < FIRST_YEAR) | (years > LAST_YEAR)
         if unit == "s":
             unknown |= dates != array
         if unknown.any():
@@ -303,6 +313,32 @@ def as_dates(
         return dates
     stamps = list(enumerate(array.reshape(-1).tolist()))
     return _read_dates(stamps, source, None, utc_offset, unit).reshape(array.shape)
+
+
+def as_date(value: object, source: str, *, unit: DateUnit = "D") -> np.datetime64:
+    """Read a single day or moment.
+
+    Parameters
+    ----------
+    value : date-like
+        As `as_dates` reads them.
+    source : str
+        What to call it in messages.
+    unit : {'D', 's'}
+        As for `read_csv`.
+
+    Returns
+    -------
+    datetime64[D] or datetime64[s]
+
+    Raises
+    ------
+    UnreadableCellError
+        For anything else, more than one day included.
+    """
+    if np.ndim(value):  # type: ignore[arg-type]
+        raise _bad_date(source, 0, str(value), unit)
+    return as_dates([value], source, unit=unit)[0]  # type: ignore[no-any-return]
 
 
 def _read_sheet(source: str) -> _Sheet:
@@ -489,7 +525,10 @@ def _read_dates(
     dates: list[date] = []
     for line, stamp in stamps:
         moment = _parse_stamp(stamp, date_format)
-        if moment is None or (unit == "s" and moment.microsecond):
+        if moment is None or not FIRST_YEAR <= moment.year <= LAST_YEAR:
+            raise _bad_date(source, line, str(stamp), unit)
+        # A stamp of pandas counts nanoseconds besides.
+        if unit == "s" and (moment.microsecond or getattr(moment, "nanosecond", 0)):
             raise _bad_date(source, line, str(stamp), unit)
         if moment.tzinfo is not None and clock is not None:
             try:
@@ -535,13 +574,22 @@ def _check_date_format(date_format: str | None, source: str, unit: DateUnit) -> 
     probe = datetime(2024, 12, 31) if unit == "D" else datetime(2024, 12, 31, 15, 25)
     # A format with %z says a moment only together with its offset.
     for told in (probe, probe.replace(tzinfo=timezone.utc)):
-        if _strptime(told.strftime(date_format), date_format) == told:
+        if _written_and_read(told, date_format) == told:
             return
     what, example = ("day", "%d/%m/%Y") if unit == "D" else ("minute", "%d/%m/%Y %H:%M%z")
     raise BarsError(
         f"{source}: the date format {date_format!r} does not say a {what}.",
         remedy=f"Write it as for datetime.strptime, such as {example}.",
     )
+
+
+def _written_and_read(moment: datetime, date_format: object) -> datetime | None:
+    if not isinstance(date_format, str):
+        return None
+    try:
+        return _strptime(moment.strftime(date_format), date_format)
+    except ValueError:
+        return None
 
 
 def _strptime(text: str, date_format: str) -> datetime | None:
