@@ -943,3 +943,49 @@ def test_what_is_no_path_is_refused(wrong: Any, market_sources: tuple[MarketSour
     assert caught.value.path == repr(wrong)
     with pytest.raises(FileUnreadableError, match="not a path"):
         Bars.from_csv(source.index, iv=wrong)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.array(["2024-12-30", "2024-12-31"], dtype="datetime64[D]"),
+        np.array([20_000, 20_100], dtype="timedelta64[D]"),
+        np.array([True, True]),
+        np.array([100.0, 101.0]) + 1j,
+        np.ma.masked_array(np.array([100.0, 101.0]) + 1j),
+    ],
+    ids=lambda values: f"{type(values).__name__} of {values.dtype}",
+)
+def test_what_is_no_real_number_is_no_price(values: Any) -> None:
+    days = ["2024-12-30", "2024-12-31"]
+    with pytest.raises(BarsError, match="not an array of numbers"):
+        Bars.from_arrays(days, values, values, values, [13.0, 14.0])
+
+
+def test_a_number_beyond_floats_is_infinite_and_refused() -> None:
+    beyond = np.array([1, 1], dtype=np.longdouble) * np.longdouble("1e400")
+    with pytest.raises(NonFiniteBarsError):
+        Bars.from_arrays(["2024-12-30", "2024-12-31"], beyond, beyond, beyond, [13.0, 14.0])
+
+
+@pytest.mark.parametrize("factor", [1e-320, 1e-300, 1e-12, 1e10, 1e300])
+def test_prices_that_no_index_has_ever_had_are_refused(columns: Columns, factor: float) -> None:
+    for name in PRICES:
+        columns[name] = columns[name] * factor
+    columns["open"] = columns["open"] * factor
+    error = refusal(ScaleError, columns)
+    assert error.column == "close"
+    assert error.rows == tuple(range(ROWS))
+    assert "1e-06 to 1e+12 points" in error.problem
+
+
+@pytest.mark.parametrize("name", ["start", "end", "today"])
+@pytest.mark.parametrize("day", [["2018-01-02", "2018-01-03"], [], 0, "", False, ("2018-01-02",)])
+def test_a_bound_that_is_no_single_day_is_refused(columns: Columns, name: str, day: Any) -> None:
+    error = refusal(UnreadableCellError, columns, **{name: day})
+    assert error.column == "date"
+
+
+def test_a_source_that_is_no_text_is_refused(columns: Columns) -> None:
+    error = refusal(BarsError, columns, source=5)
+    assert "source" in error.problem

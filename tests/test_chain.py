@@ -359,3 +359,14 @@ def test_a_single_call_or_put_is_enough_for_a_ratio() -> None:
 )
 def test_a_contrast_lies_within_minus_1_and_1(one: float, other: float, expected: float) -> None:
     assert contrast(one, other) == expected
+
+
+@pytest.mark.parametrize(("row", "strike"), [(0, 1e-310), (0, 1e-7), (5, 1.1e12), (5, 1.7e308)])
+def test_strikes_that_no_index_has_ever_had_are_refused(row: int, strike: float) -> None:
+    error = refusal(StrikeError, lambda: make(with_value(STRIKES, row, strike)))
+    assert error.rows == (row,)
+    assert "1e-06 to 1e+12 points" in error.problem
+
+
+def test_a_source_that_is_no_text_is_refused() -> None:
+    refusal(BarsError, lambda: make(source=5))

@@ -812,3 +812,25 @@ def test_a_corrupt_cell_causes_no_other_error(
             assert len(read()) >= 224
         except BarsError as error:
             assert error.remedy  # noqa: PT017
+
+
+@pytest.mark.parametrize("factor", [1e-320, 1e-300, 1e300])
+def test_prices_that_no_index_has_ever_had_are_refused(columns: Columns, factor: float) -> None:
+    scaled = {name: columns[name] * factor for name in PRICES}
+    assert refusal(ScaleError, {**columns, **scaled}).column == "close"
+
+
+@pytest.mark.parametrize("now", [[TODAY, TODAY], [], ""])
+def test_a_present_that_is_no_single_moment_is_refused(columns: Columns, now: Any) -> None:
+    refusal(UnreadableCellError, columns, now=now)
+    present = datetime.max.replace(tzinfo=timezone.utc)
+    assert len(make(columns, now=present)) == len(columns["starts"])
+
+
+def test_a_session_of_no_single_day_is_refused(columns: Columns) -> None:
+    with pytest.raises(UnreadableCellError):
+        make(columns).session([TODAY, TODAY])  # type: ignore[arg-type]
+
+
+def test_a_source_that_is_no_text_is_refused(columns: Columns) -> None:
+    refusal(BarsError, columns, source=5)

@@ -24,6 +24,7 @@ from aegismatrix.checks import (
     check_not_frozen,
     check_positive,
     check_rising,
+    check_source,
     named,
     read_only,
 )
@@ -39,6 +40,7 @@ from aegismatrix.tables import (
     DateArray,
     FloatArray,
     Table,
+    as_date,
     as_dates,
     read_csv,
     read_frame,
@@ -127,6 +129,7 @@ class Bars(ReadOnlyArrays):
 
     def __post_init__(self) -> None:
         _check_market(self.market)
+        check_source(self.source)
         object.__setattr__(self, "dates", read_only(as_dates(self.dates, self.source)))
         for name in ("high", "low", "close", "iv", "open"):
             values = getattr(self, name)
@@ -415,7 +418,9 @@ def _check_market(market: str) -> None:
 
 def _check_not_future(table: Table, today: Day | None) -> None:
     # The date is latest at UTC+14, anywhere else it is that or the day before.
-    latest = _day(today or (datetime.now(timezone.utc) + timedelta(hours=14)).date())
+    if today is None:
+        today = (datetime.now(timezone.utc) + timedelta(hours=14)).date()
+    latest = _day(today)
     if (table.dates > latest).any():
         late = named(table.dates > latest, table.dates)
         raise FutureBarsError(table.source, today=str(latest), **late)
@@ -454,7 +459,7 @@ def _check_gaps(dates: DateArray, source: str) -> None:
 
 
 def _day(day: Day) -> np.datetime64:
-    return as_dates([day], "start, end or today")[0]  # type: ignore[no-any-return]
+    return as_date(day, "start, end or today")
 
 
 def _between(table: Table, start: Day | None, end: Day | None) -> Table:

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from aegismatrix.checks import ReadOnlyArrays, as_floats, check_lengths, read_only
+from aegismatrix.checks import (
+    MAX_INDEX_POINTS,
+    MIN_INDEX_POINTS,
+    ReadOnlyArrays,
+    as_floats,
+    check_lengths,
+    check_source,
+    read_only,
+)
 from aegismatrix.errors import (
     EmptyBarsError,
     ForeignChainError,
@@ -20,7 +28,7 @@ from aegismatrix.errors import (
     StrikeError,
     TooFewStrikesError,
 )
-from aegismatrix.tables import FloatArray, as_dates, path_text, read_csv_columns, read_frame_columns
+from aegismatrix.tables import FloatArray, as_date, path_text, read_csv_columns, read_frame_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,6 +67,7 @@ class OptionChain(ReadOnlyArrays):
     expiry: str | None = None
 
     def __post_init__(self) -> None:
+        check_source(self.source)
         for name in ("strikes", "call_open_interest", "put_open_interest"):
             values = as_floats(getattr(self, name), self.source, name)
             if name != "strikes":
@@ -76,7 +85,7 @@ class OptionChain(ReadOnlyArrays):
         self._check_strikes()
         self._check_open_interest()
         if self.expiry is not None:
-            day = as_dates([self.expiry], f"expiry of {self.source}")[0]
+            day = as_date(self.expiry, f"expiry of {self.source}")
             object.__setattr__(self, "expiry", str(day))
 
     @classmethod
@@ -216,6 +225,13 @@ class OptionChain(ReadOnlyArrays):
                 "are blank, infinite or not above 0",
                 unusable,
                 "Correct these rows or drop them; a line of totals is no strike.",
+            )
+        absurd = (strikes < MIN_INDEX_POINTS) | (strikes > MAX_INDEX_POINTS)
+        if absurd.any():
+            raise self._strike_error(
+                f"are not within {MIN_INDEX_POINTS:g} to {MAX_INDEX_POINTS:g} points",
+                absurd,
+                "Give strikes in index points; a line of totals is no strike.",
             )
         steps = np.diff(strikes, prepend=-np.inf)
         if (steps == 0).any():

@@ -23,7 +23,12 @@ from aegismatrix.tables import DateArray, FloatArray
 MAX_LOG_MOVE = 0.5
 """A larger move of an index in one session is a change of unit, not a market."""
 
+MIN_INDEX_POINTS, MAX_INDEX_POINTS = 1e-6, 1e12
+"""No index has ever stood outside of these; between them no arithmetic on prices overflows."""
+
 _RANGE_TOLERANCE = 1e-4
+# Kinds that numpy converts to floats all the same.
+_NO_REAL_NUMBERS = {"c": "complex numbers", "M": "dates", "m": "durations", "b": "truth values"}
 
 
 class ReadOnlyArrays:
@@ -71,13 +76,14 @@ def as_floats(values: Any, source: str, column: str) -> FloatArray:
         For anything that is not real numbers.
     """
     try:
-        if hasattr(values, "filled"):
-            # A masked value is one that is not known; numpy would hand on what the mask hides.
-            return np.asarray(values.astype(np.float64).filled(np.nan))
-        array = np.asarray(values)
-        if array.dtype.kind == "c":
-            raise TypeError("complex numbers")
-        return array.astype(np.float64)
+        array = values if hasattr(values, "filled") else np.asarray(values)
+        if array.dtype.kind in _NO_REAL_NUMBERS:
+            raise TypeError(_NO_REAL_NUMBERS[array.dtype.kind])
+        # A number beyond those of float64 becomes infinite, which no market data may be.
+        with np.errstate(over="ignore"):
+            floats = array.astype(np.float64)
+        # A masked value is one that is not known; numpy would hand on what the mask hides.
+        return np.asarray(floats.filled(np.nan) if hasattr(floats, "filled") else floats)
     except (TypeError, ValueError, OverflowError) as error:
         raise BarsError(
             f"{source}: {column} is not an array of numbers ({error}).",
@@ -90,6 +96,14 @@ def named(mask: Any, dates: DateArray) -> NamedRows:
     rows = np.flatnonzero(mask)
     zone = "" if dates.dtype == np.dtype("datetime64[D]") else "Z"
     return {"rows": rows.tolist(), "dates": [f"{date}{zone}" for date in dates[rows].astype(str)]}
+
+
+def check_source(source: object) -> None:
+    """Refuse a source that is no text."""
+    if not isinstance(source, str):
+        raise BarsError(
+            f"The source {source!r} is no text.", remedy="Give a name, such as that of the file."
+        )
 
 
 def check_lengths(arrays: Mapping[str, Any]) -> None:
@@ -117,7 +131,18 @@ def check_positive(values: FloatArray, dates: DateArray, source: str, column: st
 
 
 def check_index_scale(close: FloatArray, dates: DateArray, source: str) -> None:
-    """Refuse a move from bar to bar that only a change of unit explains."""
+    """Refuse prices that no index has had, and moves that only a change of unit explains."""
+    absurd = (close < MIN_INDEX_POINTS) | (close > MAX_INDEX_POINTS)
+    if absurd.any():
+        rows = named(absurd, dates)
+        raise ScaleError(
+            "close",
+            seen=float(close[rows["rows"][0]]),
+            what=f"{source}: close is not within {MIN_INDEX_POINTS:g} to {MAX_INDEX_POINTS:g}"
+            " points in",
+            remedy="Give index points.",
+            **rows,
+        )
     moved = np.abs(np.diff(np.log(close), prepend=np.log(close[0])))
     if (moved > MAX_LOG_MOVE).any():
         rows = named(moved > MAX_LOG_MOVE, dates)

@@ -24,6 +24,7 @@ from aegismatrix.checks import (
     check_not_frozen,
     check_positive,
     check_rising,
+    check_source,
     named,
     read_only,
 )
@@ -32,6 +33,7 @@ from aegismatrix.tables import (
     DateArray,
     FloatArray,
     Table,
+    as_date,
     as_dates,
     path_text,
     read_csv,
@@ -100,6 +102,7 @@ class IntradayBars(ReadOnlyArrays):
     blank: int = 0
 
     def __post_init__(self) -> None:
+        check_source(self.source)
         starts = as_dates(self.starts, self.source, unit="s")
         object.__setattr__(self, "starts", read_only(starts))
         for name in _PRICES:
@@ -292,7 +295,7 @@ class IntradayBars(ReadOnlyArrays):
         FrozenBarsError
             If that session ends in half an hour of identical bars.
         """
-        wanted = as_dates([day], "day of a session")[0]
+        wanted = as_date(day, "day of a session")
         of_day = self.days == wanted
         if not of_day.any():
             raise EmptyBarsError(f"{self.source}, cut to {wanted},")
@@ -349,4 +352,4 @@ def _whole_seconds(now: Moment) -> np.datetime64:
         now = now.replace(microsecond=0)
     elif isinstance(now, np.datetime64):
         now = now.astype("datetime64[s]")
-    return as_dates([now], "now", unit="s")[0]  # type: ignore[no-any-return]
+    return as_date(now, "now", unit="s")
