@@ -59,6 +59,8 @@ DISTANCE_FRACTIONS = (0.01, 0.02, 0.03, 0.04, 0.05, 0.07)
 HISTORY_SESSIONS = 126
 NO_INTRADAY_BARS = "no 5-minute bars were given"
 
+# A year within those of four digits: stamps sort, whatever the time zone.
+_FIRST_YEAR, _LAST_YEAR = 1001, 9998
 _CLOCK_TOLERANCE = timedelta(minutes=5)
 _STAMP = "%Y-%m-%dT%H:%M:%SZ"
 _Row = Mapping[str, float]
@@ -126,6 +128,7 @@ def analyze(
         If an artifact is not what was sealed, or says what it must not.
     """
     _check_inputs(bars, intraday, chain, overnight)
+    _check_notes(notes)
     horizon_days, expires_on = _horizon(bars, horizon_days, expiry)
     if not isinstance(confidence, float) or not 0.0 < confidence < 1.0:
         raise ContractError(
@@ -233,6 +236,14 @@ def _check_inputs(bars: object, intraday: object, chain: object, overnight: obje
             "intraday",
             "goes with the bars of another market",
             remedy="Leave them out: 5-minute bars are read on the clock of NIFTY's exchange.",
+        )
+
+
+def _check_notes(notes: Any) -> None:
+    listed = isinstance(notes, Sequence) and not isinstance(notes, (str, bytes))
+    if not listed or not all(isinstance(note, str) for note in notes):
+        raise ContractError(
+            "report", "notes", f"is {notes!r}", remedy="Give a list of texts, or leave it out."
         )
 
 
@@ -543,10 +554,9 @@ def _moment(now: object) -> datetime:
     if isinstance(now, datetime):
         reason = "has no time zone"
         if now.utcoffset() is not None:
-            try:
+            if _FIRST_YEAR <= now.year <= _LAST_YEAR:
                 return now.astimezone(timezone.utc)
-            except OverflowError:
-                reason = f"is {now!r}, beyond any calendar"
+            reason = f"is {now!r}, beyond any calendar"
     raise ContractError(
         "report", "now", reason, remedy="Give an aware datetime, such as one in timezone.utc."
     )
