@@ -25,6 +25,16 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     return report
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Count what came of the fuzzing, where more than its short form was asked for."""
+    if os.environ.get("AEGISMATRIX_FUZZ_CASES"):
+        for reports in terminalreporter.stats.values():
+            for report in reports:
+                for name, counted in getattr(report, "user_properties", ()):
+                    if name == "fuzzed" and report.when == "teardown":
+                        terminalreporter.write_line(f"{report.location[2]}: {counted}")
+
+
 @pytest.fixture(scope="session")
 def market_sources() -> tuple[MarketSource, ...]:
     """The pairs of CSV files that the committed models were trained on."""

@@ -31,20 +31,13 @@ from aegismatrix.errors import (
     ScaleError,
 )
 from aegismatrix.report import schema
-from aegismatrix.signals.direction import HorizonForecast, TodayForecast
-from aegismatrix.signals.levels import DIRECTION_LEAN, LEVELS
+from tests.invariants import assert_invariants, assert_invariants_of_file
 
 NOW = datetime(2026, 1, 5, 12, 0, tzinfo=timezone.utc)
 FAR_WEST = timezone(timedelta(hours=-10))
 LOOKBACK = 331
 WINDOW = LOOKBACK + 252 + 20 + 5
 PRICES = ("open", "high", "low", "close")
-COLORS = {"FAVOURABLE": "GREEN", "CAUTION": "AMBER", "HOSTILE": "RED"}
-ENVIRONMENT_COLORS = {
-    "PREMIUM_FRIENDLY": "GREEN",
-    "SPECULATIVE_ONLY": "AMBER",
-    "UNFAVOURABLE": "RED",
-}
 
 
 def opening(day: str) -> datetime:
@@ -65,91 +58,6 @@ def report(engine: am.Engine, nifty: am.Bars) -> am.Report:
 @pytest.fixture(scope="module")
 def five_minutes(nifty_5min: Path) -> am.IntradayBars:
     return am.IntradayBars.from_csv(nifty_5min)
-
-
-def assert_invariants(report: am.Report, engine: am.Engine, bars: am.Bars) -> None:
-    """Everything that must hold of a report on any day."""
-    seller = report.seller
-    spot, safe = report.market.spot, seller.safe_range
-    assert safe.lower < spot < safe.upper
-    touched = engine.predict(bars, horizon_days=20, distance=safe.log_distance)["breach"][
-        0, 0, 0, 0
-    ]
-    assert touched == pytest.approx(1 - safe.confidence, abs=1e-6)
-    surface = seller.breach_surface
-    either, down, up = (np.array(side) for side in (surface.either, surface.down, surface.up))
-    assert np.log(np.array(surface.upper_edges) / spot) == pytest.approx(
-        -np.log(np.array(surface.lower_edges) / spot)
-    )
-    for side in (either, down, up):
-        assert (np.diff(side, axis=1) <= 0).all(), "breach rises with distance"
-        assert (np.diff(side, axis=0) >= 0).all(), "breach falls with horizon"
-    assert (np.maximum(down, up) <= either).all()
-    assert (either <= np.minimum(1.0, down + up)).all()
-    curve = [point.probability for point in seller.breach_probabilities]
-    assert curve == list(either[surface.horizon_days.index(20)])
-    distances = [point.distance for point in seller.breach_probabilities]
-    assert distances == sorted(set(distances))
-    assert seller.trap.label == LEVELS["trap"].label(seller.trap.score, seller.trap.base_rate)
-    stress = seller.expiry_stress
-    assert sum(stress.probabilities.values()) == pytest.approx(1.0, abs=1e-9)
-    assert stress.score == pytest.approx(
-        0.5 * stress.probabilities["medium"] + stress.probabilities["high"]
-    )
-    assert seller.seller_flag.color == COLORS[seller.seller_flag.label]
-    rate = seller.hit_rate
-    assert 0 <= rate.lower <= rate.rate <= rate.upper <= 1
-    assert seller.max_pain.lower < spot < seller.max_pain.upper
-    assert_invariants_of_direction(report)
-    assert_invariants_of_buyer(report)
-    history = report.price_history
-    assert (history.dates[-1], history.close[-1]) == (report.as_of, spot)
-    assert len(history.dates) == len(history.close) == len(history.iv_percent) == 126
-
-
-def assert_invariants_of_direction(report: am.Report) -> None:
-    signs = {"DOWN": -1, "NEUTRAL": 0, "UP": 1}
-    horizons = list(report.direction.horizons.values())
-    assert [forecast.horizon_days for forecast in horizons] == [1, 3, 5, 10, 20, 40]
-    today = report.direction.today
-    both: list[HorizonForecast | TodayForecast] = [*horizons, today]
-    for one in both:
-        assert np.sign(one.expected_move_points) == signs[one.direction]
-        assert sum(one.probabilities.values()) == pytest.approx(1.0, abs=1e-6)
-        assert one.conviction == one.probabilities[one.direction.lower()]
-        if one.direction != "NEUTRAL":
-            assert one.conviction >= DIRECTION_LEAN * one.base_rate
-    for forecast in horizons:
-        interval = forecast.move_interval_80
-        assert interval.lower < forecast.expected_move_points < interval.upper
-        assert interval.lower < 0 < interval.upper
-    sizes = [abs(one.expected_move_points) for one in horizons if one.direction != "NEUTRAL"]
-    assert sizes == sorted(sizes)
-    widths = [one.move_interval_80.upper - one.move_interval_80.lower for one in horizons]
-    assert widths == sorted(widths)
-    assert today.probabilities == horizons[0].probabilities
-    assert 0 <= report.direction.risk_score <= 1
-    assert 0 <= today.intraday_volatility_score <= 1
-
-
-def assert_invariants_of_buyer(report: am.Report) -> None:
-    buyer, spot = report.buyer, report.market.spot
-    assert [one.day_offset for one in buyer.breakout_next] == [1, 2, 3, 4, 5]
-    assert buyer.breakout_today == buyer.breakout_next[0]
-    for one in buyer.breakout_next:
-        assert one.label == LEVELS["breakout"].label(one.score, one.base_rate)
-    bias = buyer.spike_direction_bias
-    assert bias.up_prob + bias.down_prob == pytest.approx(1.0, abs=1e-12)
-    assert buyer.breakout_levels.lower < spot < buyer.breakout_levels.upper
-    theta = buyer.theta_edge
-    assert theta.score == report.seller.trap.horizons["5"]
-    assert theta.label == LEVELS["theta_edge"].label(theta.score, theta.base_rate)
-    rate = buyer.spike_rate
-    assert 0 <= rate.lower <= rate.rate <= rate.upper <= 1
-    environment = buyer.buyer_environment
-    assert environment.color == ENVIRONMENT_COLORS[environment.label]
-    assert buyer.gamma_windows == ()
-    assert buyer.gamma_windows_reason
 
 
 def numbers_of(report: am.Report) -> tuple[float, ...]:
@@ -178,7 +86,6 @@ def test_every_invariant_holds_on_every_day_of_both_markets(
     market: str, part: int, engine: am.Engine, request: pytest.FixtureRequest
 ) -> None:
     bars: am.Bars = request.getfixturevalue(market)
-    validator = jsonschema.Draft202012Validator(schema())
     past = am.load_models()["breach_past"].spec
     (span,) = past.training
     unmeasured = np.datetime64(span.first), np.datetime64(past.stretches[0][0]) + 230
@@ -195,9 +102,10 @@ def test_every_invariant_holds_on_every_day_of_both_markets(
             continue
         written += 1
         assert_invariants(report, engine, until)
-        json.dumps(report.to_dict(), allow_nan=False)
         if written % 10 == 1:
-            validator.validate(report.to_dict())
+            assert_invariants_of_file(report)
+        else:
+            json.dumps(report.to_dict(), allow_nan=False)
         now = numbers_of(report)
         assert not before or all(one != other for one, other in zip(before, now, strict=True))
         before = now
@@ -676,11 +584,32 @@ def test_a_clock_without_a_time_zone_is_refused(nifty: am.Bars, engine: am.Engin
 
 
 @pytest.mark.parametrize(
-    "now", ["2025-01-01", 5, date(2026, 1, 5), datetime.max.replace(tzinfo=FAR_WEST)]
+    "now",
+    [
+        *("2025-01-01", 5, date(2026, 1, 5), datetime.max.replace(tzinfo=FAR_WEST)),
+        *(datetime.max.replace(tzinfo=timezone.utc), datetime.min.replace(tzinfo=timezone.utc)),
+        datetime(999, 12, 31, tzinfo=timezone.utc),
+    ],
 )
 def test_a_clock_that_is_no_moment_is_refused(now: Any, nifty: am.Bars, engine: am.Engine) -> None:
     with pytest.raises(ContractError, match="now"):
         am.analyze(nifty, engine=engine, now=now)
+
+
+@pytest.mark.parametrize("notes", [None, 5, [5], "one note", [b"bytes"]])
+def test_notes_that_are_no_texts_are_refused(notes: Any, nifty: am.Bars, engine: am.Engine) -> None:
+    with pytest.raises(ContractError, match="notes"):
+        am.analyze(nifty, engine=engine, now=NOW, notes=notes)
+
+
+def test_the_name_of_the_us_bars_is_text_whatever_the_file_was_called(
+    nifty: am.Bars, sp500: am.Bars, engine: am.Engine
+) -> None:
+    bars = until(nifty, "2022-06-01")
+    us = replace(sp500, source="us-\udcff.csv")
+    made = am.analyze(bars, engine=engine, now=NOW, overnight=us)
+    made.validate()
+    assert made.to_dict()["provenance"]["overnight_source"] == "us-\\udcff.csv"
 
 
 @pytest.mark.parametrize("wrong", ["x", am.Engine, 0, False])
