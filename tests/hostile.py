@@ -176,8 +176,11 @@ def constant(draw: Draw, columns: Columns) -> None:
 
 
 def constant_iv(draw: Draw, columns: Columns) -> None:
+    # A stretch at its own level; at the ends of what there may be, the whole history.
     part = span_of(draw, columns)
-    columns["iv"][part] = draw(st.sampled_from((2.0, 2.0000001, 13.0, 90.0, 250.0)))
+    columns["iv"][part] = columns["iv"][part][0]
+    if draw(st.booleans()):
+        columns["iv"][:] = draw(st.sampled_from((2.0, 2.0000001, 13.0, 90.0, 250.0)))
 
 
 def other_iv(draw: Draw, columns: Columns) -> None:
@@ -737,8 +740,8 @@ def moments(draw: Draw, day: date) -> Any:
 def analyses(draw: Draw) -> AnalysisCase:
     """Bars long enough for a report, with every option that goes with them."""
     market = draw(st.sampled_from(("nifty", "nifty", "other")))
-    columns: Columns = draw(windows(market, 470, 760))
-    mutate(draw, columns, draw(st.sampled_from((0, 0, 0, 0, 1))))
+    columns: Columns = draw(windows(market, 470 if chance(draw, 15) else 560, 760))
+    mutate(draw, columns, draw(st.sampled_from((0, 0, 0, 0, 0, 0, 1))))
     try:
         last, spot = columns["dates"][-1], float(columns["close"][-1])
         day = last.item()
@@ -768,7 +771,7 @@ def analyses(draw: Draw) -> AnalysisCase:
         return am.Bars.from_arrays(**columns, market=market, today=today, source=source)
 
     made: dict[str, Callable[[am.Bars], Any]] = {}
-    if chance(draw, 40):
+    if chance(draw, 40 if market == "nifty" else 2):
         ahead = draw(st.sampled_from((0, 0, 1, 1, 2, 3, 5, 10, -1, -400)))
         with contextlib.suppress(OverflowError):
             session = draw(hostile_sessions(last + ahead, spot, last + min(ahead, 0) - 1))

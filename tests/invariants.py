@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import cache
@@ -46,6 +47,7 @@ SPOKEN = (
     *(("seller", "expiry_stress"), ("seller", "seller_flag"), ("buyer", "breakout_today")),
     *(("buyer", "spike_direction_bias"), ("buyer", "theta_edge"), ("buyer", "buyer_environment")),
 )
+NO_NUMBER = re.compile(r"\b(nan|inf)\b")
 VERDICTS = {"demonstrated", "none demonstrated", "not judged"}
 
 
@@ -367,7 +369,18 @@ def assert_invariants_of_file(report: am.Report) -> None:
     assert_file_of_seller(plain)
     bias = plain["buyer"]["spike_direction_bias"]
     assert bias["up_prob"] + bias["down_prob"] == pytest.approx(1.0, abs=1e-12)
-    assert all(line.strip() for line in report.summary().splitlines())
+    said, *_ = report.summary().partition("In brackets")
+    assert said.startswith(report.as_of)
+    assert not NO_NUMBER.search(said)
+
+
+def assert_invariants_of_page(report: am.Report) -> None:
+    """The page is whole, and nothing on it is no number."""
+    page = report.to_html()
+    page.encode()
+    assert page.rstrip().endswith("</html>")
+    assert report.as_of[:4] in page
+    assert not NO_NUMBER.search(page)
 
 
 def assert_verdicts(plain: dict[str, Any]) -> None:

@@ -43,6 +43,7 @@ from tests.hostile import (
 from tests.invariants import (
     assert_invariants,
     assert_invariants_of_file,
+    assert_invariants_of_page,
     assert_typed,
     assert_valid_bars,
     assert_valid_chain,
@@ -254,7 +255,7 @@ def test_whatever_is_analysed_gives_a_report_that_holds_or_a_typed_error(
         assert_invariants(report, engine(), bars)
         assert_invariants_of_file(report)
         if page == 0:
-            assert report.as_of in report.to_html()
+            assert_invariants_of_page(report)
 
     tally.count(outcome_of(lambda: report_of(case)), check)
 

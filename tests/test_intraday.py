@@ -834,3 +834,8 @@ def test_a_session_of_no_single_day_is_refused(columns: Columns) -> None:
 
 def test_a_source_that_is_no_text_is_refused(columns: Columns) -> None:
     refusal(BarsError, columns, source=5)
+
+
+def test_an_error_without_rows_names_what_it_has() -> None:
+    error = FutureBarsError("bars", today=TODAY, rows=[], dates=["2025-11-26T03:45:00Z"])
+    assert f"dates after {TODAY}: 2025-11-26T03:45:00Z." in error.problem

@@ -111,9 +111,9 @@ class _RowsError(BarsError):
         names = [
             f"row {row} ({date})" for row, date in zip(rows[:_NAMED_ROWS], dates, strict=False)
         ] or [f"row {row}" for row in rows[:_NAMED_ROWS]]
-        super().__init__(
-            f"{what}: {_and_more(names, len(rows))}.", remedy=remedy, rows=rows, dates=dates
-        )
+        # What stands in another input has a date and no row here.
+        named = _and_more(names, len(rows)) if names else _and_more(dates, len(dates))
+        super().__init__(f"{what}: {named}.", remedy=remedy, rows=rows, dates=dates)
 
 
 class EmptyBarsError(BarsError):
