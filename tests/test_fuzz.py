@@ -10,6 +10,8 @@ import contextlib
 import os
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timezone
 from functools import cache
 from typing import Any
 
@@ -285,6 +287,76 @@ def test_sums_that_do_not_hold_are_found(sample: am.Bars) -> None:
         assert_valid_bars(_unchecked(sample, low=sample.high * 2))
     with pytest.raises(AssertionError):
         assert_valid_bars(_unchecked(sample, close=np.where(sample.close > 2500, np.nan, 1.0)))
+
+
+@pytest.fixture(scope="module")
+def report(sample: am.Bars) -> am.Report:
+    return am.analyze(sample, engine=engine(), now=datetime(2026, 1, 5, tzinfo=timezone.utc))
+
+
+def _seller(report: am.Report, **changed: Any) -> am.Report:
+    return replace(report, seller=replace(report.seller, **changed))
+
+
+def _buyer(report: am.Report, **changed: Any) -> am.Report:
+    return replace(report, buyer=replace(report.buyer, **changed))
+
+
+def _market(report: am.Report, **changed: Any) -> am.Report:
+    return replace(report, market=replace(report.market, **changed))
+
+
+def _today(report: am.Report, **changed: Any) -> am.Report:
+    today = replace(report.direction.today, **changed)
+    return replace(report, direction=replace(report.direction, today=today))
+
+
+BROKEN: dict[str, Callable[[am.Report], am.Report]] = {
+    "NaN": lambda r: _market(r, trend=float("nan")),
+    "infinite": lambda r: _market(r, spot_change=float("inf")),
+    "another spot": lambda r: _market(r, spot=r.market.spot + 1.0),
+    "sides swapped for both": lambda r: _seller(
+        r,
+        breach_surface=replace(
+            r.seller.breach_surface,
+            either=r.seller.breach_surface.up,
+            up=r.seller.breach_surface.either,
+        ),
+    ),
+    "horizons upside down": lambda r: _seller(
+        r,
+        breach_surface=replace(r.seller.breach_surface, down=r.seller.breach_surface.down[::-1]),
+    ),
+    "rate outside of its interval": lambda r: _seller(
+        r, hit_rate=replace(r.seller.hit_rate, rate=r.seller.hit_rate.upper + 0.001)
+    ),
+    "a safe range of another confidence": lambda r: _seller(
+        r, safe_range=replace(r.seller.safe_range, confidence=0.81)
+    ),
+    "a label of another score": lambda r: _seller(r, trap=replace(r.seller.trap, score=0.0)),
+    "a zone without end": lambda r: _seller(
+        r, max_pain=replace(r.seller.max_pain, upper=float("inf"))
+    ),
+    "a bias beyond 1": lambda r: _buyer(
+        r, spike_direction_bias=replace(r.buyer.spike_direction_bias, up_prob=1.2, down_prob=-0.2)
+    ),
+    "a later update": lambda r: _today(r, last_update="2027-01-01T00:00:00Z"),
+    "a year without zeros": lambda r: replace(r, generated_at="999-01-01T00:00:00Z"),
+    "sums beyond 1": lambda r: _today(r, probabilities={"down": 0.5, "neutral": 0.5, "up": 0.5}),
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_a_report_that_does_not_hold_is_found(
+    broken: str, report: am.Report, sample: am.Bars
+) -> None:
+    def check(one: am.Report) -> None:
+        assert_invariants(one, engine(), sample)
+        assert_invariants_of_file(one)
+
+    check(report)
+    with pytest.raises((AssertionError, ValueError, pytest.fail.Exception)):
+        check(BROKEN[broken](report))
 
 
 def _unchecked(bars: am.Bars, **changed: Any) -> am.Bars:

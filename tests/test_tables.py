@@ -655,7 +655,9 @@ def test_a_moment_in_a_frame_is_whole_seconds_to_the_nanosecond(
         read_frame(frame, source="frame", required=("close",), unit="s")
 
 
-@pytest.mark.parametrize("date_format", ["\ud800%Y-%m-%d", "%Y\0%m%d", 5, b"%Y-%m-%d"])
+@pytest.mark.parametrize(
+    "date_format", ["\ud800%Y-%m-%d", "%Y\0%m%d", 5, b"%Y-%m-%d", "%d/%m", "%d %B"]
+)
 def test_a_date_format_that_is_none_is_refused(csv_file: WriteCsv, date_format: Any) -> None:
     path = csv_file(f"date,close\n{LAST_DAY},2\n")
     with pytest.raises(BarsError, match="does not say a day"):

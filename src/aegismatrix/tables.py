@@ -595,8 +595,9 @@ def _written_and_read(moment: datetime, date_format: object) -> datetime | None:
 def _strptime(text: str, date_format: str) -> datetime | None:
     try:
         return datetime.strptime(text, date_format)
-    # re.error: a directive that occurs twice, as in %Y-%m-%m.
-    except (ValueError, re.error):
+    # re.error: a directive that occurs twice, as in %Y-%m-%m. DeprecationWarning, where warnings
+    # are errors: a day without a year, from Python 3.13 on.
+    except (ValueError, re.error, DeprecationWarning):
         return None
 
 
