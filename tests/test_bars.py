@@ -989,3 +989,10 @@ def test_a_bound_that_is_no_single_day_is_refused(columns: Columns, name: str, d
 def test_a_source_that_is_no_text_is_refused(columns: Columns) -> None:
     error = refusal(BarsError, columns, source=5)
     assert "source" in error.problem
+
+
+@pytest.mark.parametrize("name", ["dates", *PRICES, "iv"])
+def test_bars_made_directly_lack_nothing_but_the_open(columns: Columns, name: str) -> None:
+    assert Bars(**{**columns, "open": None}).open is None
+    with pytest.raises(BarsError):
+        Bars(**{**columns, name: None})

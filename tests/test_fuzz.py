@@ -117,7 +117,11 @@ def engine() -> am.Engine:
 
 def assert_same(made: am.Bars, columns: dict[str, Any], market: str) -> None:
     """Another way in gives the bars that arrays give."""
-    expected = am.Bars.from_arrays(**columns, market=market)  # type: ignore[arg-type]
+    expected = am.Bars.from_arrays(
+        **columns,
+        market=market,  # type: ignore[arg-type]
+        today="9999-12-31",
+    )
     assert (made.dates == expected.dates).all()
     for name in ("high", "low", "close", "iv"):
         assert getattr(made, name) == pytest.approx(getattr(expected, name), rel=1e-5, abs=1e-6)

@@ -133,7 +133,7 @@ class Bars(ReadOnlyArrays):
         object.__setattr__(self, "dates", read_only(as_dates(self.dates, self.source)))
         for name in ("high", "low", "close", "iv", "open"):
             values = getattr(self, name)
-            if values is not None:
+            if name != "open" or values is not None:
                 object.__setattr__(self, name, read_only(as_floats(values, self.source, name)))
         check_lengths(self._arrays())
         if not len(self.dates):
