@@ -21,6 +21,8 @@ PACKAGE = (
     "calendar",
     "us_calendar",
     "overnight",
+    "operators",
+    "entries",
     "artifacts",
     "runtime",
     "engine",
