@@ -21,13 +21,12 @@ from aegismatrix.operators import (
     ALLOWED_ML_OPS,
     ALLOWED_OPS,
     IR_VERSION,
+    METADATA_KEY,
     ML_DOMAIN,
     ML_OPSET,
     OPSET,
     check_content,
 )
-
-METADATA_KEY = "aegismatrix"
 
 _ELEMENT_TYPES = {
     "float64": TensorProto.DOUBLE,

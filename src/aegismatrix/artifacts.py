@@ -557,7 +557,7 @@ def _read(path: Path, size_bytes: int) -> bytes:
         # Asked before it is opened, since a device may act on being opened; and after, since it may
         # be another file by then.
         if stat.S_ISREG(path.stat().st_mode):
-            with open(path, "rb", opener=_open_without_waiting) as file:  # noqa: PTH123
+            with open(path, "rb", opener=_open_without_waiting) as file:
                 if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                     # A file of the kernel may have nothing to give, yet.
                     return file.read(size_bytes + 1) or b""

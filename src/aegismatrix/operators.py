@@ -11,7 +11,7 @@ of nodes, names and fields that no artifact comes near to.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from aegismatrix.errors import ArtifactRejectedError, ForbiddenContentError
 
@@ -19,6 +19,8 @@ IR_VERSION = 8
 OPSET = 18
 ML_OPSET = 3
 ML_DOMAIN = "ai.onnx.ml"
+METADATA_KEY = "aegismatrix"
+"""Under which an artifact says, in JSON, what it is."""
 
 ALLOWED_OPS = frozenset(
     """
@@ -46,7 +48,7 @@ _NUMBER, _EIGHT_BYTES, _BYTES, _FOUR_BYTES = 0, 1, 2, 5
 _LONGEST_NUMBER = 10
 _SHOWN = 40
 
-_Fields = dict[int, tuple[int, ...]]
+_Fields = Mapping[int, tuple[int, ...]]
 # By message: the fields that a finished graph writes, as number and wire type. Lists of numbers
 # may be packed or not.
 _MODEL: _Fields = {1: (_NUMBER,), 2: (_BYTES,), 7: (_BYTES,), 8: (_BYTES,), 14: (_BYTES,)}

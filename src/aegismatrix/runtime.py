@@ -7,6 +7,7 @@ and Python lists in silence.
 
 from __future__ import annotations
 
+import json
 import math
 import os
 from collections.abc import Mapping
@@ -35,7 +36,7 @@ from aegismatrix.errors import (
     NonFiniteOutputError,
     NotTransferableError,
 )
-from aegismatrix.operators import check_content
+from aegismatrix.operators import METADATA_KEY, check_content
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -98,8 +99,8 @@ class Model:
         Raises
         ------
         ArtifactRejectedError
-            If it holds what no artifact may hold, onnxruntime does not load it, or a name, type or
-            shape differs.
+            If it holds what no artifact may hold, onnxruntime does not load it, or a name, type,
+            shape or look-back differs.
         """
         check_content(data, path)
         session = _open_session(data, path)
@@ -113,6 +114,11 @@ class Model:
             found = [(node.name, node.type, list(node.shape)) for node in actual]
             if promised != found:
                 raise ArtifactRejectedError(path, f"its contract is {found}, sealed is {promised}")
+        # Given fewer rows than it depends on, onnxruntime may end the process.
+        needs = {"lookback_bars": spec.lookback_bars, "rows": spec.rows}
+        stamp = _stamp(session, path)
+        if {key: stamp.get(key) for key in needs} != needs:
+            raise ArtifactRejectedError(path, f"it does not say of itself what is sealed, {needs}")
         return cls(spec, session)
 
     def __reduce__(self) -> NoReturn:
@@ -390,6 +396,15 @@ def _open_session(data: bytes, path: str) -> onnxruntime.InferenceSession:
         )
     except Exception as error:
         raise ArtifactRejectedError(path, _first_line(error)) from error
+
+
+def _stamp(session: onnxruntime.InferenceSession, path: str) -> Mapping[str, Any]:
+    """What an artifact says about itself."""
+    try:
+        stamp = json.loads(session.get_modelmeta().custom_metadata_map.get(METADATA_KEY, "{}"))
+    except (ValueError, RecursionError) as error:
+        raise ArtifactRejectedError(path, "what it says of itself is not JSON") from error
+    return stamp if isinstance(stamp, dict) else {}
 
 
 def _first_line(error: Exception) -> str:
