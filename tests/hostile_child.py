@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import aegismatrix as am
-from aegismatrix.artifacts import read_manifest
+from aegismatrix.artifacts import find_artifacts, read_manifest
 from aegismatrix.cli import main as command
 from aegismatrix.errors import AegisError
 from aegismatrix.runtime import verify_manifest
@@ -80,10 +80,10 @@ def main() -> None:
         (resource.RLIMIT_CORE, 0),
     ):
         resource.setrlimit(kind, (limit, limit))
-    # What is imported on first use may lie where another user cannot read.
-    assert am.verify() == []
-    am.Engine()
-    os.setuid(int(user))
+    if int(user) != os.getuid():
+        # What is imported on first use may lie where another user cannot read.
+        assert set(dict(ways(find_artifacts())).values()) == {"ok", "exit 0"}
+        os.setuid(int(user))
     for folder in folders:
         said = dict(ways(Path(folder)))
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

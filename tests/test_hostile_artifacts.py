@@ -21,10 +21,18 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import TensorProto, helper, numpy_helper
 
-from aegismatrix.artifacts import ENGINE_NAME, MANIFEST_NAME, find_artifacts, render_manifest
+import aegismatrix as am
+from aegismatrix import runtime
+from aegismatrix.artifacts import (
+    ENGINE_NAME,
+    MANIFEST_NAME,
+    find_artifacts,
+    read_manifest,
+    render_manifest,
+)
 from aegismatrix.errors import (
     ArtifactRejectedError,
     ContractError,
@@ -39,7 +47,8 @@ from aegismatrix.operators import (
     MOST_NODES,
     check_content,
 )
-from aegismatrix.runtime import load_models
+from aegismatrix.runtime import load_model, load_models
+from benchmarks import flips
 
 if sys.platform == "win32":
     pytest.skip("limits, pipes and devices are those of POSIX", allow_module_level=True)
@@ -624,7 +633,8 @@ def strangers() -> dict[str, onnx.ModelProto]:
 
 def forbidden() -> dict[str, onnx.ModelProto]:
     unlike = helper.make_node("RandomNormalLike", ["x"], ["y"])
-    of_strings = helper.make_tensor("w", TensorProto.STRING, [1], [b"x"])
+    letters: list[Any] = [b"x"]
+    of_strings = helper.make_tensor("w", TensorProto.STRING, [1], letters)
     constant = helper.make_node("Constant", [], ["w"], value=in_another_file("weights.bin"))
     located = weight("w", [1.0])
     located.external_data.add(key="location", value="weights.bin")
@@ -935,3 +945,28 @@ def test_the_command_ends_with_a_finding_and_no_traceback(
     )
     assert (done.returncode, done.stderr) == (1, "")
     assert "off " in done.stdout
+
+
+def test_the_benchmark_of_flips_counts_what_is_refused_and_what_is_overlooked(
+    lean: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime.Model, "from_bytes", lambda spec, data, path: spec)
+    # Of a stub an engine has no contract to check.
+    monkeypatch.setattr(
+        flips.am, "Engine", lambda folder: load_model(read_manifest(folder), "engine")
+    )
+    folder = Path(shutil.copytree(lean, tmp_path / "models"))
+    tally = flips.run(folder, 40, seed=1)
+    assert tally.is_clean()
+    assert tally.flips.total() == tally.refused_by_all == 40
+    assert min(tally.flips.values()) >= 1
+    assert set(tally.flips) == {file.name for file in lean.iterdir()}
+    assert flips.sealed_files(read_manifest(folder))["walkforward.npz"] == {"verify"}
+
+    monkeypatch.setattr(am, "verify", lambda folder: [])
+    tally = flips.run(folder, 40, seed=1)
+    assert not tally.is_clean()
+    assert tally.refused_by_all == 0
+    assert {
+        kinds[flips.OVERLOOKED] > 0 for (_, way), kinds in tally.refused.items() if way == "verify"
+    } == {True}
