@@ -952,9 +952,7 @@ def test_the_benchmark_of_flips_counts_what_is_refused_and_what_is_overlooked(
 ) -> None:
     monkeypatch.setattr(runtime.Model, "from_bytes", lambda spec, data, path: spec)
     # Of a stub an engine has no contract to check.
-    monkeypatch.setattr(
-        flips.am, "Engine", lambda folder: load_model(read_manifest(folder), "engine")
-    )
+    monkeypatch.setattr(am, "Engine", lambda folder: load_model(read_manifest(folder), "engine"))
     folder = Path(shutil.copytree(lean, tmp_path / "models"))
     tally = flips.run(folder, 40, seed=1)
     assert tally.is_clean()

@@ -170,8 +170,8 @@ def _in_call(node: ast.Call, names: _Names, forbidden: frozenset[str]) -> Iterat
     if place is not None:
         starred = any(isinstance(given, ast.Starred) for given in node.args)
         unnamed = any(word.arg is None for word in node.keywords)
-        given = node.args[place : place + 1]
-        if starred or unnamed or (given and not _is(given[0], False)):
+        at_place = node.args[place : place + 1]
+        if starred or unnamed or (at_place and not _is(at_place[0], False)):
             yield f"{name} with allow_pickle by place"
     if name in TRUSTING and len(node.args) > 1 and ast.unparse(node.args[1]) != "[]":
         yield f"{name} that trusts"
