@@ -25,7 +25,7 @@ from onnx import TensorProto, helper
 import aegismatrix as am
 from aegismatrix.artifacts import ENGINE_NAME, read_artifact, read_manifest
 from aegismatrix.engine import DISTANCES, HORIZONS_DAYS
-from exporters.convert import IR_VERSION
+from aegismatrix.operators import IR_VERSION
 from exporters.features import FEATURES, build_features
 from exporters.markets import MarketDataNotFoundError, known_sources
 from exporters.parity import bars_feed

@@ -1,7 +1,8 @@
 """To ONNX: convert fitted estimators, and bring every graph to the one form that is shipped.
 
 skl2onnx and spox stamp what suits them; `finish` makes IR, opset, names and metadata what
-this project promises, and refuses any operator that it does not.
+this project promises, and refuses any operator that it does not; what the package would refuse to
+open is refused here.
 """
 
 from __future__ import annotations
@@ -15,25 +16,16 @@ import onnx
 from onnx import TensorProto, helper
 
 from aegismatrix.artifacts import ArraySpec
-from aegismatrix.errors import AegisError
-
-IR_VERSION = 8
-OPSET = 18
-ML_OPSET = 3
-ML_DOMAIN = "ai.onnx.ml"
-METADATA_KEY = "aegismatrix"
-
-ALLOWED_OPS = frozenset(
-    """
-    Abs Add And Cast Ceil Clip Concat Constant ConstantOfShape CumSum Div Equal Exp Expand Floor
-    Gather GatherElements GatherND Gemm Greater GreaterOrEqual Identity LSTM Less LessOrEqual Log
-    MatMul Max Min Mul Neg Not Or Pad Pow Range ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum
-    Relu Reshape Shape Sigmoid Sign Slice Softmax Sqrt Squeeze Sub Tanh TopK Transpose Unsqueeze
-    Where
-    """.split()
-)
-ALLOWED_ML_OPS = frozenset(
-    {"LinearClassifier", "LinearRegressor", "TreeEnsembleClassifier", "TreeEnsembleRegressor"}
+from aegismatrix.errors import AegisError, ArtifactRejectedError
+from aegismatrix.operators import (
+    ALLOWED_ML_OPS,
+    ALLOWED_OPS,
+    IR_VERSION,
+    METADATA_KEY,
+    ML_DOMAIN,
+    ML_OPSET,
+    OPSET,
+    check_content,
 )
 
 _ELEMENT_TYPES = {
@@ -59,7 +51,7 @@ class ForbiddenGraphError(AegisError):
         self.found = tuple(found)
         super().__init__(
             f"{artifact} holds what no artifact may hold: {', '.join(found)}.",
-            remedy="Author it from the allowed operators (exporters/convert.py).",
+            remedy="Author it from the allowed operators (aegismatrix/operators.py).",
         )
 
 
@@ -151,7 +143,12 @@ def finish(
         finished, {METADATA_KEY: json.dumps(metadata, sort_keys=True, allow_nan=False)}
     )
     check_graph(finished)
-    return bytes(finished.SerializeToString(deterministic=True))
+    data = bytes(finished.SerializeToString(deterministic=True))
+    try:
+        check_content(data, name)
+    except ArtifactRejectedError as error:
+        raise ForbiddenGraphError(name, [error.problem]) from error
+    return data
 
 
 def check_graph(model: onnx.ModelProto) -> None:

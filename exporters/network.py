@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from aegismatrix.errors import AegisError
-from exporters.convert import OPSET
+from aegismatrix.operators import OPSET
 from exporters.walkforward import SEED
 
 FloatArray = NDArray[np.float64]

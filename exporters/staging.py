@@ -12,8 +12,9 @@ import onnx
 
 import aegismatrix
 from aegismatrix.artifacts import ENGINE_NAME, ArraySpec, ModelSpec, TrainingSpan, parse_model
+from aegismatrix.operators import IR_VERSION, OPSET
 from aegismatrix.runtime import Model
-from exporters.convert import IR_VERSION, OPSET, finish
+from exporters.convert import finish
 from exporters.features import FEATURES, INPUTS, build_features
 from exporters.fuse import chosen_inputs, fuse
 from exporters.head import Estimators, Head, Past

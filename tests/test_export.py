@@ -24,10 +24,10 @@ from aegismatrix.artifacts import ArraySpec, read_manifest
 from aegismatrix.bars import Bars
 from aegismatrix.cli import main
 from aegismatrix.errors import OutputError
+from aegismatrix.operators import METADATA_KEY
 from exporters import logistic, network, parity, seal, staging
 from exporters.card import model_card
 from exporters.convert import (
-    METADATA_KEY,
     ForbiddenGraphError,
     check_graph,
     classifier_to_onnx,

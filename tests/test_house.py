@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import sys
+import zipfile
 from collections.abc import Iterator
 from importlib.metadata import metadata, requires
 from pathlib import Path
 
 import pytest
+
+from tests import unpickling
 
 PACKAGE = (
     "errors",
@@ -21,6 +25,8 @@ PACKAGE = (
     "calendar",
     "us_calendar",
     "overnight",
+    "operators",
+    "entries",
     "artifacts",
     "runtime",
     "signature",
@@ -87,7 +93,6 @@ OPTIONAL = {
     "onnxruntime",
     "shtab",
 }
-UNPICKLERS = {"pickle", "joblib", "cloudpickle", "dill", "shelve", "marshal", "_pickle"}
 CODE = ("src", "exporters", "scripts", "benchmarks", "tests")
 
 
@@ -176,39 +181,157 @@ def test_the_thin_package_depends_on_two_packages(repository: Path) -> None:
         assert not foreign, f"{file}: {foreign}"
 
 
-def unpickling(source: str) -> list[str]:
-    tree = ast.parse(source)
-    found = [name for name in imported(tree) if name.split(".")[0] in UNPICKLERS]
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            call = ast.unparse(node.func)
-            flags = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
-            if call in ("torch.load", "pd.read_pickle", "pandas.read_pickle"):
-                found.append(call)
-            if flags.get("allow_pickle", "False") != "False":
-                found.append(f"{call} with allow_pickle")
-    return found
-
-
 def test_nothing_unpickles_in_any_folder(repository: Path) -> None:
-    for folder in CODE:
-        for file, _ in modules(repository / folder):
-            assert unpickling(file.read_text(encoding="utf-8")) == [], file
+    scanned = 0
+    for folder in (*CODE, "examples"):
+        for file in sorted((repository / folder).rglob("*.py")):
+            place = file.relative_to(repository).as_posix()
+            assert unpickling.in_python(file.read_text(encoding="utf-8"), place) == [], file
+            scanned += 1
+        for file in sorted((repository / folder).rglob("*.ipynb")):
+            assert unpickling.in_notebook(file.read_text(encoding="utf-8")) == [], file
+            scanned += 1
+    assert scanned > 100
+
+
+def test_no_command_unpickles(repository: Path) -> None:
+    files = [repository / "Makefile", repository / ".ci/run", repository / "pyproject.toml"]
+    for folder in (*CODE, "examples", ".ci", ".github"):
+        for kind in ("*.sh", "*.yml", "*.yaml", "*.toml", "*.service", "*.timer", "Makefile"):
+            files += sorted((repository / folder).rglob(kind))
+    assert repository / "examples/github/publish.yml" in files
+    for file in files:
+        assert unpickling.in_text(file.read_text(encoding="utf-8")) == [], file
+
+
+def test_no_pickle_is_kept_as_a_file(repository: Path) -> None:
+    for folder in (*CODE, "examples", "models_onnx", "docs", ".ci"):
+        for file in sorted((repository / folder).rglob("*")):
+            is_kept = file.is_file() and "__pycache__" not in file.parts
+            if is_kept and repository / "tests/fixtures" not in file.parents:
+                assert unpickling.as_file(file) == [], file
+
+
+PLANTED = (
+    "import pickle",
+    "import os, pickle as p",
+    "from joblib import load",
+    "def f():\n    import dill",
+    "import pickletools",
+    "from pickle import loads as l",
+    "import torch\ntorch.load('x')",
+    "import torch as t\nt.load('x')",
+    "from torch import load",
+    "from torch import load as l\nl('x')",
+    "from torch import *",
+    "import torch\nl = torch.load\nl('x')",
+    "import torch\nt = torch\nt.load('x')",
+    "import torch\nmap(torch.load, ['x'])",
+    "import torch\ngetattr(torch, 'load')('x')",
+    "import torch\ntorch.load('x', weights_only=True)",
+    "import torch.serialization\ntorch.serialization.load('x')",
+    "from torch.serialization import load as l",
+    "import numpy as np\nnp.load('x', allow_pickle=True)",
+    "import numpy as np\nnp.load('x', allow_pickle=flag)",
+    "import numpy as np\nnp.load('x', allow_pickle=1)",
+    "import numpy as np\nnp.load('x', None, True)",
+    "import numpy as np\nnp.load('x', None, flag)",
+    "import numpy as np\nnp.load(*given)",
+    "import numpy as np\nnp.load('x', **given)",
+    "from numpy import load as l\nl('x', allow_pickle=True)",
+    "from numpy import load as l\nl('x', None, True)",
+    "from numpy.lib.format import read_array\nread_array(f, True)",
+    "given = {'allow_pickle': True}",
+    "import importlib\nimportlib.import_module('pickle')",
+    "from importlib import import_module as i\ni('joblib.memory')",
+    "__import__('joblib')",
+    "__import__(name='dill')",
+    "name = 'pickle'",
+    "import pandas as pd\npd.read_pickle('x')",
+    "import pandas as data\ndata.read_pickle('x')",
+    "from pandas import read_pickle",
+    "frame.to_pickle('x')",
+    "import pandas as pd\npd.DataFrame().to_pickle('x')",
+    "from multiprocessing.reduction import ForkingPickler",
+    "import skops.io\nskops.io.load('x', trusted=True)",
+    "from skops import io as s\ns.loads(b'x', trusted=known)",
+    "from skops.io import load as l\nl('x', ['builtins.eval'])",
+    "subprocess.run(['python', '-c', 'import pickle; pickle.load(f)'])",
+)
+
+
+@pytest.mark.parametrize("planted", PLANTED)
+def test_a_planted_unpickler_is_found(planted: str) -> None:
+    assert unpickling.in_python(planted)
+    cell = {"cell_type": "code", "source": planted.splitlines(keepends=True)}
+    assert unpickling.in_notebook(json.dumps({"cells": [cell]}))
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    [
+        "import numpy as np\nnp.load('x')",
+        "import numpy as np\nnp.load('x', None, False)",
+        "import numpy as np\nnp.load('x', allow_pickle=False)",
+        "import json\njson.load(f)",
+        "import multiprocessing\nmultiprocessing.Process(target=f, args=(engine,)).start()",
+        "from skops import io as s\ns.loads(b'x', trusted=[])",
+        '"""Nothing here unpickles: no pickle, no joblib."""',
+    ],
+)
+def test_what_does_not_unpickle_is_not_found(harmless: str) -> None:
+    assert unpickling.in_python(harmless) == []
+
+
+def test_torch_loads_weights_alone_and_only_where_old_models_are_taken_over() -> None:
+    literal = "import torch\ntorch.load('x', weights_only=True)"
+    renamed = "from torch import load as l\nl('x', weights_only=True)"
+    for place in ("exporters/legacy/weights.py", "tests/test_legacy.py"):
+        for source in (literal, renamed, "import pickletools"):
+            assert unpickling.in_python(source, place) == []
+        for value in ("False", "flag", "1"):
+            assert unpickling.in_python(literal.replace("True", value), place)
+        for source in (
+            "import torch\ntorch.load('x')",
+            "import torch\nl = torch.load\ntorch.load('x', weights_only=True)",
+            "import pickle",
+        ):
+            assert unpickling.in_python(source, place)
+    for place in ("exporters/network.py", "src/aegismatrix/runtime.py", "scripts/train.py"):
+        assert unpickling.in_python(literal, place)
+        assert unpickling.in_python("import pickletools", place)
 
 
 @pytest.mark.parametrize(
     "planted",
     [
-        "import pickle",
-        "from joblib import load",
-        "def f():\n    import dill",
-        "import torch\ntorch.load('x')",
-        "import numpy as np\nnp.load('x', allow_pickle=True)",
-        "import pandas as pd\npd.read_pickle('x')",
+        "\tpython -c 'import pickle'",
+        '  run: python -c "import os, joblib"',
+        "python -m pickle x.bin",
+        "python -m pickletools x.bin",
+        "python -c 'import torch; torch.load(\"x\")'",
+        "python -c 'import pandas; pandas.read_pickle(\"x\")'",
+        "python -c 'import numpy; numpy.load(\"x\", allow_pickle=True)'",
+        "python -c '__import__(\"dill\")'",
     ],
 )
-def test_a_planted_unpickler_is_found(planted: str) -> None:
-    assert unpickling(planted)
+def test_a_planted_command_that_unpickles_is_found(planted: str) -> None:
+    assert unpickling.in_text(planted)
+    cell = {"cell_type": "code", "source": [f"!{planted.strip()}"]}
+    assert unpickling.in_notebook(json.dumps({"cells": [cell]}))
+
+
+def test_a_planted_pickle_is_found_by_name_and_by_content(tmp_path: Path) -> None:
+    for name in ("x.pkl", "x.pt", "x.joblib", "X.PTH"):
+        (tmp_path / name).write_bytes(b"anything")
+        assert unpickling.as_file(tmp_path / name)
+    (tmp_path / "x.dat").write_bytes(b"\x80\x04N.")
+    assert unpickling.as_file(tmp_path / "x.dat") == ["it is a pickle"]
+    with zipfile.ZipFile(tmp_path / "x.bin", "w") as archive:
+        archive.writestr("archive/data.pkl", b"anything")
+    assert unpickling.as_file(tmp_path / "x.bin") == ["archive/data.pkl"]
+    (tmp_path / "x.txt").write_text("nothing")
+    assert unpickling.as_file(tmp_path / "x.txt") == []
 
 
 def test_no_exception_is_swallowed(repository: Path) -> None:

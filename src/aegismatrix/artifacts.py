@@ -11,11 +11,13 @@ import hashlib
 import json
 import os
 import re
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from aegismatrix import entries
 from aegismatrix.errors import (
     ArtifactError,
     ArtifactHashError,
@@ -42,6 +44,10 @@ _MAX_MANIFEST_BYTES = 8 * 1024 * 1024
 _DIGEST = re.compile(rb'^ "digest": "([0-9a-f]*)",?$', re.MULTILINE)
 _MODEL_SUFFIXES = (".onnx", ".ort", ".data", ".pb")
 _MAX_ARTIFACT_BYTES = 64 * 1024 * 1024
+_MAX_FOLDER_BYTES = 256 * 1024 * 1024
+_MAX_ARTIFACTS = 256
+# Opening a pipe waits for whoever writes to it.
+_WITHOUT_WAITING = getattr(os, "O_NONBLOCK", 0)
 
 
 @dataclass(frozen=True)
@@ -329,28 +335,37 @@ def read_manifest(path: str | os.PathLike[str] | None = None) -> Manifest:
     try:
         content = json.loads(data, parse_constant=_refuse_constant, object_pairs_hook=_refuse_twins)
     except (ValueError, RecursionError) as error:
-        raise ManifestError(str(file), f"it is not JSON, or not strict ({error})"[:200]) from error
+        reason = f"it is not JSON, or not strict ({error})"[:200]
+        raise ManifestError(str(file), reason) from error
     if not isinstance(content, dict) or "digest" not in content:
         raise ManifestError(str(file), "it has no digest")
-    if not _is_genuine(data):
+    digest = content.pop("digest")
+    if not isinstance(digest, str) or not _is_genuine(data, digest):
         raise ManifestError(str(file), "its content does not match its own digest")
-    digest = str(content.pop("digest"))
     version = content.get("manifest_version")
     if version != MANIFEST_VERSION or isinstance(version, bool):
         raise ManifestVersionError(str(file), version=version, supported=MANIFEST_VERSION)
     try:
-        entries = [parse_model(entry) for entry in content["artifacts"]]
+        models = [parse_model(entry) for entry in content["artifacts"]]
         losses = content.get(WALKFORWARD_KEY)
         # Artifacts that were sealed before there was such a file have none.
         walkforward = None if losses is None else _parse_file(losses)
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
-        raise ManifestError(str(file), f"its entries are malformed ({error!r})") from error
+        reason = f"its entries are malformed ({error!a})"[:200]
+        raise ManifestError(str(file), reason) from error
     for key in ("name", "file"):
-        if len({getattr(entry, key) for entry in entries}) < len(entries):
+        if len({getattr(model, key) for model in models}) < len(models):
             raise ManifestError(str(file), f"two of its entries have the same {key}")
-    models = {entry.name: entry for entry in entries}
+    if (
+        len(models) > _MAX_ARTIFACTS
+        or sum(model.size_bytes for model in models) > _MAX_FOLDER_BYTES
+    ):
+        raise ManifestError(
+            str(file), f"it names more than {_MAX_ARTIFACTS} files or {_MAX_FOLDER_BYTES} bytes"
+        )
+    by_name = {model.name: model for model in models}
     return Manifest(
-        folder, digest, models, content, walkforward, sha256=hashlib.sha256(data).hexdigest()
+        folder, digest, by_name, content, walkforward, sha256=hashlib.sha256(data).hexdigest()
     )
 
 
@@ -486,57 +501,92 @@ def parse_model(entry: Mapping[str, Any]) -> ModelSpec:
         If the entry is malformed.
     """
     sealed = _parse_file(entry)
-    return ModelSpec(
-        name=str(entry["name"]),
-        version=str(entry["version"]),
+    spec = ModelSpec(
+        name=entries.text(entry["name"]),
+        version=entries.text(entry["version"]),
         file=sealed.file,
         sha256=sealed.sha256,
         size_bytes=sealed.size_bytes,
-        kind=str(entry["kind"]),
-        question=str(entry["question"]),
-        lookback_bars=int(entry["lookback_bars"]),
-        rows=int(entry["rows"]),
-        features=tuple(feature["name"] for feature in entry["features"]),
+        kind=entries.text(entry["kind"]),
+        question=entries.text(entry["question"]),
+        lookback_bars=entries.whole(entry["lookback_bars"], least=1),
+        rows=entries.whole(entry["rows"], least=1),
+        features=tuple(entries.text(feature["name"]) for feature in entry["features"]),
         inputs=tuple(_array_spec(array) for array in entry["inputs"]),
         outputs=tuple(_array_spec(array) for array in entry["outputs"]),
-        training=tuple(TrainingSpan(**span) for span in entry["training"]),
-        judgements=tuple(entry["judgements"]),
-        base_rates=dict(entry.get("base_rates", {})),
-        stretches=tuple((first, last) for first, last in entry.get("stretches", ())),
+        training=tuple(_training_span(span) for span in entry["training"]),
+        judgements=tuple(entries.judgement(one) for one in entry["judgements"]),
+        base_rates={
+            entries.text(column): entries.number(rate)
+            for column, rate in entry.get("base_rates", {}).items()
+        },
+        stretches=tuple(
+            (entries.day(first), entries.day(last)) for first, last in entry.get("stretches", ())
+        ),
         training_range={
-            name: _feature_range(entry["training_range"][name])
+            entries.text(name): _feature_range(entry["training_range"][name])
             for name in entry.get("training_range", ())
         },
+    )
+    if spec.kind == "past" and spec.training and not _speaks_for_the_past(spec):
+        raise ValueError(f"{spec.name} has no rising stretches of one market's past")
+    return spec
+
+
+def _speaks_for_the_past(spec: ModelSpec) -> bool:
+    days = [day for stretch in spec.stretches for day in stretch]
+    return len(spec.training) == 1 and bool(days) and days == sorted(days)
+
+
+def _training_span(entry: Mapping[str, Any]) -> TrainingSpan:
+    return TrainingSpan(
+        market=entries.text(entry["market"]),
+        first=entries.day(entry["first"]),
+        last=entries.day(entry["last"]),
+        rows=entries.whole(entry["rows"]),
+        sha256=entries.sha256(entry["sha256"]),
     )
 
 
 def _parse_file(entry: Mapping[str, Any]) -> SealedFile:
-    file, size = str(entry["file"]), int(entry["size_bytes"])
-    is_plain = file == os.path.basename(file) and not set(file) & {"\\", "\0"}  # noqa: PTH119
-    if not is_plain or file in ("", ".", ".."):
-        raise ValueError(f"{file!r} is not a plain file name")
-    if not 0 < size <= _MAX_ARTIFACT_BYTES:
+    file = entries.plain_file_name(entry["file"])
+    size = entries.whole(entry["size_bytes"], least=1)
+    if size > _MAX_ARTIFACT_BYTES:
         raise ValueError(f"{file} is sealed with {size} bytes")
-    return SealedFile(file, str(entry["sha256"]), size)
+    return SealedFile(file, entries.sha256(entry["sha256"]), size)
 
 
 def _read(path: Path, size_bytes: int) -> bytes:
     """Read at most one byte more than expected: enough to tell that there is too much."""
     try:
-        with path.open("rb") as file:
-            return file.read(size_bytes + 1)
+        # Asked before it is opened, since a device may act on being opened; and after, since it may
+        # be another file by then.
+        if stat.S_ISREG(path.stat().st_mode):
+            with open(path, "rb", opener=_open_without_waiting) as file:
+                if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                    # A file of the kernel may have nothing to give, yet.
+                    return file.read(size_bytes + 1) or b""
     except OSError as error:
         raise MissingArtifactError(str(path), error.strerror or str(error)) from error
+    raise MissingArtifactError(str(path), "it is not a regular file")
 
 
-def _is_genuine(data: bytes) -> bool:
-    """Whether the bytes are those that were sealed: 1e-9 and 1E-9 are one number and two files."""
+def _open_without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | _WITHOUT_WAITING)
+
+
+def _is_genuine(data: bytes, digest: str) -> bool:
+    """Whether the bytes are those that were sealed: 1e-9 and 1E-9 are one number and two files.
+
+    The line that is left out of the hash must be the key that is read: a line like it could stand
+    further in, and another digest at the key.
+    """
     places = list(_DIGEST.finditer(data))
     if len(places) != 1:
         return False
     start, end = places[0].span(1)
     sha256 = hashlib.sha256(data[:start] + data[end:]).hexdigest()
-    return data[start:end] == sha256.encode("ascii")
+    return data[start:end] == sha256.encode("ascii") and digest == sha256
 
 
 def _refuse_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -552,20 +602,24 @@ def _refuse_constant(name: str) -> float:
 
 
 def _array_spec(entry: Mapping[str, Any]) -> ArraySpec:
+    least, most = entry["minimum"], entry["maximum"]
     return ArraySpec(
-        name=str(entry["name"]),
-        dtype=str(entry["dtype"]),
-        shape=tuple(entry["shape"]),
-        unit=str(entry["unit"]),
-        columns=tuple(entry["columns"]),
-        minimum=entry["minimum"],
-        maximum=entry["maximum"],
+        name=entries.text(entry["name"]),
+        dtype=entries.text(entry["dtype"]),
+        shape=tuple(
+            entries.text(size) if isinstance(size, str) else entries.whole(size)
+            for size in entry["shape"]
+        ),
+        unit=entries.text(entry["unit"]),
+        columns=tuple(entries.text(column) for column in entry["columns"]),
+        minimum=None if least is None else entries.number(least),
+        maximum=None if most is None else entries.number(most),
     )
 
 
 def _feature_range(entry: Mapping[str, Any]) -> FeatureRange:
-    deciles = tuple(float(value) for value in entry["deciles"])
-    points = (float(entry["minimum"]), *deciles, float(entry["maximum"]))
+    deciles = tuple(entries.number(value) for value in entry["deciles"])
+    points = (entries.number(entry["minimum"]), *deciles, entries.number(entry["maximum"]))
     if len(deciles) != 9 or list(points) != sorted(points):
         raise ValueError("a training range does not rise in nine deciles")
     return FeatureRange(points[0], points[-1], deciles)

@@ -7,14 +7,20 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from aegismatrix.artifacts import ENGINE_NAME, ArraySpec, Manifest, ModelSpec, read_manifest
 from aegismatrix.bars import Bars
-from aegismatrix.errors import ContractError, InsufficientHistoryError, UnknownModelError
+from aegismatrix.errors import (
+    ArtifactRejectedError,
+    ContractError,
+    InsufficientHistoryError,
+    NotTransferableError,
+    UnknownModelError,
+)
 from aegismatrix.overnight import Nights
 from aegismatrix.runtime import Model, load_model
 from aegismatrix.tables import DateArray, FloatArray
@@ -39,6 +45,7 @@ for _values in (_DEFAULT_HORIZONS, _DEFAULT_DISTANCES):
 BREACH, BREAKOUT, OVERNIGHT = "breach", "breakout", "overnight"
 
 _PROBABILITY = "probability"
+_INPUTS = frozenset({"high", "low", "close", "iv", "horizon", "distance"})
 _NEAREST, _FURTHEST = 1e-5, 2.0
 _GRID, _REFINEMENTS = 64, 3
 
@@ -165,10 +172,14 @@ class Engine:
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
         self.manifest = manifest = read_manifest(path)
         self._model = load_model(manifest, ENGINE_NAME)
+        _check_engine(manifest)
         self._beside: dict[str, Model] = {}
         self._heads = [out for out in self._model.spec.outputs if out.unit == _PROBABILITY]
         self._inputs = {array.name for array in self._model.spec.inputs}
         self._spans = _training_spans(manifest)
+
+    def __reduce__(self) -> NoReturn:
+        raise NotTransferableError("Engine", "Engine()")
 
     @property
     def spec(self) -> ModelSpec:
@@ -460,6 +471,30 @@ class Engine:
                 for head in self._heads
             },
             manifest_digest=self.manifest.digest,
+        )
+
+
+def _check_engine(manifest: Manifest) -> None:
+    """Refuse a fused artifact that keeps its own contract but not the one of an engine."""
+    spec = manifest.model(ENGINE_NAME)
+    shapes = {array.name: array.shape for array in spec.outputs}
+    features = shapes.get("features", ())
+    faults = [array.name for array in spec.inputs if array.name not in _INPUTS]
+    faults += [array.name for array in spec.inputs if len(array.shape) != 1]
+    if len(features) != 2 or features[0] != "N":
+        faults.append("features")
+    if shapes.get("implied_sigma") != ("N",):
+        faults.append("implied_sigma")
+    for array in spec.outputs:
+        of_columns = array.shape == ("N", len(array.columns))
+        of_surface = array.shape == ("N", 3, "H", "D")
+        if array.unit == _PROBABILITY and not (of_columns or of_surface):
+            faults.append(array.name)
+    faults += [array.name for array in (*spec.inputs, *spec.outputs) if array.dtype != "float64"]
+    if faults:
+        raise ArtifactRejectedError(
+            str(manifest.folder / spec.file),
+            f"its contract is not that of an engine, by {', '.join(dict.fromkeys(faults))}"[:300],
         )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 _NAMED_ROWS = 5
+_SHOWN_LETTERS = 40
 
 
 def _and_more(items: Sequence[str], total: int) -> str:
@@ -959,6 +960,44 @@ class NonFiniteOutputError(ContractError):
         )
 
 
+class ModelFailedError(AegisError):
+    """onnxruntime gave up while it ran a model.
+
+    Attributes
+    ----------
+    model : str
+        The model.
+    reason : str
+        onnxruntime's words.
+    """
+
+    def __init__(self, model: str, reason: str) -> None:
+        self.model = model
+        self.reason = reason
+        super().__init__(
+            f"{model} did not run: {reason}.",
+            remedy="Run `aegismatrix verify`, and use a supported onnxruntime (>= 1.19).",
+        )
+
+
+class NotTransferableError(AegisError, TypeError):
+    """An object that holds an open session was to be copied or sent to another process.
+
+    Attributes
+    ----------
+    kind : str
+        Its class.
+    """
+
+    def __init__(self, kind: str, instead: str) -> None:
+        self.kind = kind
+        super().__init__(
+            f"This {kind} holds an open session, which cannot be copied or sent to another"
+            " process.",
+            remedy=f"Call {instead} in each process; threads and forked processes can share one.",
+        )
+
+
 class ArtifactError(AegisError):
     """Base of all that can be wrong with model artifacts.
 
@@ -1008,8 +1047,11 @@ class ManifestVersionError(ArtifactError):
     def __init__(self, path: str, *, version: object, supported: int) -> None:
         self.version = version
         self.supported = supported
+        # Whoever wrote it may have nested it deeper than it can be shown.
+        is_plain = version is None or isinstance(version, int | float | str)
+        shown = repr(version)[:_SHOWN_LETTERS] if is_plain else f"a {type(version).__name__}"
         super().__init__(
-            f"{path} has manifest version {version!r}; this package reads {supported}.",
+            f"{path} has manifest version {shown}; this package reads {supported}.",
             remedy="Use the package release that belongs to these artifacts.",
             path=path,
         )
@@ -1124,6 +1166,22 @@ class ArtifactRejectedError(ArtifactError):
             remedy="Use a supported onnxruntime (>= 1.19) and artifacts made by scripts/export.py.",
             path=path,
         )
+
+
+class ForbiddenContentError(ArtifactRejectedError):
+    """An artifact holds what none may hold, whoever sealed it.
+
+    Attributes
+    ----------
+    found : str
+        The operator or other part.
+    """
+
+    def __init__(self, path: str, found: str) -> None:
+        super().__init__(path, f"it holds what no artifact may hold, {found}")
+        self.found = found
+        self.remedy = "Do not run it; use artifacts made by scripts/export.py."
+        self.args = (f"{self.problem} {self.remedy}",)
 
 
 class SignatureError(ArtifactError):

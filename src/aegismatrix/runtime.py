@@ -7,11 +7,12 @@ and Python lists in silence.
 
 from __future__ import annotations
 
+import json
 import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,14 +32,18 @@ from aegismatrix.errors import (
     ArtifactRejectedError,
     ContractError,
     InsufficientHistoryError,
+    ModelFailedError,
     NonFiniteOutputError,
+    NotTransferableError,
 )
+from aegismatrix.operators import METADATA_KEY, check_content
 
 if TYPE_CHECKING:
     import onnxruntime
 
 _ONNX_TYPES = {"float64": "tensor(double)", "float32": "tensor(float)", "int64": "tensor(int64)"}
 _BARS_AXIS, _ROWS_AXIS = "T", "N"
+_SHOWN_LETTERS = 300
 
 
 @dataclass(frozen=True)
@@ -94,8 +99,10 @@ class Model:
         Raises
         ------
         ArtifactRejectedError
-            If onnxruntime does not load it, or a name, type or shape differs.
+            If it holds what no artifact may hold, onnxruntime does not load it, or a name, type,
+            shape or look-back differs.
         """
+        check_content(data, path)
         session = _open_session(data, path)
         for sealed, actual in (
             (spec.inputs, session.get_inputs()),
@@ -107,7 +114,15 @@ class Model:
             found = [(node.name, node.type, list(node.shape)) for node in actual]
             if promised != found:
                 raise ArtifactRejectedError(path, f"its contract is {found}, sealed is {promised}")
+        # Given fewer rows than it depends on, onnxruntime may end the process.
+        needs = {"lookback_bars": spec.lookback_bars, "rows": spec.rows}
+        stamp = _stamp(session, path)
+        if {key: stamp.get(key) for key in needs} != needs:
+            raise ArtifactRejectedError(path, f"it does not say of itself what is sealed, {needs}")
         return cls(spec, session)
+
+    def __reduce__(self) -> NoReturn:
+        raise NotTransferableError("Model", "load_models()")
 
     @property
     def name(self) -> str:
@@ -142,6 +157,8 @@ class Model:
             If there are fewer bars than the look-back.
         NonFiniteOutputError
             If an output is NaN or infinite.
+        ModelFailedError
+            If onnxruntime gives up.
         """
         self._check_inputs(arrays)
         return self.run_validated(arrays)
@@ -162,9 +179,15 @@ class Model:
         Raises
         ------
         NonFiniteOutputError, ContractError
-            If an output is NaN or infinite, or a probability is outside of 0 and 1.
+            If an output is NaN or infinite or of another shape than sealed, or a probability is
+            outside of 0 and 1.
+        ModelFailedError
+            If onnxruntime gives up.
         """
-        values = self._session.run(self._output_names, arrays)
+        try:
+            values = self._session.run(self._output_names, arrays)
+        except Exception as error:
+            raise ModelFailedError(self.name, _first_line(error)) from error
         outputs = dict(zip(self._output_names, values, strict=True))
         for array in self.spec.outputs:
             self._check_output(array, outputs[array.name])
@@ -230,6 +253,19 @@ class Model:
             )
 
     def _check_output(self, array: ArraySpec, values: NDArray[np.float64]) -> None:
+        # onnxruntime itself only warns of a shape that is not the declared one.
+        fits = values.size and values.ndim == len(array.shape)
+        if not fits or any(
+            size != axis
+            for size, axis in zip(values.shape, array.shape, strict=True)
+            if not isinstance(axis, str)
+        ):
+            raise ContractError(
+                self.name,
+                array.name,
+                f"came out with the shape {list(values.shape)}, not {list(array.shape)}",
+                remedy="Nothing was published; use artifacts made by scripts/export.py.",
+            )
         if not math.isfinite(values.sum()) and not np.isfinite(values).all():
             raise NonFiniteOutputError(self.name, array.name)
         if array.unit == "probability" and not 0.0 <= values.min() <= values.max() <= 1.0:
@@ -359,4 +395,18 @@ def _open_session(data: bytes, path: str) -> onnxruntime.InferenceSession:
             data, sess_options=options, providers=["CPUExecutionProvider"]
         )
     except Exception as error:
-        raise ArtifactRejectedError(path, str(error).strip().splitlines()[0]) from error
+        raise ArtifactRejectedError(path, _first_line(error)) from error
+
+
+def _stamp(session: onnxruntime.InferenceSession, path: str) -> Mapping[str, Any]:
+    """What an artifact says about itself."""
+    try:
+        stamp = json.loads(session.get_modelmeta().custom_metadata_map.get(METADATA_KEY, "{}"))
+    except (ValueError, RecursionError) as error:
+        raise ArtifactRejectedError(path, "what it says of itself is not JSON") from error
+    return stamp if isinstance(stamp, dict) else {}
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return ascii(lines[0][:_SHOWN_LETTERS])[1:-1]
