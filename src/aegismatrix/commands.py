@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aegismatrix.artifacts import ModelSpec, list_models, read_manifest
+from aegismatrix.artifacts import GOLDEN_KEY, ModelSpec, list_models, read_manifest
 from aegismatrix.errors import AegisError, FileUnreadableError, MissingExtraError
 from aegismatrix.files import write_atomically
 
@@ -357,6 +357,13 @@ def verify(arguments: argparse.Namespace) -> int:
         for name, model in manifest.models.items():
             if name not in off:
                 print(f"ok   {model.file}: {model.size_bytes} bytes, sha256 {model.sha256[:16]}")
+        golden = manifest.beside.get(GOLDEN_KEY)
+        if golden is None:
+            print("not checked: golden values (these artifacts seal none)")
+        elif not off & {GOLDEN_KEY, *manifest.models}:
+            print(
+                f"ok   {golden.file}: every artifact gives the numbers here that it was sealed with"
+            )
     for finding in findings:
         print(f"off  {finding}")
     return FINDING if findings else DONE
