@@ -113,8 +113,7 @@ def measure(folder: Path, runtime: str) -> dict[str, Any]:
             found = differences(opened(manifest, name), case)
         except Exception as error:  # noqa: BLE001
             # Every runtime has exceptions of its own; whatever it says is the result.
-            first = (str(error).strip() or type(error).__name__).splitlines()[0]
-            artifacts[name] = {"error": f"{type(error).__name__}: {first}"[:300]}
+            artifacts[name] = {"error": f"{type(error).__name__}: {_cause(str(error))}"[:300]}
             continue
         artifacts[name] = {
             output: {
@@ -131,6 +130,11 @@ def measure(folder: Path, runtime: str) -> dict[str, Any]:
         },
         "artifacts": artifacts,
     }
+
+
+def _cause(said: str) -> str:
+    """The innermost cause, in one line, of a message that may end in a backtrace."""
+    return " ".join(said.split("Stack backtrace:")[0].split("Caused by:")[-1].split())
 
 
 def main() -> None:
