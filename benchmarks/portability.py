@@ -324,7 +324,7 @@ def run_others(models: Path, cache: Path) -> dict[str, dict[str, Any]]:
 
 def _keep(file: Path, result: Mapping[str, Any]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(file, json.dumps(result, indent=1, sort_keys=True) + "\n")
+    write_atomically(file, json.dumps(result, indent=1) + "\n")
 
 
 def _outcome(result: Mapping[str, Any]) -> str:
@@ -405,7 +405,7 @@ def others_text(results: Mapping[str, Mapping[str, Any]]) -> str:
                 cells.append("fails")
             else:
                 worst = max(largest({name: outputs}, exact=exact) for exact in (True, False))
-                cells.append(f"{worst:.0e}" + (" (off)" if off({name: outputs}) else ""))
+                cells.append(_figure(worst) + (" (off)" if off({name: outputs}) else ""))
         rows.append([f"`{name}`", *cells])
     for runtime, one in run.items():
         reasons: dict[str, list[str]] = {}
@@ -443,7 +443,11 @@ def _cell(result: Mapping[str, Any] | None) -> str:
 
 def _worst(results: Iterable[Mapping[str, Any]], *, exact: bool) -> str:
     found = [largest(one["artifacts"], exact=exact) for one in results if "artifacts" in one]
-    return f"{max(found):.0e}" if found else ""
+    return _figure(max(found)) if found else ""
+
+
+def _figure(difference: float) -> str:
+    return f"{difference:.0e}" if difference else "0"
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
