@@ -47,11 +47,11 @@ OTHERS: Mapping[str, tuple[str, ...]] = {
 
 RAN, OFF, FAILED, NO_WHEEL = "ran", "off", "failed", "no wheel"
 _EXACT = ("features", "implied_sigma")
-# What uv and pip say when no set of wheels fits, and what pip says when it reached no index.
+# What uv and pip say when no set of wheels fits, and what pip adds when it reached no index.
 _UNSOLVABLE = re.compile(
     "No solution found|ResolutionImpossible|No matching distribution|conflicting dependencies"
 )
-_UNREACHABLE = re.compile("Retrying|Connection|Temporary failure|timed out|ProxyError")
+_UNREACHABLE = re.compile("from versions: none|Retrying")
 _CHILD_SECONDS = 600
 
 
@@ -172,18 +172,18 @@ def combinations(pythons: Mapping[str, Path]) -> Iterator[Combination]:
     """Yield every combination to try: each series of numpy with each minor of onnxruntime."""
     minors = sorted(
         {
-            _series(version)
+            series(version)
             for path in pythons.values()
             for version in available(path, "onnxruntime")
         },
-        key=_order,
+        key=order,
     )
     for python, path in pythons.items():
-        last = _series(available(path, "numpy")[0])
+        last = series(available(path, "numpy")[0])
         first = [FIRST_NUMPY[python]] if python in FIRST_NUMPY else []
-        for numpy in sorted({*NUMPYS, *first, last}, key=_order):
+        for numpy in sorted({*NUMPYS, *first, last}, key=order):
             for minor in minors:
-                if _order(minor) >= (1, FIRST_ONNXRUNTIME):
+                if order(minor) >= (1, FIRST_ONNXRUNTIME):
                     yield Combination(python, numpy, minor)
 
 
@@ -343,14 +343,14 @@ def matrix_text(results: Sequence[Mapping[str, Any]]) -> str:
     """Return the summary and the table of all combinations."""
     run = [one for one in results if one["status"] != NO_WHEEL]
     fine = [one for one in run if one["status"] == RAN]
-    minors = sorted({one["onnxruntime"] for one in results}, key=_order)
+    minors = sorted({one["onnxruntime"] for one in results}, key=order)
     rows = sorted({(one["numpy"], one["python"]) for one in results}, key=_row_order)
     by_place = {(one["numpy"], one["python"], one["onnxruntime"]): one for one in results}
     versions = sorted(
-        {one["versions"]["onnxruntime"] for one in run if "versions" in one}, key=_order
+        {one["versions"]["onnxruntime"] for one in run if "versions" in one}, key=order
     )
-    numpys = sorted({one["versions"]["numpy"] for one in run if "versions" in one}, key=_order)
-    pythons = sorted({one["versions"]["python"] for one in run if "versions" in one}, key=_order)
+    numpys = sorted({one["versions"]["numpy"] for one in run if "versions" in one}, key=order)
+    pythons = sorted({one["versions"]["python"] for one in run if "versions" in one}, key=order)
     lines = [
         f"{len(run)} combinations ran, {len(fine)} of them within every tolerance;"
         f" {len(results) - len(run)} have no wheels that go together.",
@@ -458,16 +458,18 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def _series(version: str) -> str:
+def series(version: str) -> str:
+    """Return the first two numbers of a version, as text."""
     return ".".join(version.split(".")[:2])
 
 
-def _order(version: str) -> tuple[int, ...]:
+def order(version: str) -> tuple[int, ...]:
+    """Return the numbers of a version, to sort by."""
     return tuple(int(part) for part in re.findall(r"\d+", version))
 
 
 def _row_order(row: tuple[str, str]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    return _order(row[0]), _order(row[1])
+    return order(row[0]), order(row[1])
 
 
 def write_document(name: str, content: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import platform
 import shutil
 import sys
@@ -28,9 +29,11 @@ from benchmarks.portability import (
     main,
     matrix_text,
     off,
+    order,
     others_text,
     run_golden,
     run_web,
+    series,
 )
 from tests.sealed import change_golden, drop_golden
 
@@ -58,7 +61,7 @@ def onnxruntimes() -> list[str]:
         found = available(Path(sys.executable), "onnxruntime")
     except NotInstalledError as error:
         pytest.skip(str(error))
-    return [one for one in reversed(found) if portability._order(one) >= (1, 19)]
+    return [one for one in reversed(found) if order(one) >= (1, 19)]
 
 
 def test_the_oldest_versions_that_the_package_allows_give_the_same_numbers(
@@ -66,7 +69,7 @@ def test_the_oldest_versions_that_the_package_allows_give_the_same_numbers(
 ) -> None:
     oldest = onnxruntimes()[0]
     for numpy in (*NUMPYS, *portability.FIRST_NUMPY.values()):
-        wanted = Combination(HERE, numpy, portability._series(oldest)).requirements
+        wanted = Combination(HERE, numpy, series(oldest)).requirements
         try:
             python = installed(tmp_path / "oldest", *wanted)
         except NoWheelError:
@@ -77,7 +80,7 @@ def test_the_oldest_versions_that_the_package_allows_give_the_same_numbers(
     said = run_golden(python, golden_folder)
     assert said["status"] == "ran", said
     assert said["versions"]["numpy"].startswith(numpy)
-    assert portability._series(said["versions"]["onnxruntime"]) == portability._series(oldest)
+    assert series(said["versions"]["onnxruntime"]) == series(oldest)
     assert_within(said["artifacts"])
 
 
@@ -96,6 +99,21 @@ def test_versions_without_wheels_are_no_failure_of_the_index(tmp_path: Path) -> 
     onnxruntimes()
     with pytest.raises(NoWheelError):
         installed(tmp_path / "none", "numpy==1.24.*", "onnxruntime==1.2.*")
+
+
+def test_an_index_that_cannot_be_reached_is_no_missing_wheel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A port that nothing listens on, and no other place to look.
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    for name in ("PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(NotInstalledError):
+        install(Path(sys.executable), tmp_path / "none", ["numpy==2.0.*"], None, tmp_path)
+    with pytest.raises(NotInstalledError):
+        available(Path(sys.executable), "numpy")
 
 
 def test_the_reference_implementation_of_onnx_gives_the_same_numbers(golden_folder: Path) -> None:
