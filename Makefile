@@ -28,6 +28,10 @@ artifacts: $(DEV)/.installed
 
 benchmarks: $(DEV)/.installed
 	$(DEV)/bin/python benchmarks/speed.py
+	$(DEV)/bin/python benchmarks/flips.py
+	$(DEV)/bin/python benchmarks/load.py
+	$(DEV)/bin/python benchmarks/portability.py
+	$(DEV)/bin/python benchmarks/portability.py --others
 
 $(RUN)/.installed: $(PACKAGE)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \

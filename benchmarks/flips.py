@@ -96,8 +96,8 @@ def sealed_files(manifest: Manifest) -> dict[str, frozenset[str]]:
     for spec in manifest.models.values():
         way = "Engine" if spec.name == ENGINE_NAME else "load_models"
         readers[spec.file] = frozenset({"verify", way})
-    if manifest.walkforward is not None:
-        readers[manifest.walkforward.file] = frozenset({"verify"})
+    for beside in manifest.beside.values():
+        readers[beside.file] = frozenset({"verify"})
     return readers
 
 

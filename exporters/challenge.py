@@ -16,7 +16,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aegismatrix.artifacts import MANIFEST_NAME, Manifest, read_manifest, read_walkforward
+from aegismatrix.artifacts import (
+    MANIFEST_NAME,
+    WALKFORWARD_KEY,
+    Manifest,
+    read_beside,
+    read_manifest,
+)
 from aegismatrix.errors import AegisError, ArtifactError
 from exporters.losses import MarketLosses, OutputLosses, parse_losses
 from exporters.walkforward import block_bars, bootstrap_means
@@ -252,7 +258,7 @@ def decide(comparison: Comparison | None, target: Path, force: str | None) -> st
 
 
 def _losses(manifest: Manifest) -> MarketLosses:
-    data = read_walkforward(manifest)
+    data = read_beside(manifest, WALKFORWARD_KEY)
     if data is None:
         raise ValueError("the champion has no sealed losses")
     return parse_losses(data)[0]

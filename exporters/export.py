@@ -10,6 +10,7 @@ from typing import Any
 
 import aegismatrix
 from aegismatrix.artifacts import (
+    GOLDEN_KEY,
     MANIFEST_NAME,
     MANIFEST_VERSION,
     WALKFORWARD_KEY,
@@ -20,6 +21,7 @@ from aegismatrix.artifacts import (
 from aegismatrix.runtime import verify_manifest
 from exporters.card import comparison_text, model_card
 from exporters.challenge import Comparison, compare, decide
+from exporters.golden import GOLDEN_NAME, golden_values
 from exporters.head import Head
 from exporters.losses import LOSSES_NAME, render_losses
 from exporters.parity import prove_engine, prove_features, prove_head, prove_past
@@ -65,7 +67,7 @@ def export(
     Raises
     ------
     TrainingRecordError, ChallengerWorseError, ChampionIncomparableError, EmptyReasonError,
-    ParityError, ForbiddenGraphError, OutputError
+    ParityError, ForbiddenGraphError, GoldenInputError, GoldenMismatchError, OutputError
         `target` is untouched then. The same training gives the same bytes.
     """
     training = read_training(training_folder, heads)
@@ -76,28 +78,48 @@ def export(
     losses = render_losses([training.losses])
     heads = [head for head in heads if head.name in training.estimators]
     candidates = prove_all(training, heads, report)
+    golden = golden_values({candidate.name: candidate.model for candidate in candidates})
+    report(f"golden values: {len(candidates)} artifacts, {len(golden)} bytes")
     content: dict[str, Any] = {
         "manifest_version": MANIFEST_VERSION,
         "package_version": aegismatrix.__version__,
         "made_with": dict(training.made_with),
         "artifacts": [candidate.entry for candidate in candidates],
         WALKFORWARD_KEY: {
-            "file": LOSSES_NAME,
-            "sha256": sha256(losses).hexdigest(),
-            "size_bytes": len(losses),
+            **sealed_entry(LOSSES_NAME, losses),
             "market": training.losses.market,
         },
+        GOLDEN_KEY: sealed_entry(GOLDEN_NAME, golden),
     }
     content[REPLACES_KEY] = _replaced(content, comparison, forced, target)
     with sealed_folder(target) as fresh:
         for candidate in candidates:
             (fresh / str(candidate.entry["file"])).write_bytes(candidate.data)
         (fresh / LOSSES_NAME).write_bytes(losses)
+        (fresh / GOLDEN_NAME).write_bytes(golden)
         sealed = render_manifest(content)
         (fresh / MANIFEST_NAME).write_bytes(sealed)
         (fresh / CARD_NAME).write_text(model_card(json.loads(sealed)), encoding="utf-8")
         for finding in verify_manifest(read_manifest(fresh)):
             raise finding.error
+
+
+def sealed_entry(name: str, data: bytes) -> dict[str, Any]:
+    """Return what the manifest says of a file beside the models.
+
+    Parameters
+    ----------
+    name : str
+        Of the file.
+    data : bytes
+        Its content.
+
+    Returns
+    -------
+    dict
+        File name, sha256 and size.
+    """
+    return {"file": name, "sha256": sha256(data).hexdigest(), "size_bytes": len(data)}
 
 
 def _replaced(
@@ -106,10 +128,14 @@ def _replaced(
     """What the new artifacts replace: of the champion sealed once more, what it replaced."""
     if comparison is None:
         return None
+    fresh = json.loads(json.dumps(content))
     if comparison.incomparable is None:
         champion = dict(read_manifest(target).content)
         replaced: Mapping[str, Any] | None = champion.pop(REPLACES_KEY, None)
-        if champion == json.loads(json.dumps(content)):
+        # Golden values are what models say, no part of them: sealing more of them replaces none.
+        for one in (champion, fresh):
+            one.pop(GOLDEN_KEY, None)
+        if champion == fresh:
             return replaced
     return comparison.to_dict(forced)
 

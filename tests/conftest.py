@@ -11,6 +11,7 @@ import pytest
 from aegismatrix.bars import Bars
 from aegismatrix.sources.sample import sample_bars
 from exporters.markets import MarketDataNotFoundError, MarketSource, known_sources
+from tests.sealed import copy_with_golden
 
 NO_SKIPS = "AEGISMATRIX_NO_SKIPS"
 
@@ -75,3 +76,9 @@ def sample() -> Bars:
 def repository() -> Path:
     """The root of the checkout."""
     return Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def golden_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundled artifacts with their golden values; not to be changed."""
+    return copy_with_golden(tmp_path_factory.mktemp("golden") / "models_onnx")

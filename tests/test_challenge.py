@@ -47,6 +47,7 @@ from exporters.spike import Spike
 from exporters.staging import Candidate
 from exporters.training import Training, TrainingRecordError, read_training, train
 from exporters.walkforward import SEED, bootstrap_means, bootstrap_rows, shuffled
+from tests.sealed import change_golden, drop_golden
 
 SAMPLE = Path(am.__file__).parent / "sources" / "sample_data"
 HEADS: tuple[Head, ...] = (Spike(), Regime())
@@ -160,6 +161,18 @@ def test_the_same_training_again_differs_by_nothing_and_gives_the_same_bytes(
     assert said[0].count("+0.000000 [+0.000000, +0.000000]") == len(OUTPUTS) + 1
     assert contents(models) == contents(champion)
     assert replaces(models) is None
+
+
+def test_artifacts_that_get_golden_values_keep_what_they_replaced(
+    models: Path, champion: Path, training: Path
+) -> None:
+    drop_golden(models)
+    assert contents(models) != contents(champion)
+    export(training, HEADS, models, lambda line: None)
+    assert contents(models) == contents(champion)
+    change_golden(models, lambda content: content.update(note="of another machine"))
+    export(training, HEADS, models, lambda line: None)
+    assert contents(models) == contents(champion)
 
 
 def test_a_training_of_some_models_is_compared_on_those_and_the_others_are_listed(

@@ -23,8 +23,11 @@ import aegismatrix as am
 from aegismatrix.artifacts import ArraySpec, read_manifest
 from aegismatrix.bars import Bars
 from aegismatrix.cli import main
-from aegismatrix.errors import OutputError
+from aegismatrix.errors import GoldenMismatchError, OutputError
+from aegismatrix.golden import read_golden
 from aegismatrix.operators import METADATA_KEY
+from aegismatrix.runtime import Model
+from exporters import export as exporting
 from exporters import logistic, network, parity, seal, staging
 from exporters.card import model_card
 from exporters.convert import (
@@ -35,6 +38,7 @@ from exporters.convert import (
 )
 from exporters.export import export
 from exporters.fuse import fuse
+from exporters.golden import GOLDEN_NAME, golden_of, golden_values
 from exporters.graph import Graph
 from exporters.head import Estimators, FloatArray, Head, Inputs, Progress
 from exporters.logistic import fit_logistic, logistic_graph, predict_logistic, training_rows
@@ -188,6 +192,30 @@ def test_a_small_training_exports_to_artifacts_that_verify_and_forecast(
     history = am.Engine(exported).history(sample)
     assert len(history) == len(sample) - am.Engine(exported).lookback_bars + 1
     assert history.in_sample.all()
+
+
+def test_export_seals_golden_values_of_every_artifact(exported: Path) -> None:
+    manifest = read_manifest(exported)
+    cases = read_golden(manifest)
+    assert cases is not None
+    assert list(cases) == list(manifest.models)
+    assert (exported / GOLDEN_NAME).read_bytes() == golden_of(manifest)
+
+
+def test_artifacts_that_do_not_say_their_golden_values_again_are_not_sealed(
+    training: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nudged(models: Mapping[str, Model]) -> bytes:
+        content = json.loads(golden_values(models))
+        key = content["cases"]["trap"]["outputs"]["probability"]["array"]
+        content["arrays"][key]["values"][0] += 1e-5
+        return json.dumps(content).encode()
+
+    monkeypatch.setattr(exporting, "golden_values", nudged)
+    with pytest.raises(GoldenMismatchError, match="trap: probability"):
+        export(training, [Trap()], tmp_path / "models", lambda line: None)
+    assert not (tmp_path / "models").exists()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_exporting_twice_gives_the_same_bytes(exported: Path, training: Path) -> None:

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from aegismatrix import signature as signature_module
-from aegismatrix.artifacts import MANIFEST_NAME, find_artifacts, read_manifest
+from aegismatrix.artifacts import MANIFEST_NAME, WALKFORWARD_KEY, find_artifacts, read_manifest
 from aegismatrix.errors import (
     ArtifactHashError,
     ArtifactsNotFoundError,
@@ -151,9 +151,7 @@ def test_a_signed_folder_is_verified_with_the_key_that_the_package_lists(
 
 def test_a_folder_in_which_anything_is_off_is_not_signed(folder: Path, listed: Path) -> None:
     manifest = read_manifest(folder)
-    losses = manifest.walkforward
-    assert losses is not None
-    for name in (manifest.model("trap").file, losses.file):
+    for name in (manifest.model("trap").file, manifest.beside[WALKFORWARD_KEY].file):
         file = folder / name
         data = file.read_bytes()
         file.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))

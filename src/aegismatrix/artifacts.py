@@ -38,6 +38,8 @@ MANIFEST_NAME = "manifest.json"
 ENGINE_NAME = "engine"
 WALKFORWARD_KEY = "walkforward"
 """The key, in the manifest, of the sealed losses of the walk-forward."""
+GOLDEN_KEY = "golden"
+"""The key, in the manifest, of the sealed golden values."""
 
 _MAX_MANIFEST_BYTES = 8 * 1024 * 1024
 # Top-level keys are indented by one space, and strings hold no line ends, so this stands once.
@@ -224,8 +226,9 @@ class Manifest:
         By name, in sealed order.
     content : dict
         All that the file says.
-    walkforward : SealedFile or None
-        The walk-forward's losses day by day, where they are sealed: not read until asked for.
+    beside : mapping of str to SealedFile
+        What is sealed beside the models, by `WALKFORWARD_KEY` and `GOLDEN_KEY`; without those that
+        were not sealed. Not read until asked for.
     sha256 : str
         Of the file's bytes as they were read: what a signature is held against.
     """
@@ -234,8 +237,8 @@ class Manifest:
     digest: str
     models: Mapping[str, ModelSpec]
     content: Mapping[str, Any]
-    walkforward: SealedFile | None = None
-    sha256: str = ""
+    beside: Mapping[str, SealedFile]
+    sha256: str
 
     def model(self, name: str) -> ModelSpec:
         """Return what is sealed about one artifact.
@@ -333,7 +336,7 @@ def read_manifest(path: str | os.PathLike[str] | None = None) -> Manifest:
     if len(data) > _MAX_MANIFEST_BYTES:
         raise ManifestError(str(file), f"it is larger than {_MAX_MANIFEST_BYTES} bytes")
     try:
-        content = json.loads(data, parse_constant=_refuse_constant, object_pairs_hook=_refuse_twins)
+        content = parse_strict_json(data)
     except (ValueError, RecursionError) as error:
         reason = f"it is not JSON, or not strict ({error})"[:200]
         raise ManifestError(str(file), reason) from error
@@ -347,9 +350,12 @@ def read_manifest(path: str | os.PathLike[str] | None = None) -> Manifest:
         raise ManifestVersionError(str(file), version=version, supported=MANIFEST_VERSION)
     try:
         models = [parse_model(entry) for entry in content["artifacts"]]
-        losses = content.get(WALKFORWARD_KEY)
-        # Artifacts that were sealed before there was such a file have none.
-        walkforward = None if losses is None else _parse_file(losses)
+        # Artifacts that were sealed before there were such files have none.
+        beside = {
+            key: _parse_file(content[key])
+            for key in (WALKFORWARD_KEY, GOLDEN_KEY)
+            if content.get(key) is not None
+        }
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         reason = f"its entries are malformed ({error!a})"[:200]
         raise ManifestError(str(file), reason) from error
@@ -364,9 +370,8 @@ def read_manifest(path: str | os.PathLike[str] | None = None) -> Manifest:
             str(file), f"it names more than {_MAX_ARTIFACTS} files or {_MAX_FOLDER_BYTES} bytes"
         )
     by_name = {model.name: model for model in models}
-    return Manifest(
-        folder, digest, by_name, content, walkforward, sha256=hashlib.sha256(data).hexdigest()
-    )
+    sha256 = hashlib.sha256(data).hexdigest()
+    return Manifest(folder, digest, by_name, content, beside, sha256)
 
 
 def read_artifact(manifest: Manifest, name: str) -> bytes:
@@ -408,13 +413,15 @@ def read_artifact(manifest: Manifest, name: str) -> bytes:
     raise ArtifactHashError(str(path), expected=spec.sha256, actual=actual)
 
 
-def read_walkforward(manifest: Manifest) -> bytes | None:
-    """Read the walk-forward's losses into memory and verify those bytes.
+def read_beside(manifest: Manifest, key: str) -> bytes | None:
+    """Read a file that is sealed beside the models into memory and verify those bytes.
 
     Parameters
     ----------
     manifest : Manifest
         What is sealed.
+    key : str
+        `WALKFORWARD_KEY` or `GOLDEN_KEY`.
 
     Returns
     -------
@@ -425,7 +432,7 @@ def read_walkforward(manifest: Manifest) -> bytes | None:
     ------
     MissingArtifactError, ArtifactSizeError, ArtifactHashError
     """
-    sealed = manifest.walkforward
+    sealed = manifest.beside.get(key)
     if sealed is None:
         return None
     path = manifest.folder / sealed.file
@@ -481,6 +488,27 @@ def foreign_files(manifest: Manifest) -> tuple[ArtifactError, ...]:
         for file in files
         if file.suffix.lower() in _MODEL_SUFFIXES and file.name not in sealed
     )
+
+
+def parse_strict_json(data: bytes) -> Any:
+    """Read JSON that says one thing to every reader.
+
+    Parameters
+    ----------
+    data : bytes
+        The text.
+
+    Returns
+    -------
+    object
+        What it says.
+
+    Raises
+    ------
+    ValueError, RecursionError
+        If it is not JSON, has NaN or infinity, or a key stands twice in it.
+    """
+    return json.loads(data, parse_constant=_refuse_constant, object_pairs_hook=_refuse_twins)
 
 
 def parse_model(entry: Mapping[str, Any]) -> ModelSpec:

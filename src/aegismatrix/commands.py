@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aegismatrix.artifacts import Manifest, ModelSpec, list_models, read_manifest
+from aegismatrix.artifacts import GOLDEN_KEY, Manifest, ModelSpec, list_models, read_manifest
 from aegismatrix.errors import (
     AegisError,
     FileUnreadableError,
@@ -413,6 +413,11 @@ def _say_what_is_fine(
     for name, model in manifest.models.items():
         if name not in off:
             print(f"ok   {model.file}: {model.size_bytes} bytes, sha256 {model.sha256[:16]}")
+    golden = manifest.beside.get(GOLDEN_KEY)
+    if golden is None:
+        print("     golden values: not checked, these artifacts seal none")
+    elif not off & {GOLDEN_KEY, *manifest.models}:
+        print(f"ok   {golden.file}: every artifact gives the numbers here that it was sealed with")
     if signed is not None and not isinstance(signed, SignatureError):
         print(f"ok   signature: key {signed.key_id}, {signed.signed_at:%Y-%m-%d %H:%M:%S} UTC")
 

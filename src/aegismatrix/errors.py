@@ -1184,6 +1184,41 @@ class ForbiddenContentError(ArtifactRejectedError):
         self.args = (f"{self.problem} {self.remedy}",)
 
 
+class GoldenValuesError(ArtifactError):
+    """The golden values are the sealed ones, yet cannot be read or belong to other artifacts."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(
+            f"{path} does not hold these artifacts' golden values: {reason}.",
+            remedy="Use the package release and the artifacts that belong together.",
+            path=path,
+        )
+
+
+class GoldenMismatchError(AegisError):
+    """An artifact gives other numbers here than where it was sealed.
+
+    Attributes
+    ----------
+    artifact, output : str
+        Which output of which artifact.
+    difference, tolerance : float
+        The largest difference found, infinite where a shape differs, and the one allowed.
+    """
+
+    def __init__(self, artifact: str, output: str, *, difference: float, tolerance: float) -> None:
+        self.artifact = artifact
+        self.output = output
+        self.difference = difference
+        self.tolerance = tolerance
+        super().__init__(
+            f"{artifact}: {output} differs from its golden values by {difference:.3g}, allowed is"
+            f" {tolerance:.3g}.",
+            remedy="The artifact is the sealed one: this environment computes other numbers."
+            " Install versions of numpy and onnxruntime that are known to agree, or report these.",
+        )
+
+
 class SignatureError(ArtifactError):
     """Base of all that can be wrong with the signature of a manifest."""
 

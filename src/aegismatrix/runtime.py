@@ -18,14 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aegismatrix.artifacts import (
+    GOLDEN_KEY,
     WALKFORWARD_KEY,
     ArraySpec,
     Manifest,
     ModelSpec,
     foreign_files,
     read_artifact,
+    read_beside,
     read_manifest,
-    read_walkforward,
 )
 from aegismatrix.errors import (
     AegisError,
@@ -36,6 +37,7 @@ from aegismatrix.errors import (
     NonFiniteOutputError,
     NotTransferableError,
 )
+from aegismatrix.golden import GoldenCase, check_golden, read_golden
 from aegismatrix.operators import METADATA_KEY, check_content
 
 if TYPE_CHECKING:
@@ -328,7 +330,7 @@ def load_models(path: str | os.PathLike[str] | None = None) -> dict[str, Model]:
 
 
 def verify(path: str | os.PathLike[str] | None = None) -> list[Finding]:
-    """Check every artifact of a folder: bytes, session and contract.
+    """Check every artifact of a folder: bytes, session, contract and golden values.
 
     Parameters
     ----------
@@ -358,21 +360,30 @@ def verify_manifest(manifest: Manifest) -> list[Finding]:
     Returns
     -------
     list of Finding
+        Golden values are checked where they are sealed: ``GOLDEN_KEY in manifest.beside``.
     """
-    findings = []
+    findings, beside = [], []
+    golden: Mapping[str, GoldenCase] = {}
+    try:
+        read_beside(manifest, WALKFORWARD_KEY)
+    except AegisError as error:
+        beside.append(Finding(WALKFORWARD_KEY, error))
+    try:
+        golden = read_golden(manifest) or {}
+    except AegisError as error:
+        beside.append(Finding(GOLDEN_KEY, error))
     for name in manifest.models:
         try:
-            load_model(manifest, name)
+            model = load_model(manifest, name)
+            if name in golden:
+                check_golden(model, golden[name])
         except AegisError as error:
             findings.append(Finding(name, error))
-    try:
-        read_walkforward(manifest)
-    except AegisError as error:
-        findings.append(Finding(WALKFORWARD_KEY, error))
-    return findings + [
+    foreign = [
         Finding(os.path.basename(error.path), error)  # noqa: PTH119
         for error in foreign_files(manifest)
     ]
+    return [*findings, *beside, *foreign]
 
 
 def _open_session(data: bytes, path: str) -> onnxruntime.InferenceSession:

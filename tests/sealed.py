@@ -1,0 +1,50 @@
+"""Folders of artifacts that a test may change and seal again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from aegismatrix.artifacts import (
+    GOLDEN_KEY,
+    MANIFEST_NAME,
+    find_artifacts,
+    read_manifest,
+    render_manifest,
+)
+from exporters.export import sealed_entry
+from exporters.golden import GOLDEN_NAME, golden_of
+
+
+def seal_golden(folder: Path, data: bytes) -> None:
+    """Put golden values beside the artifacts of a folder."""
+    (folder / GOLDEN_NAME).write_bytes(data)
+    content = {**read_manifest(folder).content, GOLDEN_KEY: sealed_entry(GOLDEN_NAME, data)}
+    (folder / MANIFEST_NAME).write_bytes(render_manifest(content))
+
+
+def change_golden(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change what the golden values of a folder say, and seal them again."""
+    content = json.loads((folder / GOLDEN_NAME).read_bytes())
+    change(content)
+    seal_golden(folder, json.dumps(content).encode())
+
+
+def drop_golden(folder: Path) -> None:
+    """Leave a folder as folders were before there were golden values."""
+    content = {**read_manifest(folder).content}
+    if content.pop(GOLDEN_KEY, None) is not None:
+        (folder / GOLDEN_NAME).unlink()
+        (folder / MANIFEST_NAME).write_bytes(render_manifest(content))
+
+
+def copy_with_golden(place: Path) -> Path:
+    """Copy the bundled artifacts; if they seal no golden values, seal what they say here."""
+    folder = Path(shutil.copytree(find_artifacts(), place))
+    manifest = read_manifest(folder)
+    if GOLDEN_KEY not in manifest.beside:
+        seal_golden(folder, golden_of(manifest))
+    return folder
