@@ -41,6 +41,7 @@ PACKAGE = (
     "__main__",
 )
 FACTORY = (
+    "legacy",
     "graph",
     "features",
     "markets",
