@@ -2,8 +2,8 @@
 
 Usage: python scripts/legacy_fixtures.py make
 
-Needs uv (`pip install uv`) and Python 3.10, 3.11 and 3.12, of pyenv or on the path. The venvs and what
-is measured in them stay in build/legacy.
+Needs uv (`pip install uv`) and Python 3.10, 3.11 and 3.12, of pyenv or on the path. The venvs and
+what is measured in them stay in build/legacy. Files that gzip compressed hold the time of day.
 """
 
 from __future__ import annotations
@@ -85,7 +85,11 @@ class Folder:
         return f"{self.library}-{pins[self.library]}-numpy-{pins['numpy']}"
 
 
-OLD = Venv("3.10", ("numpy==1.24.4", "scikit-learn==1.3.2", "lz4==4.4.5"), ("xgboost==2.0.3",))
+OLD = Venv(
+    "3.10",
+    ("numpy==1.24.4", "scikit-learn==1.3.2", "joblib==1.1.1", "lz4==4.4.5"),
+    ("xgboost==2.0.3",),
+)
 MIDDLE = Venv("3.11", ("numpy==1.26.4", "scikit-learn==1.5.2"), ("xgboost==3.0.5",))
 RECENT = Venv("3.12", ("numpy==2.2.6", "scikit-learn==1.7.2"))
 NEWEST = Venv(
@@ -98,7 +102,7 @@ FOLDERS = (
     Folder("scikit-learn", NEWEST, "all"),
     Folder("xgboost", NEWEST, "p2,p5,joblib,zlib"),
     Folder("torch", TORCH, "torch"),
-    Folder("scikit-learn", OLD, "all"),
+    Folder("scikit-learn", OLD, "p2,p4,p5,joblib,zlib,gzip,bz2,xz,lzma,lz4"),
     Folder("xgboost", OLD),
     Folder("scikit-learn", MIDDLE),
     Folder("xgboost", MIDDLE),
@@ -126,7 +130,7 @@ def make_venv(venv: Venv) -> None:
     uv = shutil.which("uv")
     if uv is None:
         raise FileNotFoundError("uv is needed: pip install uv")
-    base = [uv, "--quiet"]
+    base: list[str | Path] = [uv, "--quiet"]
     subprocess.run(
         [*base, "venv", "--clear", "--python", interpreter(venv.python), venv.folder], check=True
     )
@@ -156,7 +160,7 @@ def inputs() -> dict[str, Any]:
     )
     classes = np.stack([np.searchsorted([-0.3, 0.3], column) for column in moves.T], axis=1)
     train = np.arange(TRAIN_ROWS) * STEP_BARS
-    rows = features[train[-1] + max(HORIZONS_BARS) :][:: STEP_BARS][:RECORDED_ROWS]
+    rows = features[train[-1] + max(HORIZONS_BARS) :][::STEP_BARS][:RECORDED_ROWS]
     missing = rows.copy()
     missing[np.arange(len(rows)), np.arange(len(rows)) % len(FEATURES)] = np.nan
     scaled = ((features - features[train].mean(axis=0)) / features[train].std(axis=0)).clip(-4, 4)
@@ -209,7 +213,9 @@ def make() -> None:
     folders = {}
     for folder in FOLDERS:
         place = FIXTURES / folder.name
-        run(folder.venv, MAKER, BUILD / "inputs.npz", place, folder.library, "--forms", folder.forms)
+        run(
+            folder.venv, MAKER, BUILD / "inputs.npz", place, folder.library, "--forms", folder.forms
+        )
         made = json.loads((place / "made.json").read_text(encoding="utf-8"))
         (place / "made.json").unlink()
         folders[folder.name] = {

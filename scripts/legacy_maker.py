@@ -133,7 +133,9 @@ def scikit_learn(data: Arrays, forms: Sequence[str]) -> list[Legacy]:
         ]
     spoilt = LogisticRegression().fit(scaled, binary)
     spoilt.coef_[0, 1] = np.nan
-    seeded = RandomForestClassifier(**{**shape, "random_state": np.random.RandomState(SEED)})
+    seeded = RandomForestClassifier(
+        n_estimators=1, max_depth=2, random_state=np.random.RandomState(SEED)
+    )
     mixed = np.array([1.0, "two", None], dtype=object)
     named = {"model": logistic, "scaler": scaler, "notes": mixed}
     made += [
@@ -141,7 +143,7 @@ def scikit_learn(data: Arrays, forms: Sequence[str]) -> list[Legacy]:
         Legacy("object_array", named, forms=("p4", "joblib"), refused="object array"),
         Legacy("random_state", seeded.fit(train, binary), refused="random state"),
         Legacy("foreign_class", TrapEngine(logistic), refused="unknown class"),
-        Legacy("vector_machine", SVC().fit(train, binary), refused="unknown class"),
+        Legacy("vector_machine", SVC().fit(train[:20], binary[:20]), refused="unknown class"),
         Legacy("truncated", forest, forms=("p4", "zlib"), refused="truncated", keep=0.7),
     ]
     if _installed("pandas"):
@@ -183,7 +185,9 @@ def xgboost(data: Arrays, forms: Sequence[str]) -> list[Legacy]:
             "predict_missing": ("rows_missing", model.predict(xgb.DMatrix(missing))),
         }
 
-    def wrapped(kind: Any, label: Any, call: str, **changes: Any) -> Legacy:
+    def wrapped(
+        name: str, kind: Any, label: Any, call: str, form: str = "p4", **changes: Any
+    ) -> Legacy:
         # The wrapper, unlike the Booster, stops at the best round by itself.
         model = kind(
             n_estimators=ROUNDS,
@@ -196,20 +200,18 @@ def xgboost(data: Arrays, forms: Sequence[str]) -> list[Legacy]:
         model.fit(
             train[fitted], label[fitted], eval_set=[(train[held], label[held])], verbose=False
         )
-        name = f"{kind.__name__}_{len(np.unique(label))}" if call == "predict_proba" else "XGB"
-        known = {"XGBClassifier_2": "classifier", "XGBClassifier_3": "classifier_softprob"}
         outputs = {
             call: ("rows", getattr(model, call)(rows)),
             f"{call}_missing": ("rows_missing", getattr(model, call)(missing)),
         }
-        return Legacy(known.get(name, "regressor"), model, outputs, ("p4", "joblib"))
+        return Legacy(name, model, outputs, (form,))
 
     binary, classes, target = data["binary"], data["classes"], data["target"]
     logistic = booster(binary, objective="binary:logistic", base_score=BASE_SCORE)
     softprob = booster(classes, objective="multi:softprob", num_class=3)
     squared = booster(target, objective="reg:squarederror", base_score=BASE_SCORE)
     estimated = booster(binary, objective="binary:logistic")
-    classifier = wrapped(xgb.XGBClassifier, binary, "predict_proba")
+    classifier = wrapped("classifier", xgb.XGBClassifier, binary, "predict_proba", "joblib")
     bundle = {"model": classifier.content, "features": [str(name) for name in data["names"]]}
     dart = booster(binary, objective="binary:logistic", booster="dart", rate_drop=0.3)
     linear = booster(binary, objective="binary:logistic", booster="gblinear", max_depth=None)
@@ -226,8 +228,8 @@ def xgboost(data: Arrays, forms: Sequence[str]) -> list[Legacy]:
         Legacy("booster_squared", squared, answers(squared), ("p5",)),
         Legacy("booster_estimated_base", estimated, answers(estimated), ("p4",)),
         classifier,
-        wrapped(xgb.XGBClassifier, classes, "predict_proba"),
-        wrapped(xgb.XGBRegressor, target, "predict", base_score=BASE_SCORE),
+        wrapped("classifier_softprob", xgb.XGBClassifier, classes, "predict_proba"),
+        wrapped("regressor", xgb.XGBRegressor, target, "predict", base_score=BASE_SCORE),
         Legacy("bundle", bundle, classifier.outputs, ("zlib",)),
         Legacy("dart", dart, refused="dart"),
         Legacy("linear", linear, refused="linear booster"),
@@ -266,7 +268,7 @@ def torch(data: Arrays, forms: Sequence[str]) -> list[Legacy]:
         for _ in range(EPOCHS):
             optimiser.zero_grad()
             logits = network(windows)[2].reshape(-1, 3)
-            nn.functional.cross_entropy(logits, label.flatten()).backward()
+            nn.functional.cross_entropy(logits, label.flatten()).backward()  # type: ignore[no-untyped-call]
             optimiser.step()
         return network.eval()
 
@@ -364,7 +366,8 @@ def main() -> int:
         data = {name: archive[name] for name in archive.files}
     forms = EVERY_FORM if options.forms == "all" else tuple(options.forms.split(","))
     options.folder.mkdir(parents=True, exist_ok=True)
-    files, predictions = [], {}
+    files: list[dict[str, Any]] = []
+    predictions: dict[str, Any] = {}
     for legacy in makers[options.library](data, forms):
         outputs = {}
         for call, (inputs, array) in legacy.outputs.items():
