@@ -49,6 +49,7 @@ FACTORY = (
     "losses",
     "fetching",
     "convert",
+    "revival",
     "head",
     "logistic",
     "events",
@@ -71,6 +72,7 @@ FACTORY = (
     "challenge",
     "card",
     "export",
+    "rescue",
 )
 OPTIONAL = {
     "pandas",

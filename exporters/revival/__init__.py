@@ -1,1 +1,1 @@
-"""Legacy models revived: inert records to typed parameters, and those to ONNX. numpy and onnx only."""
+"""Legacy models revived: inert records to parameters, and those to ONNX, with numpy and onnx."""

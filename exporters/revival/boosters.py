@@ -158,15 +158,14 @@ class _Document:
             raise InconsistentModelError("tree_info names a class that is not there")
         self.rounds = _rounds(model, len(grown), self.groups)
         self.best = _best(learner, len(self.rounds) - 1)
-        stop = (
-            int(self.rounds[self.best + 1]) if wrapped and self.best is not None else len(grown)
-        )
+        stop = int(self.rounds[self.best + 1]) if wrapped and self.best is not None else len(grown)
         self.trees_kept, self.trees_found = stop, len(grown)
+        nodes = sum(_nodes(tree) for tree in grown)
+        check_size(nodes, self.groups)
         self.trees = tuple(
             _tree(tree, int(group[place]), self.groups, self.n_features)
             for place, tree in enumerate(grown[:stop])
         )
-        check_size(self.trees)
 
     def revived(self, key: str, described: str) -> Revived:
         """Return it with what is worth saying of it."""
@@ -175,7 +174,7 @@ class _Document:
             trees=self.trees,
             n_features=self.n_features,
             strict=True,
-            mean=False,
+            total="running",
             base=base,
             link=self.link,  # type: ignore[arg-type]
             answer=self.answer,  # type: ignore[arg-type]
@@ -200,9 +199,10 @@ class _Document:
                 f"written by xgboost {written}: releases older than 3.1 read base_score as one"
                 " number, and this file holds an array; do not load the old file there"
             )
-        if self.best is not None and self.trees_kept == self.trees_found > self.rounds[
-            self.best + 1
-        ]:
+        if (
+            self.best is not None
+            and self.trees_kept == self.trees_found > self.rounds[self.best + 1]
+        ):
             warnings.append(
                 f"a bare Booster: all {self.trees_found} trees are used, as it predicts itself,"
                 f" though its best iteration is {self.best}"
@@ -227,8 +227,10 @@ class _Document:
         if not ((given > 0.0) & (given < 1.0)).all():
             raise InconsistentModelError("its base_score is no probability between 0 and 1")
         one = np.float32(1.0)
-        # In float32, as ProbToMargin of xgboost's logistic loss.
-        return (-np.log(one / given - one)).astype(np.float64)
+        # As ProbToMargin of xgboost's logistic loss: in float32, but for the logarithm, which the C
+        # library rounds correctly and numpy's of float32 does not.
+        odds = (one / given - one).astype(np.float64)
+        return np.asarray(-np.log(odds)).astype(np.float32).astype(np.float64)
 
     def _refuse_categories(self, learner: Mapping[Any, Any], model: Mapping[Any, Any]) -> None:
         kinds = learner.get("feature_types", [])
@@ -239,9 +241,13 @@ class _Document:
             raise UnsupportedModelError("it has categorical features", code="categorical-splits")
 
 
+def _nodes(tree: object) -> int:
+    return counted(_whole(_at(_at(tree, "tree_param"), "num_nodes")), "num_nodes")
+
+
 def _tree(tree: object, group: int, groups: int, n_features: int) -> Tree:
     parameters = _at(tree, "tree_param")
-    size = counted(_whole(_at(parameters, "num_nodes")), "num_nodes")
+    size = _nodes(tree)
     if _whole(parameters.get("size_leaf_vector", "1")) > 1:
         raise UnsupportedModelError("its leaves are vectors", code="multi-output-trees")
     splits = whole_numbers(_at(tree, "split_type"), (size,), "split_type")
@@ -264,9 +270,11 @@ def _tree(tree: object, group: int, groups: int, n_features: int) -> Tree:
 
 def _version(document: object) -> tuple[int, ...]:
     given = _at(document, "version")
-    parts = [part for part in given if isinstance(part, int | np.integer)] if (
-        isinstance(given, list | tuple | np.ndarray) and len(given) <= 8
-    ) else []
+    parts = (
+        [part for part in given if isinstance(part, int | np.integer)]
+        if (isinstance(given, list | tuple | np.ndarray) and len(given) <= 8)
+        else []
+    )
     version = tuple(int(part) for part in parts)
     if len(version) < 2 or not (2, 0) <= version[:2] < (4, 0):
         shown = ".".join(clipped(str(part)) for part in version) or "of an unknown release"

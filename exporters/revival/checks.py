@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -25,9 +26,10 @@ TOLERANCE = 1e-9
 NETWORK_TOLERANCE = 1e-5
 """float32 sums of a network, against the same in float64."""
 
-_ROWS_TIMES_TREES = 1_000_000
+_NUMBERS = 2_000_000
+"""As many as one batch may have, and what the trees say to it."""
 
-Run = Callable[[NDArray[Any]], NDArray[Any]]
+Run = Callable[[FloatArray], FloatArray]
 
 
 def prove(revived: Revived, spec: ModelSpec, data: bytes) -> dict[str, Any]:
@@ -103,38 +105,43 @@ def probes(revived: Revived) -> tuple[tuple[FloatArray, ...], FloatArray, FloatA
     width = revived.n_features
     nothing = np.zeros((0, width))
     if isinstance(revived.model, Recurrent):
-        return (
-            tuple(random.normal(size=(8, rows, width)) for rows in WINDOW_ROWS),
-            nothing,
-            nothing,
-        )
+        windows = [
+            random.normal(size=(_rows(8, rows * width), rows, width)) for rows in WINDOW_ROWS
+        ]
+        return tuple(windows), nothing, nothing
     if not isinstance(revived.model, Ensemble):
-        drawn = [random.normal(size=(RANDOM_ROWS, width)) * spread for spread in SPREADS]
+        rows = _rows(RANDOM_ROWS, width)
+        drawn = [random.normal(size=(rows, width)) * spread for spread in SPREADS]
         scalers = [*revived.scalers]
         if isinstance(revived.model, Scaler):
             scalers.append(revived.model)
         return tuple(_before(scalers, x) for x in drawn), nothing, nothing
     model = revived.model
-    share = max(1, _ROWS_TIMES_TREES // len(model.trees))
+    cost = max(width, len(model.trees) * len(model.base))
     feature, threshold = _thresholds(model)
     centre, spread = np.zeros(width), np.ones(width)
     for column in np.unique(feature):
         own = threshold[feature == column]
         centre[column] = own.mean()
         spread[column] = 1.5 * own.std() + 1e-3 * max(1.0, abs(float(own.mean())))
-    plain = centre + spread * random.normal(size=(min(RANDOM_ROWS, share), width))
-    count = min(BOUNDARY_THRESHOLDS, share // 5, len(feature))
+    plain = centre + spread * random.normal(size=(_rows(RANDOM_ROWS, cost), width))
+    count = min(_rows(BOUNDARY_THRESHOLDS, 5 * cost), len(feature))
     boundary = nothing
     if count:
         chosen = random.choice(len(feature), size=count, replace=False)
         boundary = _at_thresholds(feature[chosen], threshold[chosen], centre, spread, random)
     missing = nothing
     if model.takes_missing:
-        missing = centre + spread * random.normal(size=(min(MISSING_ROWS, share), width))
+        missing = centre + spread * random.normal(size=(_rows(MISSING_ROWS, cost), width))
         missing[random.random(missing.shape) < MISSING_SHARE] = np.nan
         missing[0] = np.nan
         missing = _before(revived.scalers, missing)
     return (_before(revived.scalers, plain),), _before(revived.scalers, boundary), missing
+
+
+def _rows(wanted: int, cost: int) -> int:
+    """As many rows as are wanted, or as a batch can have at so many numbers for each."""
+    return max(1, min(wanted, _NUMBERS // cost))
 
 
 def _thresholds(model: Ensemble) -> tuple[NDArray[np.int64], FloatArray]:
@@ -182,23 +189,26 @@ def _before(scalers: list[Scaler] | tuple[Scaler, ...], x: FloatArray) -> FloatA
 
 
 def _runtime(spec: ModelSpec, data: bytes) -> tuple[Run, str]:
-    """onnxruntime where it is installed, else the reference implementation of the standard."""
+    """Take onnxruntime where it is installed, else the reference implementation of the standard."""
     (said,) = spec.outputs
-    try:
-        import onnxruntime
-    except ImportError:
+    if find_spec("onnxruntime") is None:
         from onnx.reference import ReferenceEvaluator
 
         reference = ReferenceEvaluator(onnx.load_from_string(data))
-        return (
-            lambda x: np.asarray(reference.run([said.name], {"x": x})[0]),
-            f"onnx.reference {onnx.__version__}",
-        )
+
+        def run_reference(x: FloatArray) -> FloatArray:
+            answers: Any = reference.run([said.name], {"x": x})
+            return np.asarray(answers[0])
+
+        return run_reference, f"onnx.reference {onnx.__version__}"
     from aegismatrix.runtime import Model
 
     model = Model.from_bytes(spec, data, spec.file)
-    return (
+    # Not before the session is open: `aegismatrix.runtime` says there what it may not send home.
+    import onnxruntime
+
+    def run_session(x: FloatArray) -> FloatArray:
         # Not `run`, which takes no NaN.
-        lambda x: model.run_validated({"x": x})[said.name],
-        f"onnxruntime {onnxruntime.__version__}",
-    )
+        return model.run_validated({"x": x})[said.name]
+
+    return run_session, f"onnxruntime {onnxruntime.__version__}"

@@ -11,7 +11,9 @@ class NotAModelError(LegacyError):
     """The file holds no model at all."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(reason, code="not-a-model", remedy="Leave it out, or take its values over.")
+        super().__init__(
+            reason, code="not-a-model", remedy="Leave it out, or take its values over."
+        )
 
 
 class UnsupportedModelError(LegacyError):

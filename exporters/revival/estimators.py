@@ -143,10 +143,12 @@ def _revive_forest(record: Record, key: str) -> Revived:
     members = attributes.need("estimators_")
     if not isinstance(members, list) or not members:
         raise InconsistentModelError(f"{record.name} has no trees")
+    grown = [_grown(member, _FORESTS[record.name]) for member in members]
+    check_size(sum(one.count("node_count") for one, _ in grown), outputs)
     trees = tuple(
-        _tree(member, _FORESTS[record.name], width, outputs, classifies) for member in members
+        _tree(one, arguments, _FORESTS[record.name], width, outputs, classifies)
+        for one, arguments in grown
     )
-    check_size(trees)
     family = record.name.removesuffix("Classifier").removesuffix("Regressor")
     takes_missing = (
         version >= _MISSING_SINCE[family]
@@ -157,7 +159,7 @@ def _revive_forest(record: Record, key: str) -> Revived:
         trees=trees,
         n_features=width,
         strict=False,
-        mean=True,
+        total="mean",
         base=np.zeros(outputs),
         link="none",
         answer="probability" if classifies else "value",
@@ -166,13 +168,23 @@ def _revive_forest(record: Record, key: str) -> Revived:
     return Revived(key, LIBRARY, found, record.name, (), model, classes=classes)
 
 
-def _tree(member: object, kind: str, width: int, outputs: int, classifies: bool) -> Tree:
+def _grown(member: object, kind: str) -> tuple[Attributes, tuple[object, ...]]:
     if not isinstance(member, Record) or member.name != kind:
         raise InconsistentModelError(f"a forest holds something else than a {kind}")
     grown = Attributes(member).need("tree_")
     if not isinstance(grown, Record) or grown.name != "Tree":
         raise InconsistentModelError(f"the tree of a {kind} is not one")
-    attributes = Attributes(grown)
+    return Attributes(grown), grown.arguments
+
+
+def _tree(
+    attributes: Attributes,
+    arguments: tuple[object, ...],
+    kind: str,
+    width: int,
+    outputs: int,
+    classifies: bool,
+) -> Tree:
     nodes, values = attributes.need("nodes"), attributes.need("values")
     size = attributes.count("node_count")
     if not isinstance(nodes, np.ndarray) or nodes.shape != (size,) or nodes.dtype.names is None:
@@ -180,7 +192,6 @@ def _tree(member: object, kind: str, width: int, outputs: int, classifies: bool)
     absent = [name for name in _NODE_FIELDS if name not in nodes.dtype.names]
     if absent:
         raise InconsistentModelError(f"the nodes of a {kind} have no {absent[0]}")
-    arguments = grown.arguments
     if len(arguments) != 3 or counted(arguments[0], "Tree.n_features") != width:
         raise InconsistentModelError(f"a {kind} contradicts its forest about its features")
     shape = (size, 1, outputs) if classifies else (size, outputs, 1)

@@ -68,12 +68,13 @@ def _linear(model: Linear, x: FloatArray) -> FloatArray:
 def _ensemble(model: Ensemble, x: FloatArray) -> FloatArray:
     with np.errstate(over="ignore"):
         single = x.astype(np.float32).astype(np.float64)
-    total = np.zeros((len(x), len(model.base)))
+    precision = np.float32 if model.total == "running" else np.float64
+    added = np.tile(model.base.astype(precision), (len(x), 1))
     for tree in model.trees:
-        total += tree.values[_reached(tree, single, model.strict)]
-    if model.mean:
+        added += tree.values[_reached(tree, single, model.strict)].astype(precision)
+    total = added.astype(np.float64)
+    if model.total == "mean":
         total /= len(model.trees)
-    total += model.base
     if model.link == "softmax":
         return _softmax(total, axis=1)
     if model.link == "sigmoid":

@@ -2,8 +2,9 @@
 
 Decisions are those of the library, to the last bit: columns are rounded to float32 as it rounds
 them, and a threshold in float64 becomes the largest float32 that is not above it, which splits
-float32 values in the same way. Trees answer with the number of the leaf, and what the leaves say is
-looked up and added in float64, so that no answer is rounded to float32.
+float32 values in the same way. Trees answer with the number of the leaf; what the leaves say is
+looked up and added as the library adds it, in float64, or in float32 from the first tree to the
+last, since sums of float32 depend on their order in the digits that a small answer is made of.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from exporters.revival.parameters import (
 # float32, in which a tree says its leaf, counts exactly up to here.
 _MAX_LEAVES = 2**24
 _GATES = (0, 3, 1, 2)
-"""Where ONNX's input, output, forget and cell gate are among torch's input, forget, cell, output."""
+"""Where ONNX's input, output, forget and cell gate are among torch's."""
 
 
 def contract(revived: Revived) -> tuple[tuple[ArraySpec, ...], tuple[ArraySpec, ...]]:
@@ -139,7 +140,7 @@ class _Graph:
     def weight(self, values: NDArray[Any]) -> str:
         """Append a constant; return its name."""
         name = f"w{len(self.initializers)}"
-        self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
+        self.initializers.append(numpy_helper.from_array(np.array(values, order="C"), name))
         return name
 
     def axes(self, *axes: int) -> str:
@@ -190,16 +191,8 @@ def _ensemble(graph: _Graph, model: Ensemble, x: str) -> str:
     place = graph.add("Cast", [reached], to=TensorProto.INT64)
     offsets = graph.weight(np.cumsum(counts) - counts)
     row = graph.add("Add", [place, offsets])
-    table = np.concatenate(
-        [tree.values[one] for tree, one in zip(model.trees, leaves, strict=True)]
-    )
-    # (N, trees, outputs), added over the trees.
-    each = graph.add("Gather", [graph.weight(table), row], axis=0)
-    total = graph.add("ReduceSum", [each, graph.axes(1)], keepdims=0)
-    if model.mean:
-        total = graph.add("Div", [total, graph.weight(np.array([float(len(model.trees))]))])
-    if model.base.any():
-        total = graph.add("Add", [total, graph.weight(model.base)])
+    said = [tree.values[one] for tree, one in zip(model.trees, leaves, strict=True)]
+    total = (_mean if model.total == "mean" else _running)(graph, model, said, row)
     if model.link == "softmax":
         return graph.add("Softmax", [total], axis=1)
     if model.link == "sigmoid":
@@ -207,6 +200,23 @@ def _ensemble(graph: _Graph, model: Ensemble, x: str) -> str:
     if model.answer == "value" and model.n_outputs == 1:
         return graph.add("Squeeze", [total, graph.axes(1)])
     return total
+
+
+def _mean(graph: _Graph, model: Ensemble, said: list[FloatArray], row: str) -> str:
+    # (N, trees, totals)
+    each = graph.add("Gather", [graph.weight(np.concatenate(said)), row], axis=0)
+    total = graph.add("ReduceSum", [each, graph.axes(1)], keepdims=0)
+    return graph.add("Div", [total, graph.weight(np.array([float(len(model.trees))]))])
+
+
+def _running(graph: _Graph, model: Ensemble, said: list[FloatArray], row: str) -> str:
+    """A running sum adds in the order of the trees, which ReduceSum does not promise."""
+    single = [one.astype(np.float32) for one in said]
+    single[0] = model.base.astype(np.float32) + single[0]
+    each = graph.add("Gather", [graph.weight(np.concatenate(single)), row], axis=0)
+    running = graph.add("CumSum", [each, graph.weight(np.array(1, dtype=np.int64))])
+    last = graph.weight(np.array(len(said) - 1, dtype=np.int64))
+    return graph.add("Cast", [graph.add("Gather", [running, last], axis=1)], to=TensorProto.DOUBLE)
 
 
 def _tree_attributes(model: Ensemble, leaves: Sequence[NDArray[np.int64]]) -> dict[str, Any]:

@@ -53,7 +53,7 @@ class Linear:
     @property
     def n_features(self) -> int:
         """Columns."""
-        return self.coefficients.shape[1]
+        return int(self.coefficients.shape[1])
 
     @property
     def n_outputs(self) -> int:
@@ -97,10 +97,11 @@ class Ensemble:
         Columns; each is rounded to float32 before it is compared.
     strict : bool
         A row goes left if it is less than the threshold, else also if it is equal.
-    mean : bool
-        Whether the sum is divided by the number of trees.
-    base : ndarray of shape (n_outputs,)
-        Added to the sum.
+    total : {'mean', 'running'}
+        The mean over the trees in float64, or a sum in float32 that begins with `base` and adds
+        tree after tree.
+    base : ndarray of shape (totals,)
+        What a running sum begins with; zeros for a mean.
     link : {'none', 'sigmoid', 'softmax'}
         From sums to answers; 'sigmoid' turns one sum into two probabilities.
     answer : {'probability', 'value'}
@@ -112,7 +113,7 @@ class Ensemble:
     trees: tuple[Tree, ...]
     n_features: int
     strict: bool
-    mean: bool
+    total: Literal["mean", "running"]
     base: FloatArray
     link: Literal["none", "sigmoid", "softmax"]
     answer: Literal["probability", "value"]
@@ -143,7 +144,7 @@ class Direction:
     @property
     def hidden(self) -> int:
         """Width of its state."""
-        return self.state_weights.shape[1]
+        return int(self.state_weights.shape[1])
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,7 +172,7 @@ class Recurrent:
     @property
     def n_features(self) -> int:
         """Columns of a window."""
-        return self.layers[0][0].input_weights.shape[1]
+        return int(self.layers[0][0].input_weights.shape[1])
 
     @property
     def n_outputs(self) -> int:

@@ -172,12 +172,9 @@ def _hides_a_model(value: object, depth: int = 0) -> bool:
         return False
     if isinstance(value, Mapping):
         return any(_hides_a_model(one, depth + 1) for one in value.values())
-    return isinstance(value, list | tuple) and any(
-        _hides_a_model(one, depth + 1) for one in value
-    )
+    return isinstance(value, list | tuple) and any(_hides_a_model(one, depth + 1) for one in value)
 
 
 def _kind(value: object) -> str:
     names = {np.ndarray: "array", list: "list", tuple: "tuple", str: "text"}
     return names.get(type(value), "single value")
-

@@ -11,12 +11,15 @@ from exporters.legacy.errors import clipped
 from exporters.revival.errors import (
     InconsistentModelError,
     NonFiniteModelError,
+    OversizedModelError,
     UnsupportedModelError,
 )
 from exporters.revival.parameters import Direction, Recurrent, Revived, SingleArray
 
 LIBRARY = "torch"
 MAX_LAYERS = 16
+MAX_WEIGHTS = 16 * 2**20
+"""What fills the largest sealed artifact."""
 _HEAD = (
     "alignment.weight",
     "alignment.bias",
@@ -73,6 +76,9 @@ def revive_recurrent(weights: Mapping[str, Any], key: str) -> Revived:
             f" ({named} is {'too much' if odd and odd[0] in weights else 'absent'})",
             code="unknown-network",
         )
+    count = sum(array.size for array in weights.values())
+    if count > MAX_WEIGHTS:
+        raise OversizedModelError(f"it has {count} weights, allowed are {MAX_WEIGHTS}")
     heads = _matrix(weights, "heads.weight")
     alignment = _matrix(weights, "alignment.weight")
     hidden = _matrix(weights, "lstm.weight_hh_l0").shape[1]

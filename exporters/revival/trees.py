@@ -10,7 +10,8 @@ from exporters.revival.parameters import LEAF, FloatArray, IntArray, Tree
 
 MAX_DEPTH = 512
 MAX_NODES = 2_000_000
-"""Of all trees of a model: about what fills the largest artifact that is sealed."""
+MAX_VALUES = 8 * 2**20
+"""Of all trees of a model, nodes, and values in them: what fills the largest sealed artifact."""
 
 
 def grow(
@@ -45,8 +46,6 @@ def grow(
     size = len(feature)
     if not size:
         raise InconsistentModelError("a tree has no nodes")
-    if size > MAX_NODES:
-        raise OversizedModelError(f"a tree has {size} nodes, allowed are {MAX_NODES}")
     seen = np.zeros(size, dtype=np.bool_)
     levels = [np.zeros(1, dtype=np.int64)]
     while len(levels[-1]):
@@ -82,18 +81,22 @@ def grow(
     )
 
 
-def check_size(trees: tuple[Tree, ...]) -> None:
-    """Refuse more nodes than an artifact can hold.
+def check_size(nodes: int, outputs: int) -> None:
+    """Refuse more nodes than an artifact can hold, before they are copied.
 
     Parameters
     ----------
-    trees : tuple of Tree
-        All of a model.
+    nodes : int
+        Of all trees of a model.
+    outputs : int
+        Values in each.
 
     Raises
     ------
     OversizedModelError
     """
-    nodes = sum(len(tree.feature) for tree in trees)
-    if nodes > MAX_NODES:
-        raise OversizedModelError(f"its trees have {nodes} nodes, allowed are {MAX_NODES}")
+    if nodes > MAX_NODES or nodes * outputs > MAX_VALUES:
+        raise OversizedModelError(
+            f"its trees have {nodes} nodes with {outputs} values each, allowed are {MAX_NODES} and"
+            f" {MAX_VALUES} values"
+        )

@@ -36,12 +36,13 @@ MANIFEST_NAME = "manifest.json"
 ENGINE_NAME = "engine"
 WALKFORWARD_KEY = "walkforward"
 """The key, in the manifest, of the sealed losses of the walk-forward."""
+MAX_ARTIFACT_BYTES = 64 * 1024 * 1024
+"""What one sealed file may have."""
 
 _MAX_MANIFEST_BYTES = 8 * 1024 * 1024
 # Top-level keys are indented by one space, and strings hold no line ends, so this stands once.
 _DIGEST = re.compile(rb'^ "digest": "([0-9a-f]*)",?$', re.MULTILINE)
 _MODEL_SUFFIXES = (".onnx", ".ort", ".data", ".pb")
-_MAX_ARTIFACT_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -127,9 +128,10 @@ class ModelSpec:
         Of the file's bytes.
     size_bytes : int
         Of the file.
-    kind : {'features', 'head', 'optional', 'past', 'engine'}
+    kind : {'features', 'head', 'optional', 'past', 'engine', 'rescued'}
         Bars to features, features to probabilities, the same with input that not everybody has, the
-        same by fits of the past, or all in one but what is optional.
+        same by fits of the past, all in one but what is optional, or a model of somebody else's
+        that was converted and never judged.
     question : str
         What it answers, in a sentence.
     lookback_bars : int
@@ -510,7 +512,7 @@ def _parse_file(entry: Mapping[str, Any]) -> SealedFile:
     is_plain = file == os.path.basename(file) and not set(file) & {"\\", "\0"}  # noqa: PTH119
     if not is_plain or file in ("", ".", ".."):
         raise ValueError(f"{file!r} is not a plain file name")
-    if not 0 < size <= _MAX_ARTIFACT_BYTES:
+    if not 0 < size <= MAX_ARTIFACT_BYTES:
         raise ValueError(f"{file} is sealed with {size} bytes")
     return SealedFile(file, str(entry["sha256"]), size)
 
