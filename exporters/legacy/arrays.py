@@ -22,7 +22,7 @@ Dtype: TypeAlias = np.dtype[Any]
 Array: TypeAlias = NDArray[Any]
 
 _NUMBER = re.compile(r"([<>|=]?)(b1|[iu][1248]|f[248]|c8|c16)", re.ASCII)
-_TEXT = re.compile(r"([<>|=]?)([US])([1-9]\d{0,4})", re.ASCII)
+_TEXT = re.compile(r"([<>|=]?)([US])(0|[1-9]\d{0,4})", re.ASCII)
 _VOID = re.compile(r"\|?V([1-9]\d{0,4})", re.ASCII)
 _OBJECT = re.compile(r"\|?O[48]?", re.ASCII)
 _AXES = 32
@@ -242,6 +242,11 @@ def from_bytes(
         raise MalformedError(
             f"an array of shape {axes} and {kind.itemsize} bytes an element has {len(data)} bytes"
         )
+    if not kind.itemsize:
+        # An empty text has no bytes: nothing would bound how many there are.
+        if math.prod(axes) > 1:
+            raise ArrayKindError(kind.str)
+        return np.zeros(axes, dtype=kind.newbyteorder("="))
     budget.array(len(data))
     budget.clock()
     flat = np.frombuffer(data, dtype=kind) if len(data) else np.empty(0, dtype=kind)
