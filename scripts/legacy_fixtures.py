@@ -1,14 +1,13 @@
 """Make the legacy files of tests/fixtures/legacy: fit and dump in throw-away venvs.
 
-Usage: python scripts/legacy_fixtures.py make
+Usage: python scripts/legacy_fixtures.py
 
 Needs uv (`pip install uv`) and Python 3.10, 3.11 and 3.12, of pyenv or on the path. The venvs and
-what is measured in them stay in build/legacy. Files that gzip compressed hold the time of day.
+what is measured in them stay in build/legacy.
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import os
@@ -188,18 +187,16 @@ def digest(path: Path) -> dict[str, Any]:
     return {"sha256": hashlib.sha256(content).hexdigest(), "size_bytes": len(content)}
 
 
-def run(venv: Venv, *arguments: object) -> str:
-    """Run a script in a venv, away from this process's packages; return what it printed."""
-    make_venv(venv)
+def command(venv: Venv, *arguments: object, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run a script in a venv, away from this process's packages."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
-    done = subprocess.run(
+    return subprocess.run(
         [str(venv.executable), *map(str, arguments)],
-        check=True,
+        check=check,
         stdout=subprocess.PIPE,
         text=True,
-        env={**kept, "OMP_NUM_THREADS": "1"},
+        env={**kept, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"},
     )
-    return done.stdout
 
 
 def make() -> None:
@@ -213,16 +210,16 @@ def make() -> None:
     folders = {}
     for folder in FOLDERS:
         place = FIXTURES / folder.name
-        run(
-            folder.venv, MAKER, BUILD / "inputs.npz", place, folder.library, "--forms", folder.forms
-        )
+        make_venv(folder.venv)
+        arguments = (MAKER, BUILD / "inputs.npz", place, folder.library, "--forms", folder.forms)
+        command(folder.venv, *arguments)
         made = json.loads((place / "made.json").read_text(encoding="utf-8"))
         (place / "made.json").unlink()
         folders[folder.name] = {
             "library": folder.library,
             "versions": made["versions"],
             "predictions": digest(place / "predictions.npz"),
-            "files": [{**entry, **digest(place / entry["file"])} for entry in made["files"]],
+            "files": made["files"],
         }
     manifest = {"inputs": digest(FIXTURES / "inputs.npz"), "folders": folders}
     text = json.dumps(manifest, indent=1, sort_keys=True) + "\n"
@@ -230,10 +227,7 @@ def make() -> None:
 
 
 def main() -> int:
-    """Do what is asked."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("task", choices=["make"])
-    parser.parse_args()
+    """Make them all."""
     make()
     return 0
 

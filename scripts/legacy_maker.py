@@ -9,6 +9,7 @@ imports nothing of this repository. FOLDER gets the files, `predictions.npz`, an
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import pickle
 import platform
@@ -306,12 +307,23 @@ def torch(data: Arrays, forms: Sequence[str]) -> list[Legacy]:
 
 def numpy(data: Arrays, forms: Sequence[str]) -> list[Legacy]:
     """Return what every pickled engine holds somewhere: arrays, scalars, generators."""
-    rows = data["rows"][:5]
+    rows = data["rows"]
+    half = np.float64(0.5)
     return [
         Legacy("array", rows, {"array": ("rows", rows)}, forms),
-        Legacy("scalar", {"threshold": np.float64(0.5)}, forms=forms),
-        Legacy("random_state", np.random.RandomState(SEED), forms=forms, refused="random state"),
-        Legacy("generator", np.random.default_rng(SEED), forms=forms, refused="random state"),
+        Legacy("scalar", {"threshold": half}, {"scalar": ("rows", [half])}, forms),
+        Legacy(
+            "random_state",
+            np.random.RandomState(SEED),
+            {"draws": ("rows", np.random.RandomState(SEED).uniform(size=5))},
+            forms,
+        ),
+        Legacy(
+            "generator",
+            np.random.default_rng(SEED),
+            {"draws": ("rows", np.random.default_rng(SEED).uniform(size=5))},
+            forms,
+        ),
     ]
 
 
@@ -380,9 +392,12 @@ def main() -> int:
             if legacy.keep < 1.0:
                 whole = (options.folder / name).read_bytes()
                 (options.folder / name).write_bytes(whole[: int(legacy.keep * len(whole))])
+            content = (options.folder / name).read_bytes()
             files.append(
                 {
                     "file": name,
+                    "sha256": hashlib.sha256(content).hexdigest(),
+                    "size_bytes": len(content),
                     "holds": legacy.name,
                     "class": type(legacy.content).__name__,
                     "dumped": dumped,
