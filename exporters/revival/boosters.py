@@ -23,12 +23,12 @@ from exporters.revival.errors import (
     UnsupportedModelError,
     UnsupportedVersionError,
 )
+from exporters.revival.hazards import booster_hazards
 from exporters.revival.parameters import Ensemble, FloatArray, IntArray, Revived, Tree
 from exporters.revival.trees import check_size, grow
 
 LIBRARY = "xgboost"
 SUPPORTED = "2.0 to 3.x"
-ARRAY_BASE_SINCE = (3, 1)
 
 OBJECTIVES = {
     "binary:logistic": ("sigmoid", "probability"),
@@ -193,12 +193,7 @@ class _Document:
             "trees_used": self.trees_kept,
         }
         written = ".".join(str(part) for part in self.version)
-        warnings = []
-        if self.version[:2] >= ARRAY_BASE_SINCE:
-            warnings.append(
-                f"written by xgboost {written}: releases older than 3.1 read base_score as one"
-                " number, and this file holds an array; do not load the old file there"
-            )
+        warnings = [*booster_hazards((self.version[0], self.version[1]))]
         if (
             self.best is not None
             and self.trees_kept == self.trees_found > self.rounds[self.best + 1]

@@ -20,6 +20,7 @@ from exporters.revival.errors import (
     UnsupportedModelError,
     UnsupportedVersionError,
 )
+from exporters.revival.hazards import forest_hazards, logistic_hazards
 from exporters.revival.parameters import Ensemble, FloatArray, Linear, Revived, Scaler, Tree
 from exporters.revival.trees import check_size, grow
 
@@ -94,14 +95,21 @@ def _revive_logistic(record: Record, key: str) -> Revived:
     width = attributes.count("n_features_in_")
     coefficients = attributes.numbers("coef_", (rows, width))
     intercepts = _intercepts(attributes, rows)
-    if _fits_each_class(attributes, len(classes), version):
+    each_class = _fits_each_class(attributes, len(classes), version)
+    if each_class:
         model = Linear(coefficients, intercepts, "sigmoid" if rows == 1 else "each")
     elif rows == 1:
         # The soft-max of minus and plus the decision is the sigmoid of twice the decision.
         model = Linear(2.0 * coefficients, 2.0 * intercepts, "sigmoid")
     else:
         model = Linear(coefficients, intercepts, "softmax")
-    return Revived(key, LIBRARY, found, record.name, (), model, classes=classes)
+    warnings = logistic_hazards(
+        version,
+        multi_class=attributes.get("multi_class"),
+        each_class=each_class,
+        classes=len(classes),
+    )
+    return Revived(key, LIBRARY, found, record.name, (), model, classes=classes, warnings=warnings)
 
 
 def _intercepts(attributes: Attributes, rows: int) -> FloatArray:
@@ -165,7 +173,8 @@ def _revive_forest(record: Record, key: str) -> Revived:
         answer="probability" if classifies else "value",
         takes_missing=takes_missing,
     )
-    return Revived(key, LIBRARY, found, record.name, (), model, classes=classes)
+    warnings = forest_hazards(version, classifies=classifies)
+    return Revived(key, LIBRARY, found, record.name, (), model, classes=classes, warnings=warnings)
 
 
 def _grown(member: object, kind: str) -> tuple[Attributes, tuple[object, ...]]:

@@ -265,7 +265,8 @@ def rounded_down(threshold: FloatArray) -> SingleArray:
     ndarray of float32
     """
     nearest = threshold.astype(np.float32)
-    below = np.nextafter(nearest, np.float32(-np.inf))
+    with np.errstate(over="ignore"):
+        below = np.nextafter(nearest, np.float32(-np.inf))
     return np.where(nearest.astype(np.float64) > threshold, below, nearest)
 
 
