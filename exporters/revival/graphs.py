@@ -279,15 +279,20 @@ def _recurrent(graph: _Graph, model: Recurrent, x: str) -> str:
         back = _reversed(graph, _direction(graph, backwards, _reversed(graph, states)))
         states = graph.add("Concat", [ahead, back], axis=2)
     states = graph.add("Transpose", [states], perm=[1, 0, 2])
-    aligned = graph.add("MatMul", [states, graph.weight(model.alignment.T)])
-    aligned = graph.add("Tanh", [graph.add("Add", [aligned, graph.weight(model.alignment_bias)])])
-    scores = graph.add("MatMul", [aligned, graph.weight(model.attention.T)])
+    # No runtime has an LSTM in float64; from its states on every sum is as exact as it can be.
+    states = graph.add("Cast", [states], to=TensorProto.DOUBLE)
+    aligned = graph.add("MatMul", [states, _double(graph, model.alignment.T)])
+    aligned = graph.add("Tanh", [graph.add("Add", [aligned, _double(graph, model.alignment_bias)])])
+    scores = graph.add("MatMul", [aligned, _double(graph, model.attention.T)])
     shares = graph.add("Softmax", [scores], axis=1)
     weighed = graph.add("Mul", [shares, states])
     context = graph.add("ReduceSum", [weighed, graph.axes(1)], keepdims=0)
-    logits = graph.add("MatMul", [context, graph.weight(model.heads.T)])
-    logits = graph.add("Add", [logits, graph.weight(model.heads_bias)])
-    return graph.add("Cast", [logits], to=TensorProto.DOUBLE)
+    logits = graph.add("MatMul", [context, _double(graph, model.heads.T)])
+    return graph.add("Add", [logits, _double(graph, model.heads_bias)])
+
+
+def _double(graph: _Graph, values: SingleArray) -> str:
+    return graph.weight(values.astype(np.float64))
 
 
 def _direction(graph: _Graph, direction: Direction, x: str) -> str:
