@@ -6,8 +6,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# Raised by the interpreter on its own account, and harmless: they touch no file and run no code.
-_HARMLESS = frozenset({"object.__getattr__", "sys._getframe", "gc.get_objects"})
+# Asks for an identity, as every walk over shared values must.
+_HARMLESS = frozenset({"builtins.id"})
 _IMPORTABLE = frozenset({"lz4"})
 
 _seen: list[str] | None = None
