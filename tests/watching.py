@@ -8,7 +8,6 @@ from contextlib import contextmanager
 
 # Asks for an identity, as every walk over shared values must.
 _HARMLESS = frozenset({"builtins.id"})
-_IMPORTABLE = frozenset({"lz4"})
 
 _seen: list[str] | None = None
 _readable: str | None = None
@@ -17,8 +16,6 @@ _installed = False
 
 def _hook(event: str, arguments: tuple[object, ...]) -> None:
     if _seen is None or event in _HARMLESS:
-        return
-    if event == "import" and str(arguments[0]).partition(".")[0] in _IMPORTABLE:
         return
     if event == "open" and arguments[0] == _readable and arguments[1] in ("r", "rb"):
         return
