@@ -1,7 +1,7 @@
 """Reads legacy files in a process of bounded memory and time, and says what was observed.
 
-Arguments: the address space in bytes, the processor time in seconds, and files. Prints one JSON
-line for each file when it is done with it, so that a crash shows as a missing line.
+Arguments: the address space in bytes, the processor time in seconds, limits as JSON, and files.
+Prints one JSON line for each file when it is done with it, so that a crash shows as a missing line.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import sys
 
 from exporters.legacy.containers import read_legacy
 from exporters.legacy.errors import LegacyError
+from exporters.legacy.limits import Limits
 from tests.watching import watched
 
 
@@ -25,10 +26,11 @@ def bounded(address_space_bytes: int, seconds: int) -> None:
 
 def main() -> None:
     bounded(int(sys.argv[1]), int(sys.argv[2]))
-    for path in sys.argv[3:]:
+    limits = Limits(**json.loads(sys.argv[3]))
+    for path in sys.argv[4:]:
         with watched(path) as seen:
             try:
-                read_legacy(path)
+                read_legacy(path, limits)
                 code, problem = "read", ""
             except LegacyError as error:
                 code, problem = error.code, str(error)

@@ -10,6 +10,7 @@ import math
 import struct
 import zlib
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from tests.pickles import Inline, Instance
 
 PROTOCOLS = range(6)
 LEGACY = Path(__file__).parent / "fixtures" / "legacy"
-COMPRESSORS = {
+COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
     "zlib": zlib.compress,
     "gzip": gzip.compress,
     "bz2": bz2.compress,

@@ -6,9 +6,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# Raised by the interpreter on its own account, and harmless: they touch no file and run no code.
-_HARMLESS = frozenset({"object.__getattr__", "sys._getframe", "gc.get_objects"})
-_IMPORTABLE = frozenset({"lz4"})
+# Asks for an identity, as every walk over shared values must.
+_HARMLESS = frozenset({"builtins.id"})
 
 _seen: list[str] | None = None
 _readable: str | None = None
@@ -17,8 +16,6 @@ _installed = False
 
 def _hook(event: str, arguments: tuple[object, ...]) -> None:
     if _seen is None or event in _HARMLESS:
-        return
-    if event == "import" and str(arguments[0]).partition(".")[0] in _IMPORTABLE:
         return
     if event == "open" and arguments[0] == _readable and arguments[1] in ("r", "rb"):
         return

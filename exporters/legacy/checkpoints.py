@@ -6,6 +6,7 @@ and every storage is a file of its own, stored without compression.
 
 from __future__ import annotations
 
+import codecs
 import io
 import math
 import re
@@ -24,6 +25,9 @@ from exporters.legacy.opcodes import Builder, never_called, walk
 from exporters.legacy.records import Name
 
 Array = NDArray[Any]
+
+# Names in a zip that are not UTF-8 are read in it; loaded now, so that reading imports nothing.
+codecs.lookup("cp437")
 
 _ENTRIES = 100_000
 _AXES = 32
