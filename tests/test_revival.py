@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from aegismatrix.artifacts import ModelSpec, parse_model
+from aegismatrix.errors import AegisError
 from aegismatrix.runtime import Model
 from exporters.convert import finish
 from exporters.legacy.errors import LegacyError
@@ -755,3 +757,106 @@ def test_a_tree_without_nodes_is_refused() -> None:
         trees.grow(
             nothing, np.zeros(0), nothing, nothing, np.zeros(0, np.bool_), np.zeros((0, 1)), 1
         )
+
+
+anything = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats()
+    | st.text(max_size=4)
+    | st.binary(max_size=4)
+    | st.sampled_from(
+        [
+            np.zeros(0),
+            np.zeros((2, 2)),
+            np.array(["a", "b"]),
+            np.array([1 + 2j]),
+            np.float32(3),
+            np.int64(-1),
+            np.zeros(3, dtype=NODE),
+            np.array([math.nan, 1.0]),
+            np.datetime64("2026-01-01"),
+            "[1,2]",
+            "999999999",
+        ]
+    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=4,
+)
+
+
+def places(value: object, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Every place in nested dictionaries, lists and records."""
+    if isinstance(value, Record):
+        arguments = places(value.arguments, (*path, "arguments"))
+        return [(*path, "state"), *arguments, *places(value.state, (*path, "state"))]
+    pairs: list[tuple[Any, Any]] = []
+    if isinstance(value, dict):
+        pairs = list(value.items())
+    elif isinstance(value, list | tuple):
+        pairs = list(enumerate(value))
+    found = []
+    for key, one in pairs:
+        found += [(*path, key), *places(one, (*path, key))]
+    return found
+
+
+def changed(value: Any, path: tuple[Any, ...], new: object) -> Any:
+    """The same, with another value at one place."""
+    if not path:
+        return new
+    head, *rest = path
+    if isinstance(value, Record):
+        return dataclasses.replace(value, **{head: changed(getattr(value, head), tuple(rest), new)})
+    if isinstance(value, dict):
+        return {**value, head: changed(value[head], tuple(rest), new)}
+    inner = list(value)
+    inner[head] = changed(inner[head], tuple(rest), new)
+    return type(value)(inner)
+
+
+def survives(value: object, read: Callable[[bytes], Any]) -> None:
+    """Refused with a reason, or converted and proven; nothing else may happen."""
+    try:
+        contents = revive(value, read)
+        for revived in contents.models:
+            spec, data = finished(revived)
+            prove(revived, spec, data)
+    except AegisError:
+        return
+    json.dumps([contents.carried, contents.left_out], allow_nan=False)
+
+
+ESTIMATORS = [
+    scaler(),
+    logistic(),
+    forest(STUMP, SHARES),
+    Record("sklearn.pipeline", "Pipeline", state={"steps": [("a", scaler()), ("b", logistic())]}),
+    wrapper(),
+]
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_an_estimator_with_anything_anywhere_is_refused_or_proven(data: st.DataObject) -> None:
+    record = data.draw(st.sampled_from(ESTIMATORS))
+    place = data.draw(st.sampled_from(places(record)))
+    survives(changed(record, place, data.draw(anything)), read_ubjson)
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_a_booster_with_anything_anywhere_is_refused_or_proven(data: st.DataObject) -> None:
+    content = {"Model": document()}
+    place = data.draw(st.sampled_from(places(content)))
+    spoilt = changed(content, place, data.draw(anything))
+    survives(booster(), lambda handle: spoilt)
+
+
+@settings(max_examples=100, deadline=None)
+@given(data=st.data())
+def test_a_state_dict_with_anything_anywhere_is_refused_or_proven(data: st.DataObject) -> None:
+    weights = state_dict(1, 2, 2, 2, 3)
+    name = data.draw(st.sampled_from(sorted(weights)))
+    survives({**weights, name: data.draw(anything)}, read_ubjson)

@@ -66,6 +66,13 @@ class Attributes:
             )
         return self._state[key]
 
+    def text(self, key: str) -> str:
+        """Return an attribute that is text."""
+        given = self.need(key)
+        if not isinstance(given, str):
+            raise InconsistentModelError(f"{self.name}.{key} is not text")
+        return given
+
     def count(self, key: str) -> int:
         """Return an attribute that counts something, 1 or more."""
         return counted(self.need(key), f"{self.name}.{key}")

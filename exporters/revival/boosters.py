@@ -116,26 +116,25 @@ class _Document:
     """A Booster's document, read and checked."""
 
     def __init__(self, content: object, wrapped: bool) -> None:
-        document = _at(content, "Model") if _has(content, "Model") else content
+        document = _part(content, "Model")
         self.version = _version(document)
-        learner = _at(document, "learner")
-        booster = _at(learner, "gradient_booster")
-        name = _at(booster, "name")
+        learner = _part(document, "learner")
+        booster = _part(learner, "gradient_booster")
+        name = _text(booster, "name")
         if name != "gbtree":
-            kind = clipped(str(name))
             raise UnsupportedModelError(
-                f"its booster is {kind}, and not gbtree",
+                f"its booster is {clipped(name)}, and not gbtree",
                 code="dart-booster" if name == "dart" else "unsupported-booster",
             )
-        objective = _at(_at(learner, "objective"), "name")
-        if not isinstance(objective, str) or objective not in OBJECTIVES:
+        objective = _text(_part(learner, "objective"), "name")
+        if objective not in OBJECTIVES:
             raise UnsupportedModelError(
-                f"its objective is {clipped(str(objective))}, and none of {', '.join(OBJECTIVES)}",
+                f"its objective is {clipped(objective)}, and none of {', '.join(OBJECTIVES)}",
                 code="unsupported-objective",
             )
         self.objective = objective
         self.link, self.answer = OBJECTIVES[objective]
-        parameters = _at(learner, "learner_model_param")
+        parameters = _part(learner, "learner_model_param")
         self.n_features = counted(_whole(_at(parameters, "num_feature")), "num_feature")
         classes = _whole(_at(parameters, "num_class"))
         targets = _whole(parameters.get("num_target", "1"))
@@ -147,8 +146,8 @@ class _Document:
             raise InconsistentModelError(f"its objective {objective} has {classes} classes")
         self.groups = counted(max(classes, 1), "num_class")
         self.names = _names(learner, self.n_features)
-        self.base_score = _base_score(_at(parameters, "base_score"), self.groups)
-        model = _at(booster, "model")
+        self.base_score = _base_score(_text(parameters, "base_score"), self.groups)
+        model = _part(booster, "model")
         self._refuse_categories(learner, model)
         grown = _at(model, "trees")
         if not isinstance(grown, list) or not grown:
@@ -228,27 +227,28 @@ class _Document:
         return np.asarray(-np.log(odds)).astype(np.float32).astype(np.float64)
 
     def _refuse_categories(self, learner: Mapping[Any, Any], model: Mapping[Any, Any]) -> None:
-        kinds = learner.get("feature_types", [])
-        coded = model.get("cats", {})
-        if (isinstance(kinds, list) and "c" in kinds) or (
-            isinstance(coded, Mapping) and len(coded.get("enc", []))
-        ):
+        # Coders of categories came with 3.1.
+        coded = _part(model, "cats").get("enc") if "cats" in model else None
+        kinds = {kind for kind in _listed(learner.get("feature_types")) if isinstance(kind, str)}
+        if "c" in kinds or _listed(coded):
             raise UnsupportedModelError("it has categorical features", code="categorical-splits")
 
 
 def _nodes(tree: object) -> int:
-    return counted(_whole(_at(_at(tree, "tree_param"), "num_nodes")), "num_nodes")
+    return counted(_whole(_at(_part(tree, "tree_param"), "num_nodes")), "num_nodes")
 
 
 def _tree(tree: object, group: int, groups: int, n_features: int) -> Tree:
-    parameters = _at(tree, "tree_param")
+    parameters = _part(tree, "tree_param")
     size = _nodes(tree)
     if _whole(parameters.get("size_leaf_vector", "1")) > 1:
         raise UnsupportedModelError("its leaves are vectors", code="multi-output-trees")
     splits = whole_numbers(_at(tree, "split_type"), (size,), "split_type")
-    if splits.any() or len(_at(tree, "categories_nodes")):
+    if splits.any() or _listed(_at(tree, "categories_nodes")):
         raise UnsupportedModelError("it has categorical splits", code="categorical-splits")
     conditions = numbers(_at(tree, "split_conditions"), (size,), "split_conditions")
+    if (np.abs(conditions) > np.finfo(np.float32).max).any():
+        raise NonFiniteModelError("split_conditions")
     left = whole_numbers(_at(tree, "left_children"), (size,), "left_children")
     values = np.zeros((size, groups))
     values[:, group] = conditions
@@ -277,9 +277,7 @@ def _version(document: object) -> tuple[int, ...]:
     return version
 
 
-def _base_score(given: object, groups: int) -> FloatArray:
-    if not isinstance(given, str):
-        raise InconsistentModelError("base_score is not text")
+def _base_score(given: str, groups: int) -> FloatArray:
     if given.lstrip().startswith("["):
         try:
             listed = json.loads(given)
@@ -300,10 +298,11 @@ def _base_score(given: object, groups: int) -> FloatArray:
 
 def _rounds(model: Mapping[Any, Any], trees: int, groups: int) -> IntArray:
     """Where each boosting round begins among the trees, and at last where the last one ends."""
-    given = model.get("iteration_indptr")
-    if given is None or not len(given):
+    given = _listed(model.get("iteration_indptr"))
+    if not given:
         parallel = counted(
-            _whole(_at(_at(model, "gbtree_model_param"), "num_parallel_tree")), "num_parallel_tree"
+            _whole(_at(_part(model, "gbtree_model_param"), "num_parallel_tree")),
+            "num_parallel_tree",
         )
         bounds = np.arange(0, trees + 1, parallel * groups)
     else:
@@ -314,8 +313,7 @@ def _rounds(model: Mapping[Any, Any], trees: int, groups: int) -> IntArray:
 
 
 def _best(learner: Mapping[Any, Any], rounds: int) -> int | None:
-    attributes = learner.get("attributes", {})
-    given = attributes.get("best_iteration") if isinstance(attributes, Mapping) else None
+    given = _part(learner, "attributes").get("best_iteration")
     if given is None:
         return None
     best = _whole(given)
@@ -325,22 +323,43 @@ def _best(learner: Mapping[Any, Any], rounds: int) -> int | None:
 
 
 def _names(learner: Mapping[Any, Any], n_features: int) -> tuple[str, ...]:
-    given = learner.get("feature_names", [])
-    if not isinstance(given, list) or not given:
+    given = _listed(learner.get("feature_names"))
+    if not given:
         return ()
     if len(given) != n_features or not all(isinstance(name, str) for name in given):
         raise InconsistentModelError("feature_names has not one name per feature")
     return tuple(clipped(name) for name in given)
 
 
-def _has(content: object, key: str) -> bool:
-    return isinstance(content, Mapping) and key in content
-
-
 def _at(content: object, key: str) -> Any:
     if not isinstance(content, Mapping) or key not in content:
         raise InconsistentModelError(f"its document has no {key}")
     return content[key]
+
+
+def _part(content: object, key: str) -> Mapping[Any, Any]:
+    part = _at(content, key)
+    if not isinstance(part, Mapping):
+        raise InconsistentModelError(f"its document has no {key} that is an object")
+    return part
+
+
+def _text(content: object, key: str) -> str:
+    given = _at(content, key)
+    if not isinstance(given, str):
+        raise InconsistentModelError(f"its document has no {key} that is text")
+    return given
+
+
+def _listed(given: object) -> list[Any]:
+    """A list that may be absent; numbers come as an array where the document is UBJSON."""
+    if given is None:
+        return []
+    if isinstance(given, np.ndarray):
+        return list(given.reshape(-1).tolist())
+    if not isinstance(given, list):
+        raise InconsistentModelError("its document has something else where a list belongs")
+    return given
 
 
 def _whole(given: object) -> int:

@@ -26,6 +26,7 @@ from exporters.revival.trees import check_size, grow
 
 LIBRARY = "scikit-learn"
 OLDEST, NEWEST = (1, 3), (1, 9)
+MULTI_CLASS_UNTIL = (1, 8)
 
 _FORESTS = {
     "RandomForestClassifier": "DecisionTreeClassifier",
@@ -105,7 +106,7 @@ def _revive_logistic(record: Record, key: str) -> Revived:
         model = Linear(coefficients, intercepts, "softmax")
     warnings = logistic_hazards(
         version,
-        multi_class=attributes.get("multi_class"),
+        multi_class=attributes.text("multi_class") if version < MULTI_CLASS_UNTIL else None,
         each_class=each_class,
         classes=len(classes),
     )
@@ -122,16 +123,15 @@ def _intercepts(attributes: Attributes, rows: int) -> FloatArray:
 
 def _fits_each_class(attributes: Attributes, classes: int, version: _Version) -> bool:
     """Whether each class has its own sigmoid, as that release decides it when it predicts."""
-    if version >= (1, 8):
+    if version >= MULTI_CLASS_UNTIL:
         return classes == 2
-    chosen = attributes.need("multi_class")
-    solver = attributes.need("solver")
+    chosen, solver = attributes.text("multi_class"), attributes.text("solver")
     alone = ("liblinear", "newton-cholesky") if version < (1, 6) else ("liblinear",)
     if chosen in ("auto", "deprecated"):
         return classes == 2 or solver in alone
     if chosen not in ("ovr", "multinomial"):
         raise InconsistentModelError("LogisticRegression.multi_class is unknown")
-    return bool(chosen == "ovr")
+    return chosen == "ovr"
 
 
 def _revive_forest(record: Record, key: str) -> Revived:
@@ -161,7 +161,7 @@ def _revive_forest(record: Record, key: str) -> Revived:
     takes_missing = (
         version >= _MISSING_SINCE[family]
         and attributes.get("monotonic_cst") is None
-        and attributes.get("criterion") != "absolute_error"
+        and attributes.text("criterion") != "absolute_error"
     )
     model = Ensemble(
         trees=trees,

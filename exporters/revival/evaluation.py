@@ -37,16 +37,18 @@ def evaluate(revived: Revived, x: FloatArray) -> FloatArray:
     ndarray
         Of the shape that `exporters.revival.graphs.contract` says.
     """
-    for scaler in revived.scalers:
-        x = _scaled(scaler, x)
-    model = revived.model
-    if isinstance(model, Scaler):
-        return _scaled(model, x)
-    if isinstance(model, Linear):
-        return _linear(model, x)
-    if isinstance(model, Ensemble):
-        return _ensemble(model, x)
-    return _recurrent(model, x)
+    # What overflows is not finite, and the proof finds it.
+    with np.errstate(over="ignore", invalid="ignore"):
+        for scaler in revived.scalers:
+            x = _scaled(scaler, x)
+        model = revived.model
+        if isinstance(model, Scaler):
+            return _scaled(model, x)
+        if isinstance(model, Linear):
+            return _linear(model, x)
+        if isinstance(model, Ensemble):
+            return _ensemble(model, x)
+        return _recurrent(model, x)
 
 
 def _scaled(scaler: Scaler, x: FloatArray) -> FloatArray:
@@ -66,8 +68,7 @@ def _linear(model: Linear, x: FloatArray) -> FloatArray:
 
 
 def _ensemble(model: Ensemble, x: FloatArray) -> FloatArray:
-    with np.errstate(over="ignore"):
-        single = x.astype(np.float32).astype(np.float64)
+    single = x.astype(np.float32).astype(np.float64)
     precision = np.float32 if model.total == "running" else np.float64
     added = np.tile(model.base.astype(precision), (len(x), 1))
     for tree in model.trees:

@@ -57,7 +57,7 @@ def forest_hazards(written: Release, *, classifies: bool) -> tuple[str, ...]:
 
 
 def logistic_hazards(
-    written: Release, *, multi_class: object, each_class: bool, classes: int
+    written: Release, *, multi_class: str | None, each_class: bool, classes: int
 ) -> tuple[str, ...]:
     """Return what may go wrong with a logistic regression of scikit-learn.
 
@@ -65,7 +65,7 @@ def logistic_hazards(
     ----------
     written : tuple of int
         The release that wrote it.
-    multi_class : object
+    multi_class : str or None
         Its attribute of that name; None where it has none.
     each_class : bool
         Whether each class has its own sigmoid.

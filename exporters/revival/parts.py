@@ -113,7 +113,7 @@ def _pipeline(record: Record, key: str, read: ReadDocument) -> Revived:
     for step in steps:
         if not isinstance(step, tuple | list) or len(step) != 2:
             raise InconsistentModelError("a step of a Pipeline is not a name and an object")
-        if step[1] is None or step[1] == "passthrough":
+        if step[1] is None or (isinstance(step[1], str) and step[1] == "passthrough"):
             continue
         if not isinstance(step[1], Record) or step[1].name == "Pipeline":
             raise UnsupportedModelError("a step of its Pipeline is neither a scaler nor a model")
