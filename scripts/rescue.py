@@ -30,8 +30,12 @@ def summary(verdicts: Sequence[Rescued]) -> str:
         f"{file:{widths[0]}}  {verdict:{widths[1]}}  {detail}".rstrip()
         for file, verdict, detail in rows
     ]
+    concerned: dict[str, list[str]] = {}
     for one in verdicts:
-        lines += [f"warning: {clipped(one.file)}: {warning}" for warning in one.warnings]
+        for warning in one.warnings:
+            concerned.setdefault(warning, []).append(clipped(one.file))
+    for warning, files in concerned.items():
+        lines.append(f"warning: {', '.join(files)}: {warning}")
     counts = [f"{sum(one.verdict == kind for one in verdicts)} {kind}" for kind in VERDICTS]
     return "\n".join([*lines, ", ".join(counts)])
 

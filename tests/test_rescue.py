@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -533,3 +534,33 @@ def test_the_script_runs_by_itself(old: Path, tmp_path: Path, repository: Path) 
     assert done.returncode == 1, done.stderr
     assert done.stdout.endswith("2 converted, 1 refused, 1 not a model file\n")
     assert verify(tmp_path / "new") == []
+
+
+def test_the_example_in_the_document_is_what_the_script_prints(
+    tmp_path: Path, repository: Path
+) -> None:
+    text = (repository / "docs" / "rescue.md").read_text(encoding="utf-8")
+    shown = re.search(r"<!-- rescue -->\n```\n(.*?)\n```\n<!-- end of rescue -->", text, re.DOTALL)
+    assert shown is not None
+    printed = summary(rescue(LEGACY / "torch-2.13.0-numpy-2.4.6", tmp_path / "new"))
+    # How close a runtime comes differs between machines; that it comes as close does not.
+    figure = re.compile(r"difference \S+")
+    assert figure.sub("", shown[1]) == figure.sub("", printed)
+
+
+def test_every_code_of_a_refusal_is_in_the_document(repository: Path) -> None:
+    text = (repository / "docs" / "rescue.md").read_text(encoding="utf-8")
+    for file in (repository / "exporters" / "revival").glob("*.py"):
+        for code in re.findall(r'code="([a-z-]+)"', file.read_text(encoding="utf-8")):
+            assert f"`{code}`" in text or code.startswith("limit-"), code
+
+
+def test_the_report_has_the_fields_that_the_document_names(
+    verdicts: dict[str, Rescued], repository: Path
+) -> None:
+    text = (repository / "docs" / "rescue.md").read_text(encoding="utf-8")
+    content = json.loads(render_report(tuple(verdicts.values()), Limits()))
+    fields = set(content) | {f"files[].{name}" for name in content["files"][0]}
+    fields = {"files[].artifacts[]" if name == "files[].artifacts" else name for name in fields}
+    for name in fields - {"files"}:
+        assert f"`{name}`" in text, name

@@ -198,8 +198,8 @@ class _Document:
             and self.trees_kept == self.trees_found > self.rounds[self.best + 1]
         ):
             warnings.append(
-                f"a bare Booster: all {self.trees_found} trees are used, as it predicts itself,"
-                f" though its best iteration is {self.best}"
+                "a bare Booster, which predicts with all of its trees and not up to its best"
+                " iteration: so does its artifact"
             )
         return Revived(
             key,
