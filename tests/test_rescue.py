@@ -7,6 +7,7 @@ import json
 import math
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -290,6 +291,19 @@ def test_files_of_one_name_get_artifacts_of_different_names(old: Path, tmp_path:
     assert verify(tmp_path / "new") == []
 
 
+def test_a_part_of_a_dictionary_does_not_take_the_name_of_another_file(
+    old: Path, tmp_path: Path
+) -> None:
+    made = LEGACY / "scikit-learn-1.5.2-numpy-1.26.4" / "bundle.p4.pkl"
+    (old / "forest-model.pkl").write_bytes((old / "forest.pkl").read_bytes())
+    (old / "forest.pkl").write_bytes(made.read_bytes())
+    found = rescue(old, tmp_path / "new")
+    names = {one.file: [a.entry["file"] for a in one.artifacts] for one in found if one.artifacts}
+    assert names["forest-model.pkl"] == ["forest-model.onnx"]
+    assert names["forest.pkl"] == ["forest-model-2.onnx", "forest-scaler.onnx"]
+    assert verify(tmp_path / "new") == []
+
+
 def test_an_artifact_says_which_file_it_came_from(old: Path, tmp_path: Path) -> None:
     import onnx
 
@@ -339,8 +353,11 @@ def test_a_new_folder_that_touches_the_old_one_is_refused(
 def test_artifacts_that_no_rescue_wrote_are_never_replaced(
     old: Path, tmp_path: Path, repository: Path
 ) -> None:
+    sealed = tmp_path / "sealed"
+    shutil.copytree(repository / "models_onnx", sealed)
     with pytest.raises(RescueFolderError, match="no rescue wrote"):
-        rescue(old, repository / "models_onnx")
+        rescue(old, sealed)
+    assert hashes(sealed) == hashes(repository / "models_onnx")
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "work.txt").write_text("mine", encoding="utf-8")
