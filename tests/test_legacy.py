@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import bz2
 import gzip
 import json
 import lzma
 import math
 import struct
+import sys
 import zlib
 from collections import OrderedDict
 from collections.abc import Callable
@@ -364,6 +366,19 @@ def test_each_limit_is_named_when_it_is_reached(field: str) -> None:
         read_bytes(data, Limits(**{field: 4}))
     assert caught.value.code.startswith("limit-")
     assert field in str(caught.value)
+
+
+def test_the_reader_needs_numpy_and_the_standard_library_alone(repository: Path) -> None:
+    allowed = {"numpy", "lz4", *sys.stdlib_module_names}
+    for file in sorted((repository / "exporters" / "legacy").glob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            else:
+                names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            for name in names:
+                own = name == "aegismatrix.errors" or name.startswith("exporters.legacy")
+                assert own or name.partition(".")[0] in allowed, f"{file}: {name}"
 
 
 def test_the_clock_ends_a_walk() -> None:
