@@ -337,6 +337,10 @@ REFUSED: dict[str, tuple[str, bytes]] = {
         "malformed",
         pickled(array(tuple_of(integer(1)), dtype("U1"), raw_bytes(b"\xff\xff\xff\xff"))),
     ),
+    "an array of text with a lone surrogate": (
+        "malformed",
+        pickled(array(tuple_of(integer(1)), dtype("U1"), raw_bytes(b"\x00\xd8\x00\x00"))),
+    ),
     "an array of booleans that are neither": (
         "malformed",
         pickled(array(tuple_of(integer(1)), dtype("b1", "|"), raw_bytes(b"\x02"))),
