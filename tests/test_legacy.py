@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import bz2
 import gzip
 import json
 import lzma
 import math
 import struct
+import sys
 import zlib
 from collections import OrderedDict
 from collections.abc import Callable
@@ -18,7 +20,7 @@ import hypothesis.extra.numpy as arrays
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 
 from exporters.legacy.containers import read_bytes, read_legacy
 from exporters.legacy.errors import ContainerError, LegacyError, UnknownClassError
@@ -29,6 +31,9 @@ from tests import pickles
 from tests.pickles import Inline, Instance
 
 PROTOCOLS = range(6)
+unhurried = settings(
+    max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
 LEGACY = Path(__file__).parent / "fixtures" / "legacy"
 COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
     "zlib": zlib.compress,
@@ -89,7 +94,7 @@ def assert_same_array(found: Any, wanted: np.ndarray[Any, Any]) -> None:
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-@settings(max_examples=40)
+@unhurried
 @given(value=plain)
 def test_plain_values_come_back_as_they_were(protocol: int, value: Any) -> None:
     legacy = read_bytes(pickles.dumps(value, protocol))
@@ -100,7 +105,7 @@ def test_plain_values_come_back_as_they_were(protocol: int, value: Any) -> None:
 
 @pytest.mark.parametrize("numpy_1", [False, True])
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-@settings(max_examples=40)
+@unhurried
 @given(value=any_array)
 def test_arrays_come_back_native_and_contiguous_under_both_names_of_numpy(
     protocol: int, numpy_1: bool, value: np.ndarray[Any, Any]
@@ -113,7 +118,7 @@ def test_arrays_come_back_native_and_contiguous_under_both_names_of_numpy(
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-@settings(max_examples=30)
+@unhurried
 @given(value=any_array.filter(lambda array: array.dtype.itemsize and array.size))
 def test_scalars_and_dtypes_come_back(protocol: int, value: np.ndarray[Any, Any]) -> None:
     scalar = value.reshape(-1)[0]
@@ -123,6 +128,7 @@ def test_scalars_and_dtypes_come_back(protocol: int, value: np.ndarray[Any, Any]
     assert kind == value.dtype
 
 
+@unhurried
 @given(value=any_array, alignment=st.sampled_from([None, 16, 8, 64]))
 def test_arrays_that_joblib_wrote_between_the_opcodes_come_back(
     value: np.ndarray[Any, Any], alignment: int | None
@@ -338,6 +344,7 @@ def ubjson(value: Any) -> bytes:
     return b"{" + b"".join(ubjson(key)[1:] + ubjson(part) for key, part in value.items()) + b"}"
 
 
+@unhurried
 @given(value=documents)
 def test_ubjson_and_json_read_to_the_same(value: Any) -> None:
     assert same(read_ubjson(ubjson(value)), value)
@@ -345,6 +352,7 @@ def test_ubjson_and_json_read_to_the_same(value: Any) -> None:
         assert same(read_ubjson(json.dumps(value).encode()), value)
 
 
+@unhurried
 @given(kind=st.sampled_from(["f4", "f8", "i4", "u1"]), data=st.data())
 def test_typed_arrays_of_ubjson_become_numpy_arrays(kind: str, data: st.DataObject) -> None:
     value = data.draw(arrays.arrays(np.dtype(kind), st.integers(0, 20)))
@@ -364,6 +372,19 @@ def test_each_limit_is_named_when_it_is_reached(field: str) -> None:
         read_bytes(data, Limits(**{field: 4}))
     assert caught.value.code.startswith("limit-")
     assert field in str(caught.value)
+
+
+def test_the_reader_needs_numpy_and_the_standard_library_alone(repository: Path) -> None:
+    allowed = {"numpy", "lz4", *sys.stdlib_module_names}
+    for file in sorted((repository / "exporters" / "legacy").glob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            else:
+                names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            for name in names:
+                own = name == "aegismatrix.errors" or name.startswith("exporters.legacy")
+                assert own or name.partition(".")[0] in allowed, f"{file}: {name}"
 
 
 def test_the_clock_ends_a_walk() -> None:

@@ -35,6 +35,7 @@ fuzzed = settings(
     max_examples=CASES,
     deadline=None,
     database=None,
+    derandomize="AEGISMATRIX_FUZZ_CASES" not in os.environ,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
 )

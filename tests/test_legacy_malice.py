@@ -337,6 +337,10 @@ REFUSED: dict[str, tuple[str, bytes]] = {
         "malformed",
         pickled(array(tuple_of(integer(1)), dtype("U1"), raw_bytes(b"\xff\xff\xff\xff"))),
     ),
+    "an array of text with a lone surrogate": (
+        "malformed",
+        pickled(array(tuple_of(integer(1)), dtype("U1"), raw_bytes(b"\x00\xd8\x00\x00"))),
+    ),
     "an array of booleans that are neither": (
         "malformed",
         pickled(array(tuple_of(integer(1)), dtype("b1", "|"), raw_bytes(b"\x02"))),
@@ -467,6 +471,43 @@ BOMBS: dict[str, tuple[str, Callable[[], bytes]]] = {
     ),
     "a billion laughs": ("limit-expanded-values", lambda: laughs(60)),
     "one array a thousand times": ("limit-expanded-bytes", shared_arrays),
+    "one set a hundred thousand times": (
+        "limit-expanded-values",
+        lambda: pickled(
+            EMPTY_LIST
+            + MARK
+            + (b"\x8f(" + b"".join(text(str(number)) for number in range(50_000)) + b"\x90q\x00")
+            + b"h\x00" * 100_000
+            + b"e",
+            4,
+        ),
+    ),
+    "one list made a set again and again": (
+        "limit-memory",
+        lambda: pickled(
+            (b"](" + b"".join(text(str(number)) for number in range(50_000)) + b"e\x85q\x00")
+            + (name("builtins", "set") + b"h\x00R0") * 10_000
+            + b"0N"
+        ),
+    ),
+    "bytes made a bytearray again and again": (
+        "limit-memory",
+        lambda: pickled(
+            (raw_bytes(bytes(10**7)) + b"\x85q\x00")
+            + (name("builtins", "bytearray") + b"h\x00R") * 10_000
+        ),
+    ),
+    "text made bytes again and again": (
+        "limit-memory",
+        lambda: pickled(
+            (text("x" * 10**7) + text("latin1") + b"\x86q\x00")
+            + (name("_codecs", "encode") + b"h\x00R") * 10_000
+        ),
+    ),
+    "a zip of empty files without end": (
+        "limit-entries",
+        lambda: b"PK\x03\x04" + b"PK\x01\x02" * 10**6,
+    ),
     "zlib": ("compressed-bomb", lambda: bomb(zlib.compress)),
     "gzip": ("compressed-bomb", lambda: bomb(gzip.compress)),
     "bz2": ("compressed-bomb", lambda: bomb(lambda data: bz2.compress(data[: 40 * 2**20], 1))),
@@ -596,7 +637,7 @@ LENGTH = struct.Struct(">q")
 DOCUMENTS = {
     "arrays in each other": ("limit-depth", b"[" * 10**6),
     "objects in each other": ("limit-depth", b"{i\x01a" * 10**6),
-    "JSON in each other": ("limit-depth", b"[" * 10**6 + b"]" * 10**6),
+    "JSON in each other": ("limit-depth", b'{"a":' * 10**6),
     "JSON with endless digits": ("malformed", b'{"a": ' + b"9" * 10**6 + b"}"),
     "JSON that is cut": ("malformed", b'{"a": [1, 2'),
     "JSON with a key twice": ("malformed", b'{"a": 1, "a": 2}'),

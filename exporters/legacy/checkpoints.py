@@ -79,13 +79,14 @@ class _Archive:
 
     def __init__(self, data: bytes | bytearray, budget: Budget) -> None:
         self.budget = budget
+        # Counted before the directory is read: it is made of entries that begin so.
+        if data.count(b"PK\x01\x02") > _ENTRIES:
+            raise LimitError("its zip has too many entries", limit="entries", allowed=_ENTRIES)
         try:
             self.zip = zipfile.ZipFile(io.BytesIO(data))
             entries = self.zip.infolist()
         except _ZIP_FAULTS as error:
             raise MalformedError("its zip directory is damaged") from error
-        if len(entries) > _ENTRIES:
-            raise LimitError("its zip has too many entries", limit="entries", allowed=_ENTRIES)
         self.entries: dict[str, zipfile.ZipInfo] = {}
         roots = set()
         total_bytes = 0

@@ -265,7 +265,7 @@ def read_legacy(path: str | Path, limits: Limits | None = None) -> Legacy:
             raise UnreadableFileError("it is not there, or no regular file")
         try:
             with file.open("rb") as stream:
-                data = stream.read(limits.file_bytes + 1)
+                data = stream.read(min(file.stat().st_size, limits.file_bytes) + 1)
         except OSError as error:
             raise UnreadableFileError(error.strerror or str(error)) from error
         return read_bytes(data, limits)

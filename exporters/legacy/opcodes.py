@@ -26,6 +26,7 @@ Builder = Callable[[tuple[Any, ...]], Any]
 
 HIGHEST_PROTOCOL = 5
 _NAME_BYTES = 256
+_ITEM_BYTES = 128
 _LINE_FLOAT_BYTES = 64
 _TEXTS = (str, bytes)
 _KEYS = (str, bytes, bool, int, float, type(None))
@@ -77,16 +78,6 @@ def never_called(what: str) -> Builder:
     return refuse
 
 
-def _encode(arguments: tuple[Any, ...]) -> bytes:
-    if (
-        len(arguments) != 2
-        or not all(isinstance(argument, str) for argument in arguments)
-        or arguments[1] not in _LATIN
-    ):
-        raise MalformedError("_codecs.encode is called in a way that no library writes")
-    return _latin(arguments[0])
-
-
 def _latin(text: str) -> bytes:
     try:
         return text.encode("latin-1")
@@ -98,20 +89,6 @@ def _bytes(arguments: tuple[Any, ...]) -> bytes:
     if arguments == ():
         return b""
     raise MalformedError("bytes is called in a way that no library writes")
-
-
-def _bytearray(arguments: tuple[Any, ...]) -> bytearray:
-    if arguments == ():
-        return bytearray()
-    if len(arguments) == 1 and isinstance(arguments[0], bytes):
-        return bytearray(arguments[0])
-    if (
-        len(arguments) == 2
-        and all(isinstance(argument, str) for argument in arguments)
-        and arguments[1] in _LATIN
-    ):
-        return bytearray(_latin(arguments[0]))
-    raise MalformedError("bytearray is called in a way that no library writes")
 
 
 def _complex(arguments: tuple[Any, ...]) -> complex:
@@ -146,7 +123,7 @@ class _Walk:
             ("numpy", "ndarray"): never_called("numpy.ndarray"),
             ("numpy", "memmap"): never_called("numpy.memmap"),
             ("numpy", "dtype"): arrays.dtype,
-            ("_codecs", "encode"): _encode,
+            ("_codecs", "encode"): self._encode,
             ("collections", "OrderedDict"): self._ordered,
             ("joblib.numpy_pickle", "NumpyArrayWrapper"): self._inline,
         }
@@ -159,7 +136,7 @@ class _Walk:
         for module in _BUILTINS:
             self.builders[module, "object"] = never_called("object")
             self.builders[module, "bytes"] = _bytes
-            self.builders[module, "bytearray"] = _bytearray
+            self.builders[module, "bytearray"] = self._bytearray
             self.builders[module, "complex"] = _complex
             self.builders[module, "set"] = self._set
             self.builders[module, "frozenset"] = self._frozen
@@ -314,12 +291,35 @@ class _Walk:
             raise self.bad("joblib's array is made in a way that joblib does not")
         return arrays.InlineDraft()
 
+    # Each of the following may be called again and again on one large argument.
+
+    def _encode(self, arguments: tuple[Any, ...]) -> bytes:
+        if (
+            len(arguments) != 2
+            or not all(isinstance(argument, str) for argument in arguments)
+            or arguments[1] not in _LATIN
+        ):
+            raise self.bad("_codecs.encode is called in a way that no library writes")
+        self.budget.array(len(arguments[0]))
+        return _latin(arguments[0])
+
+    def _bytearray(self, arguments: tuple[Any, ...]) -> bytearray:
+        if arguments == ():
+            return bytearray()
+        if len(arguments) == 1 and isinstance(arguments[0], bytes):
+            self.budget.array(len(arguments[0]))
+            return bytearray(arguments[0])
+        if len(arguments) == 2:
+            return bytearray(self._encode(arguments))
+        raise self.bad("bytearray is called in a way that no library writes")
+
     def _ordered(self, arguments: tuple[Any, ...]) -> OrderedDraft:
         made = OrderedDraft()
         if arguments == ():
             return made
         if len(arguments) != 1 or not isinstance(arguments[0], list):
             raise self.bad("OrderedDict is called in a way that no library writes")
+        self.budget.array(_ITEM_BYTES * len(arguments[0]))
         flat: list[Any] = []
         for pair in arguments[0]:
             if not isinstance(pair, list | tuple) or len(pair) != 2:
@@ -334,6 +334,7 @@ class _Walk:
             return made
         if len(arguments) != 1 or not isinstance(arguments[0], list):
             raise self.bad("set is called in a way that no library writes")
+        self.budget.array(_ITEM_BYTES * len(arguments[0]))
         self.add(made, arguments[0])
         return made
 

@@ -40,14 +40,12 @@ def _leaf(value: object) -> _Settled | None:
     if isinstance(value, _PLAIN):
         size = len(value) if isinstance(value, str | bytes | bytearray) else _VALUE_BYTES
         return _Settled(value, 1, size, 0)
-    if isinstance(value, set | frozenset):
-        return _Settled(type(value)(value), 1 + len(value), _VALUE_BYTES * len(value), 1)
     if isinstance(value, Name):
         raise MalformedError(
             f"the class {clipped(value.module)}.{clipped(value.name)} stands where a value must",
             code="class-as-value",
         )
-    if not isinstance(value, list | tuple | dict | RecordDraft):
+    if not _is_branch(value):
         raise MalformedError("something half-made stands where a value must")
     return None
 
@@ -57,8 +55,8 @@ def _children(value: object) -> Iterable[Any]:
         return value.values()
     if isinstance(value, RecordDraft):
         return (value.arguments, value.state, value.items, value.entries)
-    assert isinstance(value, list | tuple)
-    return value
+    # The items of a set are scalars, which the walk saw to.
+    return value if isinstance(value, list | tuple) else ()
 
 
 def _copy(value: Any, parts: list[Any]) -> Any:
@@ -66,6 +64,8 @@ def _copy(value: Any, parts: list[Any]) -> Any:
         return dict(zip(value, parts, strict=True))
     if isinstance(value, RecordDraft):
         return Record(value.module, value.name, *parts)
+    if isinstance(value, set | frozenset):
+        return type(value)(value)
     return tuple(parts) if isinstance(value, tuple) else parts
 
 
@@ -125,7 +125,7 @@ def settle(root: object, budget: Budget) -> Any:
 
 
 def _is_branch(value: object) -> bool:
-    return isinstance(value, list | tuple | dict | RecordDraft)
+    return isinstance(value, list | tuple | dict | set | frozenset | RecordDraft)
 
 
 def _too_deep(depth: int) -> LimitError:
@@ -146,9 +146,10 @@ def _finish(
         values += settled.values
         size_bytes += settled.size_bytes
         depth = max(depth, settled.depth)
-    if isinstance(value, dict):
+    if isinstance(value, dict | set | frozenset):
         size_bytes += sum(len(key) for key in value if isinstance(key, str | bytes))
         values += len(value)
+        budget.tick(len(value))
     if depth + 1 > limits.depth:
         raise _too_deep(limits.depth)
     if values > limits.expanded_values:

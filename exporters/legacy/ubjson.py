@@ -19,7 +19,7 @@ from exporters.legacy.limits import Budget, Limits
 _INTEGERS = {b"i": (1, True), b"U": (1, False), b"I": (2, True), b"l": (4, True), b"L": (8, True)}
 _TYPED = {b"i": ">i1", b"U": ">u1", b"I": ">i2", b"l": ">i4", b"L": ">i8", b"d": ">f4", b"D": ">f8"}
 _CONSTANTS: dict[bytes, Any] = {b"Z": None, b"T": True, b"F": False}
-_JSON_START = re.compile(rb"\s*[\[{]\s*[\"\]}]")
+_JSON_START = re.compile(rb"\s*\{\s*[\"}]")
 _JSON_DIGITS = 64
 
 
@@ -175,12 +175,14 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return made
 
 
-def _json(data: bytes, limits: Limits) -> Any:
+def _json(data: bytes, budget: Budget) -> Any:
+    limits = budget.limits
     if sum(data.count(sign) for sign in (b",", b"[", b"{")) > limits.opcodes:
         raise _too_many(limits)
     depth = 0
     inside = False
     for found in re.finditer(rb'\\.|["\[\]{}]', data, re.DOTALL):
+        budget.tick()
         sign = found.group()
         if sign == b'"':
             inside = not inside
@@ -223,7 +225,7 @@ def read_ubjson(data: bytes | bytearray, limits: Limits | None = None) -> Any:
             "it is too large", limit="decompressed_bytes", allowed=limits.decompressed_bytes
         )
     if _JSON_START.match(data):
-        return _json(bytes(data), limits)
+        return _json(bytes(data), Budget(limits))
     reader = _Reader(memoryview(data), Budget(limits))
     value = reader.value(reader.marker(), 0)
     if reader.position != len(data):
