@@ -50,7 +50,8 @@ def answer(content: Any, call: str, inputs: Any) -> Any:
         return getattr(content, call.removesuffix("_missing"))(inputs)
     import xgboost
 
-    matrix = xgboost.DMatrix(inputs)
+    names = content.feature_names if call == "predict_named" else None
+    matrix = xgboost.DMatrix(inputs, feature_names=names)
     if call == "predict_to_best":
         return content.predict(matrix, iteration_range=(0, content.best_iteration + 1))
     return content.predict(matrix, output_margin=call == "predict_margin")
@@ -72,7 +73,7 @@ def probe(path: Path, entry: dict[str, Any], inputs: Any, recorded: Any) -> dict
     -------
     dict
         ``file``, ``stage`` (``load``, ``answer``, ``answered``), ``error``, ``difference`` (the
-        largest, absolute, by call) and ``warnings`` (their categories).
+        largest, absolute, by call) and ``warnings``.
     """
     found: dict[str, Any] = {"file": path.name, "stage": "load", "error": None, "difference": {}}
     with warnings.catch_warnings(record=True) as caught:
@@ -90,12 +91,12 @@ def probe(path: Path, entry: dict[str, Any], inputs: Any, recorded: Any) -> dict
             found["stage"] = "answered"
         except Exception as error:  # noqa: BLE001
             found["error"] = f"{type(error).__name__}: {error}"
-    found["warnings"] = sorted({warning.category.__name__ for warning in caught})
+    found["warnings"] = sorted({f"{one.category.__name__}: {one.message}" for one in caught})
     return found
 
 
 def load(path: Path, dumped: str) -> Any:
-    """Unpickle one file as it was dumped.
+    """Load one file as it was dumped.
 
     Parameters
     ----------
@@ -108,6 +109,10 @@ def load(path: Path, dumped: str) -> Any:
     -------
     object
     """
+    if dumped.startswith("save_model"):
+        import xgboost
+
+        return xgboost.Booster(model_file=path)
     if dumped.startswith("joblib"):
         import joblib
 
