@@ -1,19 +1,20 @@
 """Measure which library still loads what another one dumped, and what it then answers.
 
-Usage: python scripts/legacy_loads.py
+Usage: python scripts/legacy_loads.py [LIBRARY ...]
 
-Every pair of versions, in throw-away venvs (`scripts/legacy_fixtures.py` says what they need). The
-rest of a venv is the same for all versions of a library, so that a failure is this library's.
+Every pair of versions, in throw-away venvs (`scripts/legacy_fixtures.py` says what they need), on a
+system that forks. The rest of a venv is the same for all versions of a library, so that a failure
+is this library's.
 `scripts/documents.py` puts the tables into docs/why-pickles-fail.md.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
-import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +26,16 @@ PROBE = Path(__file__).with_name("legacy_probe.py")
 MEASURED = REPOSITORY / "tests" / "fixtures" / "legacy_loads.json"
 TOLERANCE = 1e-6
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
-MESSAGE_CHARACTERS = 160
+KEPT_CHARACTERS = 200
 
 VENVS: Mapping[str, Mapping[str, Venv]] = {
     "numpy": {
         version: Venv("3.11", (f"numpy=={version}", "joblib==1.5.2"))
-        for version in ("1.24.4", "1.26.0", "1.26.4", "2.0.2", "2.4.6")
+        for version in ("1.24.4", "1.26.0", "1.26.1", "1.26.4", "2.0.2", "2.4.6")
     },
     "scikit-learn": {
         version: Venv("3.11", ("numpy==1.26.4", f"scikit-learn=={version}", "joblib==1.5.2"))
-        for version in ("1.3.2", "1.5.2", "1.7.2", "1.9.1")
+        for version in ("1.3.2", "1.4.2", "1.5.2", "1.7.2", "1.8.0", "1.9.1")
     },
     "xgboost": {
         version: Venv(
@@ -45,74 +46,66 @@ VENVS: Mapping[str, Mapping[str, Venv]] = {
         for version in ("2.0.3", "2.1.4", "3.0.5", "3.1.3", "3.2.0")
     },
 }
-FORMS = {"numpy": "p2,p4,p5,joblib", "scikit-learn": "p4", "xgboost": "p4"}
+FORMS = {"numpy": "p2,p4,p5,joblib", "scikit-learn": "p4", "xgboost": "p4,json,ubj"}
 
 
-def measure() -> dict[str, Any]:
-    """Return what became of every file under every version, by library."""
-    BUILD.mkdir(parents=True, exist_ok=True)
-    np.savez(BUILD / "inputs.npz", **inputs())
-    shutil.rmtree(BUILD / "written", ignore_errors=True)
-    found: dict[str, Any] = {}
-    for library, venvs in VENVS.items():
-        found[library] = {}
-        for written, venv in venvs.items():
-            folder = BUILD / "written" / f"{library}-{written}"
-            make_venv(venv)
-            arguments = (MAKER, BUILD / "inputs.npz", folder, library, "--forms", FORMS[library])
-            command(venv, *arguments, check=True)
-            made = json.loads((folder / "made.json").read_text(encoding="utf-8"))
-            asked = [entry for entry in made["files"] if entry["outputs"]]
-            found[library][written] = {}
-            for loaded, other in venvs.items():
-                found[library][written][loaded] = dict(probed(other, folder, asked))
+def write(library: str) -> None:
+    """Let every version of a library write its files."""
+    work = BUILD / "written" / library
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    np.savez(work / "inputs.npz", **inputs())
+    for version, venv in VENVS[library].items():
+        make_venv(venv)
+        command(
+            venv, MAKER, work / "inputs.npz", work / version, library, "--forms", FORMS[library]
+        )
+
+
+def load(library: str) -> dict[str, Any]:
+    """Return what became of every file, by the version that wrote it and the one that loads."""
+    work = BUILD / "written" / library
+    versions = tuple(VENVS[library])
+    found: dict[str, Any] = {written: {loaded: {} for loaded in versions} for written in versions}
+    for loaded, venv in VENVS[library].items():
+        folders = [work / written for written in versions]
+        for line in command(
+            venv, PROBE, work / "inputs.npz", library, *folders
+        ).stdout.splitlines():
+            result = json.loads(line)
+            # Their texts hold paths and the time of day.
+            result["warnings"] = sorted({text.partition(":")[0] for text in result["warnings"]})
+            found[result.pop("folder")][loaded][result.pop("file")] = result
     return found
-
-
-def probed(venv: Venv, folder: Path, asked: Sequence[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
-    """Load the files in a venv; one that ends the process is said to, and the next one follows."""
-    make_venv(venv)
-    waiting = [entry["file"] for entry in asked]
-    while waiting:
-        done = command(venv, PROBE, BUILD / "inputs.npz", folder, *waiting, check=False)
-        lines = [json.loads(line) for line in done.stdout.splitlines()]
-        for line in lines:
-            yield line.pop("file"), line
-        if done.returncode > 0:
-            raise subprocess.CalledProcessError(done.returncode, done.args)
-        waiting = waiting[len(lines) :]
-        if done.returncode < 0:
-            error = f"the process ends with signal {-done.returncode}"
-            yield waiting.pop(0), {"stage": "load", "error": error, "warnings": []}
 
 
 def outcome(result: Mapping[str, Any]) -> tuple[str, str | None]:
     """Return what became of one file in words, and the message if there is one."""
+    warned = ", warns" if result["warnings"] else ""
     if result["error"] is not None:
-        words = "fails" if result["stage"] == "load" else "loads, fails when asked"
-        message = " ".join(str(result["error"]).split())
-        return words, message[:MESSAGE_CHARACTERS]
+        words = "fails" if result["stage"] == "load" else f"loads{warned}, fails when asked"
+        return words, " ".join(str(result["error"]).split())[:KEPT_CHARACTERS]
     wrong = max(result["difference"].values())
-    if wrong > TOLERANCE:
-        return f"loads, wrong by {wrong:.2g}", None
-    return ("loads, warns" if result["warnings"] else "loads"), None
+    if not wrong <= TOLERANCE:
+        return f"**wrong by {wrong:.2g}**{warned or ', silent'}", None
+    return f"loads{warned}", None
 
 
 def tables(library: str) -> str:
     """Return the measured tables of a library: files that fare alike share one."""
     measured = json.loads(MEASURED.read_text(encoding="utf-8"))[library]
     versions = list(measured)
-    files = list(measured[versions[0]][versions[0]])
+    files = dict.fromkeys(file for written in versions for file in measured[written][written])
     fates: dict[tuple[tuple[str, str | None], ...], list[str]] = {}
     for file in files:
-        cells = [
+        fate = tuple(
             outcome(measured[written][loaded][file])
+            if file in measured[written][written]
+            else ("not written", None)
             for written in versions
             for loaded in versions
-            if file in measured[written][loaded]
-        ]
-        if len(cells) == len(versions) ** 2:
-            fates.setdefault(tuple(cells), []).append(file.removesuffix(".pkl"))
+        )
+        fates.setdefault(fate, []).append(file.removesuffix(".pkl"))
     texts = []
     for fate, alike in fates.items():
         notes: dict[str, str] = {}
@@ -139,9 +132,16 @@ def tables(library: str) -> str:
 
 
 def main() -> int:
-    """Measure all."""
-    text = json.dumps(measure(), indent=1, sort_keys=False) + "\n"
-    MEASURED.write_text(text, encoding="utf-8")
+    """Measure what is asked for and keep the rest."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("library", nargs="*", help=f"default: {', '.join(VENVS)}")
+    options = parser.parse_args()
+    for library in options.library or VENVS:
+        write(library)
+        found = load(library)
+        known = json.loads(MEASURED.read_text(encoding="utf-8")) if MEASURED.exists() else {}
+        ordered = {name: found if name == library else known.get(name, {}) for name in VENVS}
+        MEASURED.write_text(json.dumps(ordered, indent=1) + "\n", encoding="utf-8")
     return 0
 
 

@@ -32,6 +32,7 @@ EPOCHS = 30
 PACKAGES = ("numpy", "scipy", "joblib", "scikit-learn", "xgboost", "torch", "lz4", "pandas")
 COMPRESSORS = ("zlib", "gzip", "bz2", "xz", "lzma", "lz4")
 PROTOCOLS = ("p0", "p2", "p4", "p5")
+NATIVE = ("json", "ubj")
 EVERY_FORM = (*PROTOCOLS, "joblib", *COMPRESSORS)
 
 Arrays = Mapping[str, Any]
@@ -50,7 +51,7 @@ class Legacy:
     outputs : mapping of str to (str, ndarray)
         By the name of the call: which inputs it was given, and what it returned.
     forms : sequence of str
-        How to dump it: keys of `EVERY_FORM`, or ``torch``.
+        How to dump it: of `EVERY_FORM` and `NATIVE`, or ``torch``.
     refused : str or None
         Why no reader may convert it.
     keep : float
@@ -110,12 +111,24 @@ def scikit_learn(data: Arrays, forms: Sequence[str]) -> list[Legacy]:
     regressor = RandomForestRegressor(**shape).fit(train, target)
     extra = ExtraTreesClassifier(**shape).fit(train, classes)
     extra_regressor = ExtraTreesRegressor(**shape).fit(train, target)
+    # The mean is there and not used; the labels are texts; the weights are float32.
+    unshifted = StandardScaler(with_mean=False).fit(train)
+    unscaled = StandardScaler(with_std=False).fit(train)
+    labels = np.array(["down", "neutral", "up"])[classes]
+    named_classes = LogisticRegression(max_iter=1000).fit(train, labels)
+    single = LogisticRegression().fit(train.astype(np.float32), binary)
     bundle = {"model": logistic, "scaler": scaler, "features": [str(n) for n in data["names"]]}
     answers = {"predict_proba": ("rows", logistic.predict_proba(scaler.transform(rows)))}
     made = [
         Legacy("scaler", scaler, {"transform": ("rows", scaler.transform(rows))}, ("p2", "joblib")),
+        Legacy(
+            "scaler_without_mean", unshifted, {"transform": ("rows", unshifted.transform(rows))}
+        ),
+        Legacy("scaler_without_scale", unscaled, {"transform": ("rows", unscaled.transform(rows))}),
         Legacy("logistic_binary", logistic, probability(logistic), ("p4",)),
-        Legacy("logistic_multinomial", many, probability(many), ("p5",)),
+        Legacy("logistic_multinomial", many, probability(many), ("p5", "joblib")),
+        Legacy("logistic_named_classes", named_classes, probability(named_classes), ("p2",)),
+        Legacy("logistic_float32", single, probability(single), ("p4",)),
         Legacy("pipeline", pipeline, probability(pipeline), ("joblib",)),
         Legacy("bundle", bundle, answers, ("p4", "zlib")),
         Legacy("forest_classifier", forest, probability(forest), forms),
@@ -212,6 +225,13 @@ def xgboost(data: Arrays, forms: Sequence[str]) -> list[Legacy]:
     softprob = booster(classes, objective="multi:softprob", num_class=3)
     squared = booster(target, objective="reg:squarederror", base_score=BASE_SCORE)
     estimated = booster(binary, objective="binary:logistic")
+    parallel = booster(classes, objective="multi:softprob", num_class=3, num_parallel_tree=2)
+    unstopped = xgb.train(
+        {"max_depth": 3, "objective": "binary:logistic", "seed": SEED, "nthread": 1},
+        xgb.DMatrix(train, binary, feature_names=[str(name) for name in data["names"]]),
+        num_boost_round=TREES,
+    )
+    named = xgb.DMatrix(rows, feature_names=[str(name) for name in data["names"]])
     classifier = wrapped("classifier", xgb.XGBClassifier, binary, "predict_proba", "joblib")
     bundle = {"model": classifier.content, "features": [str(name) for name in data["names"]]}
     dart = booster(binary, objective="binary:logistic", booster="dart", rate_drop=0.3)
@@ -228,6 +248,10 @@ def xgboost(data: Arrays, forms: Sequence[str]) -> list[Legacy]:
         Legacy("booster_softprob", softprob, answers(softprob), ("p4",)),
         Legacy("booster_squared", squared, answers(squared), ("p5",)),
         Legacy("booster_estimated_base", estimated, answers(estimated), ("p4",)),
+        Legacy("booster_parallel_trees", parallel, answers(parallel), ("p4",)),
+        Legacy(
+            "booster_all_rounds", unstopped, {"predict_named": ("rows", unstopped.predict(named))}
+        ),
         classifier,
         wrapped("classifier_softprob", xgb.XGBClassifier, classes, "predict_proba"),
         wrapped("regressor", xgb.XGBRegressor, target, "predict", base_score=BASE_SCORE),
@@ -294,9 +318,16 @@ def torch(data: Arrays, forms: Sequence[str]) -> list[Legacy]:
     }
     spoilt = {name: value.clone() for name, value in small.state_dict().items()}
     spoilt["heads.bias"][0] = float("nan")
+    # Tensors that lie across the storage of others: by column, and from the middle on.
+    views = dict(small.state_dict())
+    views["heads.weight"] = views["heads.weight"].t().contiguous().t()
+    together = library.cat([views["alignment.bias"], views["heads.bias"]])
+    views["alignment.bias"] = together[: len(views["alignment.bias"])]
+    views["heads.bias"] = together[len(views["alignment.bias"]) :]
     checkpoint = {"state_dict": large.state_dict(), "config": config}
     return [
         Legacy("network_8", small.state_dict(), answers(small), forms),
+        Legacy("network_8_views", views, answers(small), forms),
         Legacy("network_32", large.state_dict(), answers(large), forms),
         Legacy("checkpoint_32", checkpoint, answers(large), forms),
         Legacy("nan_weights", spoilt, forms=forms, refused="nan weights"),
@@ -327,7 +358,7 @@ def numpy(data: Arrays, forms: Sequence[str]) -> list[Legacy]:
     ]
 
 
-def write(content: object, path: Path, form: str) -> str:
+def write(content: Any, path: Path, form: str) -> str:
     """Dump in one form; return it in words."""
     if form == "torch":
         import torch as library
@@ -338,6 +369,9 @@ def write(content: object, path: Path, form: str) -> str:
         with path.open("wb") as file:
             pickle.dump(content, file, protocol=int(form[1:]))
         return f"pickle.dump, protocol {form[1:]}"
+    if form in NATIVE:
+        content.save_model(path)
+        return f"save_model, {form}"
     import joblib
 
     if form == "joblib":
@@ -387,7 +421,8 @@ def main() -> int:
             predictions[key] = np.asarray(array)
             outputs[call] = {"inputs": inputs, "array": key}
         for form in legacy.forms:
-            name = f"{legacy.name}.pt" if form == "torch" else f"{legacy.name}.{form}.pkl"
+            suffixes = {"torch": "pt", **dict(zip(NATIVE, NATIVE, strict=True))}
+            name = f"{legacy.name}.{suffixes.get(form, f'{form}.pkl')}"
             dumped = write(legacy.content, options.folder / name, form)
             if legacy.keep < 1.0:
                 whole = (options.folder / name).read_bytes()
