@@ -297,7 +297,17 @@ def test_nodes_that_are_no_tree_are_refused(nodes: list[tuple[Any, ...]]) -> Non
     assert refused(forest(nodes, SHARES)) == "inconsistent-model"
 
 
-@pytest.mark.parametrize("spoilt", [math.nan, math.inf])
+def test_a_forest_may_send_nothing_but_nan_to_the_right() -> None:
+    nodes = [(1, 2, 0, math.inf, 0), *STUMP[1:]]
+    largest = float(np.finfo(np.float32).max)
+    said = answer(
+        only(forest(nodes, SHARES)),
+        np.array([[-largest, 0.0], [0.0, 0.0], [largest, 0.0], [math.nan, 0.0]]),
+    )
+    assert said.tolist() == [[0.75, 0.25]] * 3 + [[0.0, 1.0]]
+
+
+@pytest.mark.parametrize("spoilt", [math.nan, -math.inf])
 def test_a_threshold_or_a_leaf_that_is_not_finite_is_refused(spoilt: float) -> None:
     assert refused(forest([(1, 2, 0, spoilt, 0), *STUMP[1:]], SHARES)) == "non-finite"
     assert refused(forest(STUMP, [*SHARES[:2], [[0.0, spoilt]]])) == "non-finite"
@@ -860,3 +870,41 @@ def test_a_state_dict_with_anything_anywhere_is_refused_or_proven(data: st.DataO
     weights = state_dict(1, 2, 2, 2, 3)
     name = data.draw(st.sampled_from(sorted(weights)))
     survives({**weights, name: data.draw(anything)}, read_ubjson)
+
+
+def recorded(value: Any) -> Any:
+    """What a file would hold of an object of scikit-learn."""
+    if type(value).__module__.startswith("sklearn."):
+        arguments = value.__reduce__()[1] if type(value).__name__ == "Tree" else ()
+        state = {name: recorded(one) for name, one in value.__getstate__().items()}
+        return Record(type(value).__module__, type(value).__name__, arguments, state)
+    return [recorded(one) for one in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "RandomForestClassifier",
+        "RandomForestRegressor",
+        "ExtraTreesClassifier",
+        "ExtraTreesRegressor",
+    ],
+)
+def test_a_forest_fitted_today_answers_alike_at_its_thresholds_and_without_values(
+    name: str,
+) -> None:
+    from sklearn import ensemble
+
+    random = np.random.default_rng(5)
+    x = random.normal(size=(400, 4))
+    target = x[:, 0] + np.abs(x[:, 1]) + random.normal(scale=0.3, size=400)
+    x[random.random(x.shape) < 0.1] = np.nan
+    classifies = name.endswith("Classifier")
+    fitted = getattr(ensemble, name)(12, random_state=5)
+    fitted.fit(x, np.digitize(target, [0.0, 1.0]) if classifies else target)
+    revived = only(recorded(fitted))
+    (drawn,), boundary, missing = probes(revived)
+    assert np.isnan(missing).any()
+    ask = fitted.predict_proba if classifies else fitted.predict
+    for rows in (x, drawn, boundary, missing):
+        np.testing.assert_allclose(answer(revived, rows), ask(rows), rtol=1e-12, atol=1e-15)

@@ -26,6 +26,7 @@ TOLERANCE = 1e-9
 NETWORK_TOLERANCE = 1e-5
 """float32 sums of a network, against the same in float64."""
 
+_LARGEST = float(np.finfo(np.float32).max)
 _NUMBERS = 2_000_000
 """As many as one batch may have, and what the trees say to it."""
 
@@ -120,8 +121,10 @@ def probes(revived: Revived) -> tuple[tuple[FloatArray, ...], FloatArray, FloatA
     cost = max(width, len(model.trees) * len(model.base))
     feature, threshold = _thresholds(model)
     centre, spread = np.zeros(width), np.ones(width)
-    for column in np.unique(feature):
-        own = threshold[feature == column]
+    # One that stands for infinity says nothing of where its column lies.
+    usual = np.abs(threshold) < _LARGEST
+    for column in np.unique(feature[usual]):
+        own = threshold[usual & (feature == column)]
         centre[column] = own.mean()
         spread[column] = 1.5 * own.std() + 1e-3 * max(1.0, abs(float(own.mean())))
     plain = centre + spread * random.normal(size=(_rows(RANDOM_ROWS, cost), width))
@@ -173,8 +176,7 @@ def _at_thresholds(
             ]
         ).reshape(-1)
     rows = centre + spread * random.normal(size=(len(around), len(centre)))
-    largest = np.finfo(np.float32).max
-    rows[np.arange(len(around)), np.tile(feature, 5)] = np.clip(around, -largest, largest)
+    rows[np.arange(len(around)), np.tile(feature, 5)] = np.clip(around, -_LARGEST, _LARGEST)
     return rows
 
 

@@ -43,6 +43,7 @@ _NODE_FIELDS = (
     "threshold",
     "missing_go_to_left",
 )
+_LARGEST = float(np.finfo(np.float32).max)
 _Version = tuple[int, int]
 
 
@@ -211,7 +212,8 @@ def _tree(
         total = said.sum(axis=1, keepdims=True)
         said = said / np.where(total == 0.0, 1.0, total)
     left = whole_numbers(nodes["left_child"], (size,), f"{kind}.left_child")
-    threshold = nodes["threshold"]
+    # Infinite where only NaN goes to the right: no finite float32 is above the largest one.
+    threshold = np.where(nodes["threshold"] == np.inf, _LARGEST, nodes["threshold"])
     return grow(
         whole_numbers(nodes["feature"], (size,), f"{kind}.feature"),
         numbers(threshold, (size,), f"{kind}.threshold"),
