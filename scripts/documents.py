@@ -1,4 +1,4 @@
-"""Put what is generated into the documents: skill tables, the report's fields, its first lines."""
+"""Put what is generated into the documents: tables of skill, fields and loads, a report's lines."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import Any
 from aegismatrix.cli import main as aegismatrix
 from aegismatrix.report import schema
 from exporters.card import skill_table
+from scripts.legacy_loads import VENVS, tables
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -83,13 +84,18 @@ def documents() -> dict[Path, str]:
     """Return each document as it should be."""
     manifest = REPOSITORY / "models_onnx" / "manifest.json"
     content = json.loads(manifest.read_text(encoding="utf-8"))
-    readme, models, report = (
-        REPOSITORY / name for name in ("README.md", "docs/models.md", "docs/report.md")
+    readme, models, report, pickles = (
+        REPOSITORY / name
+        for name in ("README.md", "docs/models.md", "docs/report.md", "docs/why-pickles-fail.md")
     )
     own_market = next(one for one in content["artifacts"] if one["training"])["training"][0]
     text = readme.read_text(encoding="utf-8")
     text = between_marks(text, "sample report", sample_report())
+    loads = pickles.read_text(encoding="utf-8")
+    for library in VENVS:
+        loads = between_marks(loads, f"{library} loads", tables(library))
     return {
+        pickles: loads,
         readme: between_marks(text, "skill table", skill_table(content, own_market["market"])),
         models: between_marks(
             models.read_text(encoding="utf-8"), "skill table", skill_table(content)

@@ -40,6 +40,24 @@ def test_the_python_of_the_readme_runs(
     assert names["report"].seller.safe_range.lower > 0  # type: ignore[attr-defined]
 
 
+def test_the_python_of_the_migration_page_runs(
+    repository: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    data = Path(am.__file__).parent / "sources" / "sample_data"
+    (tmp_path / "nifty_daily.csv").write_bytes((data / "sp500_daily.csv").read_bytes())
+    (tmp_path / "india_vix_daily.csv").write_bytes((data / "vix_daily.csv").read_bytes())
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    code = "\n".join(fenced((repository / "docs" / "migration.md").read_text(), "python"))
+    exec(compile(code, "migration.md", "exec"), names)
+    assert "There is no manifest.json in models" in capsys.readouterr().out
+    assert names["models"].keys() >= {"trap", "features"}  # type: ignore[attr-defined]
+    assert 0.0 < names["report"].seller.trap.score < 1.0  # type: ignore[attr-defined]
+
+
 def test_links_between_documents_lead_somewhere(repository: Path) -> None:
     for document in documents(repository):
         for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text()):

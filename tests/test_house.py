@@ -50,6 +50,7 @@ PACKAGE = (
     "__main__",
 )
 FACTORY = (
+    "legacy",
     "graph",
     "features",
     "markets",
@@ -57,6 +58,7 @@ FACTORY = (
     "losses",
     "fetching",
     "convert",
+    "revival",
     "head",
     "logistic",
     "events",
@@ -81,6 +83,7 @@ FACTORY = (
     "challenge",
     "card",
     "export",
+    "rescue",
 )
 OPTIONAL = {
     "pandas",
@@ -95,6 +98,10 @@ OPTIONAL = {
     "onnxruntime",
     "shtab",
 }
+# Run in throw-away venvs alone: what writes the fixtures of the rescue, and what measures which
+# library still loads them.
+THROWAWAY_DUMPER = "scripts/legacy_maker.py"
+THROWAWAY_LOADER = "scripts/legacy_probe.py"
 CODE = ("src", "exporters", "scripts", "benchmarks", "tests")
 
 
@@ -188,12 +195,34 @@ def test_nothing_unpickles_in_any_folder(repository: Path) -> None:
     for folder in (*CODE, "examples"):
         for file in sorted((repository / folder).rglob("*.py")):
             place = file.relative_to(repository).as_posix()
+            if place in (THROWAWAY_DUMPER, THROWAWAY_LOADER):
+                continue
             assert unpickling.in_python(file.read_text(encoding="utf-8"), place) == [], file
             scanned += 1
         for file in sorted((repository / folder).rglob("*.ipynb")):
             assert unpickling.in_notebook(file.read_text(encoding="utf-8")) == [], file
             scanned += 1
     assert scanned > 100
+
+
+def test_what_makes_legacy_pickles_loads_none(repository: Path) -> None:
+    text = (repository / THROWAWAY_DUMPER).read_text(encoding="utf-8")
+    names = {n.attr for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Attribute)}
+    assert {name for name in names if "load" in name.lower() or "pickler" in name.lower()} == {
+        "load"
+    }
+    assert re.findall(r"[\w.]+\.load\b.*", text) == [
+        "np.load(options.inputs, allow_pickle=False) as archive:"
+    ]
+    found = unpickling.in_python(text, THROWAWAY_DUMPER)
+    assert {one for one in found if not one.startswith("the text")} == {"pickle", "joblib"}
+
+
+def test_no_module_imports_what_runs_in_throwaway_venvs(repository: Path) -> None:
+    for folder in CODE:
+        for file, tree in modules(repository / folder):
+            found = {name.split(".")[-1] for name in imported(tree)}
+            assert not found & {"legacy_maker", "legacy_probe"}, file
 
 
 def test_no_command_unpickles(repository: Path) -> None:

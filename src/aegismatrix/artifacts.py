@@ -40,14 +40,15 @@ WALKFORWARD_KEY = "walkforward"
 """The key, in the manifest, of the sealed losses of the walk-forward."""
 GOLDEN_KEY = "golden"
 """The key, in the manifest, of the sealed golden values."""
+MAX_ARTIFACT_BYTES = 64 * 1024 * 1024
+"""What one sealed file may have."""
 
 _MAX_MANIFEST_BYTES = 8 * 1024 * 1024
 # Top-level keys are indented by one space, and strings hold no line ends, so this stands once.
 _DIGEST = re.compile(rb'^ "digest": "([0-9a-f]*)",?$', re.MULTILINE)
 _MODEL_SUFFIXES = (".onnx", ".ort", ".data", ".pb")
-_MAX_ARTIFACT_BYTES = 64 * 1024 * 1024
 _MAX_FOLDER_BYTES = 256 * 1024 * 1024
-_MAX_ARTIFACTS = 256
+_MAX_ARTIFACTS = 1024
 # Opening a pipe waits for whoever writes to it.
 _WITHOUT_WAITING = getattr(os, "O_NONBLOCK", 0)
 
@@ -135,9 +136,10 @@ class ModelSpec:
         Of the file's bytes.
     size_bytes : int
         Of the file.
-    kind : {'features', 'head', 'optional', 'past', 'engine'}
+    kind : {'features', 'head', 'optional', 'past', 'engine', 'rescued'}
         Bars to features, features to probabilities, the same with input that not everybody has, the
-        same by fits of the past, or all in one but what is optional.
+        same by fits of the past, all in one but what is optional, or a model of somebody else's
+        that was converted and never judged.
     question : str
         What it answers, in a sentence.
     lookback_bars : int
@@ -579,7 +581,7 @@ def _training_span(entry: Mapping[str, Any]) -> TrainingSpan:
 def _parse_file(entry: Mapping[str, Any]) -> SealedFile:
     file = entries.plain_file_name(entry["file"])
     size = entries.whole(entry["size_bytes"], least=1)
-    if size > _MAX_ARTIFACT_BYTES:
+    if size > MAX_ARTIFACT_BYTES:
         raise ValueError(f"{file} is sealed with {size} bytes")
     return SealedFile(file, entries.sha256(entry["sha256"]), size)
 

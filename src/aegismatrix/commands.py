@@ -329,6 +329,8 @@ def models(arguments: argparse.Namespace) -> int:
     for model in list_models(arguments.models):
         spans = ", ".join(f"{span.market} {span.first} to {span.last}" for span in model.training)
         learnt = f"trained on {spans}" if spans else f"{model.kind}, nothing of its own to learn"
+        if model.kind == "rescued":
+            learnt = "rescued: what it was trained on is unknown, and it was never judged"
         print(f"{model.name} {model.version}: {learnt}")
         for judgement in model.own_judgements():
             print(f"  {judgement['output']:14} {_verdict(judgement)}")
