@@ -31,7 +31,8 @@ from aegismatrix.artifacts import (
     render_manifest,
 )
 from aegismatrix.errors import AegisError
-from exporters.convert import IR_VERSION, OPSET, finish
+from aegismatrix.operators import IR_VERSION, OPSET
+from exporters.convert import finish
 from exporters.legacy.containers import Legacy, read_bytes
 from exporters.legacy.errors import LegacyError, LimitError, UnreadableFileError
 from exporters.legacy.limits import Limits

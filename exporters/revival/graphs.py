@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from aegismatrix.artifacts import ArraySpec
-from exporters.convert import ML_DOMAIN
+from aegismatrix.operators import ML_DOMAIN
 from exporters.revival.errors import OversizedModelError
 from exporters.revival.parameters import (
     LEAF,
