@@ -34,7 +34,7 @@ from aegismatrix.errors import AegisError
 from aegismatrix.operators import IR_VERSION, OPSET
 from exporters.convert import finish
 from exporters.legacy.containers import Legacy, read_bytes
-from exporters.legacy.errors import LegacyError, LimitError, UnreadableFileError
+from exporters.legacy.errors import LegacyError, LimitError, UnreadableFileError, clipped
 from exporters.legacy.limits import Limits
 from exporters.legacy.ubjson import read_ubjson
 from exporters.revival.checks import prove
@@ -399,7 +399,7 @@ def _artifact(revived: Revived, legacy: Legacy, name: str, base: str, taken: set
         "name": called,
         "version": saved_by,
         "kind": KIND,
-        "question": f"What does the {revived.described} of {name} say?",
+        "question": f"What does the {revived.described} of {clipped(name)} say?",
         "lookback_bars": 1,
         "rows": 1,
         "features": [{"name": feature} for feature in revived.feature_names],

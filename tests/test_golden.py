@@ -301,7 +301,7 @@ def test_the_command_names_the_artifact_whose_numbers_are_others(
     change_golden(folder, change)
     assert main(["verify", str(folder)]) == 1
     lines = capsys.readouterr().out.splitlines()
-    (off,) = (line for line in lines if not line.startswith("ok   "))
+    (off,) = (line for line in lines if line.startswith("off"))
     assert off.startswith("off  trap: trap: probability differs from its golden values by 0.01")
     assert not [line for line in lines if GOLDEN_NAME in line]
 

@@ -28,6 +28,7 @@ import aegismatrix as am
 from aegismatrix import runtime
 from aegismatrix.artifacts import (
     ENGINE_NAME,
+    GOLDEN_KEY,
     MANIFEST_NAME,
     find_artifacts,
     read_manifest,
@@ -85,6 +86,7 @@ def lean(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     def keep(content: dict[str, Any]) -> None:
         content["artifacts"] = [one for one in content["artifacts"] if one["name"] in NAMES]
+        del content[GOLDEN_KEY]
 
     forge(folder, keep)
     kept = {MANIFEST_NAME, "walkforward.npz", *(f"{name}.onnx" for name in NAMES)}
@@ -398,8 +400,8 @@ FORGERIES: dict[str, Callable[[dict[str, Any]], object]] = {
     ),
     "judgement that steers a terminal": judged(verdict=STEERING),
     "judgements that are text": entry(judgements=["demonstrated"]),
-    "three hundred entries": lambda content: content["artifacts"].extend(
-        {**content["artifacts"][0], "name": f"x{n}", "file": f"x{n}.onnx"} for n in range(300)
+    "eleven hundred entries": lambda content: content["artifacts"].extend(
+        {**content["artifacts"][0], "name": f"x{n}", "file": f"x{n}.onnx"} for n in range(1_100)
     ),
     "gigabytes of entries": lambda content: content["artifacts"].extend(
         {**content["artifacts"][0], "name": f"x{n}", "file": f"x{n}.onnx", "size_bytes": 2**26}

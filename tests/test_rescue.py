@@ -23,7 +23,7 @@ from aegismatrix.cli import main as command
 from aegismatrix.errors import ContractError, OutputError
 from aegismatrix.runtime import Model, load_models, verify
 from exporters.legacy.limits import Limits
-from exporters.rescue import Rescued, RescueFolderError, render_report, rescue
+from exporters.rescue import CONVERTED, Rescued, RescueFolderError, render_report, rescue
 from scripts import legacy_loads
 from scripts.rescue import main, summary
 from tests.pickles import Instance, Writer
@@ -288,6 +288,20 @@ def test_files_of_one_name_get_artifacts_of_different_names(old: Path, tmp_path:
     names = [str(artifact.entry["file"]) for one in found for artifact in one.artifacts]
     assert len({name.casefold() for name in names}) == len(names) == 6
     assert "a_b_.onnx" in names
+    assert verify(tmp_path / "new") == []
+
+
+def test_names_that_are_not_ascii_are_written_with_escapes(old: Path, tmp_path: Path) -> None:
+    named = LEGACY / "scikit-learn-1.5.2-numpy-1.26.4" / "logistic_named_classes.p2.pkl"
+    down, escape = (f"{first}own".encode("utf-32-le") for first in ("d", "\x1b"))
+    data = named.read_bytes()
+    assert down in data
+    data = data.replace(down, escape)
+    (old / "modèle\n.pkl").write_bytes(data)
+    (verdict,) = (one for one in rescue(old, tmp_path / "new") if one.file.startswith("mod"))
+    assert verdict.verdict == CONVERTED
+    assert "\\x1bown" in verdict.artifacts[0].entry["outputs"][0]["columns"]
+    assert verdict.artifacts[0].entry["question"].endswith("of mod\\xe8le\\n.pkl say?")
     assert verify(tmp_path / "new") == []
 
 

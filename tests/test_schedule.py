@@ -56,6 +56,14 @@ def test_a_run_is_later_in_or_just_after_a_session_and_none_is_left_out(
     assert next_run(between, timedelta(minutes=minutes)) == run
 
 
+@pytest.mark.parametrize("now", ["2026-11-20T16:00:00+05:30", "2026-11-23T09:15:00+05:30"])
+def test_steps_as_long_as_the_session_lead_to_the_run_after_it_and_not_to_the_close(
+    now: str,
+) -> None:
+    run = next_run(datetime.fromisoformat(now), timedelta(minutes=375))
+    assert run == datetime.fromisoformat("2026-11-23T15:45:00+05:30")
+
+
 def test_a_moment_without_a_time_zone_is_refused() -> None:
     with pytest.raises(NaiveMomentError):
         next_run(datetime(2026, 11, 20, 10, 0), HALF_HOUR)

@@ -39,12 +39,13 @@ def next_run(moment: datetime, every: timedelta) -> datetime:
     opens, closes = _hours(session)
     if moment < closes:
         step = opens + ((moment - opens) // every + 1) * every
-        return (step if step < closes else closes + SETTLED).astimezone(timezone.utc)
-    if moment < closes + SETTLED:
-        return (closes + SETTLED).astimezone(timezone.utc)
-    # The session that the moment belongs to is over, so the next one opens later.
-    opens, closes = _hours(next_session(session))
-    return min(opens + every, closes + SETTLED).astimezone(timezone.utc)
+    elif moment < closes + SETTLED:
+        step = closes
+    else:
+        # The session that the moment belongs to is over, so the next one opens later.
+        opens, closes = _hours(next_session(session))
+        step = opens + every
+    return (step if step < closes else closes + SETTLED).astimezone(timezone.utc)
 
 
 def _hours(session: date) -> tuple[datetime, datetime]:
