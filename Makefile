@@ -11,7 +11,7 @@ report: $(RUN)/.installed
 	$(RUN)/bin/aegismatrix report --sample --out out
 
 test: $(DEV)/.installed
-	$(DEV)/bin/python -m pytest -n 2 $(PYTEST)
+	$(DEV)/bin/python -m pytest -n 2 --dist worksteal $(PYTEST)
 
 lint: $(DEV)/.installed
 	$(DEV)/bin/ruff check .
