@@ -21,6 +21,19 @@ def documents(repository: Path) -> list[Path]:
     return [*repository.glob("*.md"), *repository.glob("docs/*.md")]
 
 
+def test_every_script_that_a_document_names_exists(repository: Path) -> None:
+    named = {
+        (document.name, script)
+        for document in documents(repository)
+        for script in re.findall(
+            r"(?:scripts|benchmarks|tests|exporters)/[\w/]+\.(?:py|json|mjs)",
+            document.read_text(encoding="utf-8"),
+        )
+    }
+    assert len(named) > 20
+    assert [pair for pair in sorted(named) if not (repository / pair[1]).is_file()] == []
+
+
 def test_what_is_generated_in_the_documents_is_up_to_date(repository: Path) -> None:
     for path, text in documents_as_generated().items():
         assert path.read_text() == text, f"run: python scripts/documents.py ({path.name})"
