@@ -100,7 +100,7 @@ def export(
         sealed = render_manifest(content)
         (fresh / MANIFEST_NAME).write_bytes(sealed)
         (fresh / CARD_NAME).write_text(model_card(json.loads(sealed)), encoding="utf-8")
-        for finding in verify_manifest(read_manifest(fresh)):
+        for finding in verify_manifest(read_manifest(fresh), golden=True):
             raise finding.error
 
 

@@ -269,7 +269,7 @@ def sign(
         If the disk refuses; a previous signature is untouched then.
     """
     manifest = read_manifest(folder)
-    findings = verify_manifest(manifest)
+    findings = verify_manifest(manifest, golden=True)
     if findings:
         raise FolderOffError(str(manifest.folder), findings)
     moment = (now or datetime.now(timezone.utc)).replace(microsecond=0)

@@ -146,7 +146,7 @@ def test_an_artifact_that_says_other_numbers_is_found_by_verify_alone(
         model.graph.node.append(onnx.helper.make_node("Mul", ["before", "below_1"], [output]))
 
     replace_artifact(folder, name, shrink)
-    (finding,) = am.verify(folder)
+    (finding,) = am.verify(folder, golden=True)
     assert finding.artifact == name
     error = finding.error
     assert isinstance(error, GoldenMismatchError)
@@ -176,9 +176,9 @@ def test_values_may_differ_by_the_tolerance_and_no_more(
         return change
 
     change_golden(folder, shift(tolerance / 2))
-    assert am.verify(folder) == []
+    assert am.verify(folder, golden=True) == []
     change_golden(folder, shift(2 * tolerance))
-    (finding,) = am.verify(folder)
+    (finding,) = am.verify(folder, golden=True)
     assert isinstance(finding.error, GoldenMismatchError)
     assert (finding.error.artifact, finding.error.output) == (name, output)
     assert finding.error.tolerance == tolerance
@@ -217,7 +217,7 @@ def test_golden_values_are_sealed_like_every_other_file(folder: Path) -> None:
         (file.unlink, MissingArtifactError),
     ):
         damage()
-        (finding,) = am.verify(folder)
+        (finding,) = am.verify(folder, golden=True)
         assert finding.artifact == GOLDEN_KEY
         assert type(finding.error) is kind
     # Nothing that runs needs them.
@@ -253,7 +253,7 @@ def test_sealed_golden_values_that_make_no_sense_are_one_finding(
     folder: Path, change: Callable[[dict[str, Any]], object], what: str
 ) -> None:
     change_golden(folder, change)
-    (finding,) = am.verify(folder)
+    (finding,) = am.verify(folder, golden=True)
     assert finding.artifact == GOLDEN_KEY
     assert isinstance(finding.error, GoldenValuesError)
     assert what in finding.error.problem
@@ -271,25 +271,44 @@ def array_of(content: dict[str, Any]) -> dict[str, Any]:
 
 def test_an_artifact_that_is_off_is_not_a_golden_fault_too(folder: Path) -> None:
     (folder / "trap.onnx").write_bytes(b"cut")
-    (finding,) = am.verify(folder)
+    (finding,) = am.verify(folder, golden=True)
     assert isinstance(finding.error, ArtifactSizeError)
 
 
 def test_artifacts_without_golden_values_verify_and_the_command_says_what_it_left_out(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["verify", str(folder)]) == 0
+    assert main(["verify", "--golden", str(folder)]) == 0
     *_, last, _ = capsys.readouterr().out.splitlines()
     assert last.startswith(f"ok   {GOLDEN_NAME}: ")
     drop_golden(folder)
     assert GOLDEN_KEY not in read_manifest(folder).beside
     assert read_golden(read_manifest(folder)) is None
-    assert am.verify(folder) == []
-    assert main(["verify", str(folder)]) == 0
+    assert am.verify(folder, golden=True) == []
+    assert main(["verify", "--golden", str(folder)]) == 0
     *_, last, _ = capsys.readouterr().out.splitlines()
     assert last == "     golden values: not checked, these artifacts seal none"
-    assert main(["verify", "--quiet", str(folder)]) == 0
+    assert main(["verify", "--golden", "--quiet", str(folder)]) == 0
     assert capsys.readouterr().out == ""
+
+
+def test_a_graph_is_run_only_where_who_sealed_it_is_trusted(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran: list[str] = []
+    genuine = Model.run_validated
+
+    def counted(model: Model, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float64]]:
+        ran.append(model.name)
+        return genuine(model, arrays)
+
+    monkeypatch.setattr(Model, "run_validated", counted)
+    assert am.verify(folder) == []
+    assert main(["verify", str(folder)]) == 0
+    assert "golden values: not run; --golden does that" in capsys.readouterr().out
+    assert ran == []
+    assert am.verify(folder, golden=True) == []
+    assert ran == list(read_manifest(folder).models)
 
 
 def test_the_command_names_the_artifact_whose_numbers_are_others(
@@ -299,7 +318,7 @@ def test_the_command_names_the_artifact_whose_numbers_are_others(
         array_of(content)["values"][0] += 0.01
 
     change_golden(folder, change)
-    assert main(["verify", str(folder)]) == 1
+    assert main(["verify", "--golden", str(folder)]) == 1
     lines = capsys.readouterr().out.splitlines()
     (off,) = (line for line in lines if line.startswith("off"))
     assert off.startswith("off  trap: trap: probability differs from its golden values by 0.01")

@@ -143,6 +143,11 @@ def _parser() -> argparse.ArgumentParser:
         help="folder of artifacts (default: the bundled one)",
     )
     verify.add_argument(
+        "--golden",
+        action="store_true",
+        help="run the golden values of DIR too, as of the bundled one: trusts who sealed it",
+    )
+    verify.add_argument(
         "--signature",
         action="store_true",
         help="then the signature of the manifest too (extra 'verify')",

@@ -345,7 +345,7 @@ def verify(arguments: argparse.Namespace) -> int:
         arguments.parser.error("--key goes with --signature")
     try:
         manifest = read_manifest(arguments.folder)
-        findings = verify_manifest(manifest)
+        findings = verify_manifest(manifest, golden=_runs_golden(arguments))
     except AegisError as error:
         manifest, findings = None, [Finding("manifest", error)]
     signed, unchecked = _signature(arguments, manifest)
@@ -364,7 +364,8 @@ def verify(arguments: argparse.Namespace) -> int:
         print(json.dumps(said, indent=2))
     else:
         if manifest is not None and not arguments.quiet:
-            _say_what_is_fine(manifest, {finding.artifact for finding in findings}, signed)
+            off = {finding.artifact for finding in findings}
+            _say_what_is_fine(manifest, off, signed, golden=_runs_golden(arguments))
         for finding in findings:
             print(f"off  {finding}")
         if manifest is not None and not arguments.quiet and signed is None:
@@ -408,18 +409,25 @@ def _signature_fields(
     return {"status": "not checked" if arguments.signature else "not asked for"}
 
 
+def _runs_golden(arguments: argparse.Namespace) -> bool:
+    """To run a graph is to trust who sealed it, as whoever installed the package does."""
+    return arguments.golden or arguments.folder is None
+
+
 def _say_what_is_fine(
-    manifest: Manifest, off: set[str], signed: Signature | SignatureError | None
+    manifest: Manifest, off: set[str], signed: Signature | SignatureError | None, *, golden: bool
 ) -> None:
     print(f"ok   manifest {manifest.digest[:16]}: {manifest.folder}")
     for name, model in manifest.models.items():
         if name not in off:
             print(f"ok   {model.file}: {model.size_bytes} bytes, sha256 {model.sha256[:16]}")
-    golden = manifest.beside.get(GOLDEN_KEY)
-    if golden is None:
+    values = manifest.beside.get(GOLDEN_KEY)
+    if values is None:
         print("     golden values: not checked, these artifacts seal none")
+    elif not golden:
+        print("     golden values: not run; --golden does that, if you trust who sealed the folder")
     elif not off & {GOLDEN_KEY, *manifest.models}:
-        print(f"ok   {golden.file}: every artifact gives the numbers here that it was sealed with")
+        print(f"ok   {values.file}: every artifact gives the numbers here that it was sealed with")
     if signed is not None and not isinstance(signed, SignatureError):
         print(f"ok   signature: key {signed.key_id}, {signed.signed_at:%Y-%m-%d %H:%M:%S} UTC")
 

@@ -329,13 +329,19 @@ def load_models(path: str | os.PathLike[str] | None = None) -> dict[str, Model]:
     }
 
 
-def verify(path: str | os.PathLike[str] | None = None) -> list[Finding]:
-    """Check every artifact of a folder: bytes, session, contract and golden values.
+def verify(
+    path: str | os.PathLike[str] | None = None, *, golden: bool | None = None
+) -> list[Finding]:
+    """Check every artifact of a folder: bytes, session, contract and, if trusted, golden values.
 
     Parameters
     ----------
     path : path-like, optional
         A folder of artifacts; by default the bundled one.
+    golden : bool, optional
+        Whether to run the golden values, where they are sealed: whether this environment computes
+        the same numbers. To run a graph is to trust who sealed it, so that by default only the
+        bundled ones are run.
 
     Returns
     -------
@@ -346,37 +352,38 @@ def verify(path: str | os.PathLike[str] | None = None) -> list[Finding]:
         manifest = read_manifest(path)
     except AegisError as error:
         return [Finding("manifest", error)]
-    return verify_manifest(manifest)
+    return verify_manifest(manifest, golden=path is None if golden is None else golden)
 
 
-def verify_manifest(manifest: Manifest) -> list[Finding]:
+def verify_manifest(manifest: Manifest, *, golden: bool) -> list[Finding]:
     """Check every file that a verified manifest names, and that there is no other model.
 
     Parameters
     ----------
     manifest : Manifest
         What is sealed.
+    golden : bool
+        Whether to run the golden values, where they are sealed: ``GOLDEN_KEY in manifest.beside``.
 
     Returns
     -------
     list of Finding
-        Golden values are checked where they are sealed: ``GOLDEN_KEY in manifest.beside``.
     """
     findings, beside = [], []
-    golden: Mapping[str, GoldenCase] = {}
+    cases: Mapping[str, GoldenCase] = {}
     try:
         read_beside(manifest, WALKFORWARD_KEY)
     except AegisError as error:
         beside.append(Finding(WALKFORWARD_KEY, error))
     try:
-        golden = read_golden(manifest) or {}
+        cases = read_golden(manifest) or {}
     except AegisError as error:
         beside.append(Finding(GOLDEN_KEY, error))
     for name in manifest.models:
         try:
             model = load_model(manifest, name)
-            if name in golden:
-                check_golden(model, golden[name])
+            if golden and name in cases:
+                check_golden(model, cases[name])
         except AegisError as error:
             findings.append(Finding(name, error))
     foreign = [
