@@ -5,7 +5,7 @@ RUN := .venv/run
 DEV := .venv/dev
 PACKAGE := $(shell find src models_onnx -type f -not -name '*.pyc') pyproject.toml
 
-.PHONY: report test lint types artifacts benchmarks clean
+.PHONY: report test lint types artifacts benchmarks proofs clean
 
 report: $(RUN)/.installed
 	$(RUN)/bin/aegismatrix report --sample --out out
@@ -28,6 +28,9 @@ artifacts: $(DEV)/.installed
 
 benchmarks: $(DEV)/.installed
 	$(DEV)/bin/python benchmarks/speed.py
+
+# Half an hour or more: every bit flip, every thread, every version that has wheels.
+proofs: $(DEV)/.installed
 	$(DEV)/bin/python benchmarks/flips.py
 	$(DEV)/bin/python benchmarks/load.py
 	$(DEV)/bin/python benchmarks/portability.py

@@ -22,11 +22,16 @@ import numpy as np
 import onnx
 
 import aegismatrix
+from aegismatrix import entries
 from aegismatrix.artifacts import (
     MANIFEST_NAME,
     MANIFEST_VERSION,
     MAX_ARTIFACT_BYTES,
+    MAX_ARTIFACTS,
+    MAX_FOLDER_BYTES,
+    REPORT_KEY,
     parse_model,
+    read_beside,
     read_manifest,
     render_manifest,
 )
@@ -211,7 +216,8 @@ def rescue(
     Raises
     ------
     RescueFolderError
-        If a folder cannot be used: `new` must be absent, empty or of an earlier rescue.
+        If a folder cannot be used: `old` must hold a model file, `new` must be absent, empty or of
+        an earlier rescue.
     OutputError
         If the disk refuses. `new` stays as it was then.
     """
@@ -220,14 +226,28 @@ def rescue(
     verdicts: list[Rescued] = []
     with sealed_folder(new) as fresh:
         taken: set[str] = set()
+        models = size_bytes = 0
         for file, name, base in _files(old):
             verdict = _rescued(file, name, base, old, limits, taken)
+            models += len(verdict.artifacts)
+            size_bytes += sum(len(artifact.data) for artifact in verdict.artifacts)
+            if models > MAX_ARTIFACTS or size_bytes > MAX_FOLDER_BYTES:
+                raise RescueFolderError(
+                    str(old),
+                    f"its models are more than {MAX_ARTIFACTS}, or than {MAX_FOLDER_BYTES} bytes"
+                    " of artifacts",
+                    remedy="Split it: one manifest seals no more.",
+                )
             for artifact in verdict.artifacts:
                 (fresh / str(artifact.entry["file"])).write_bytes(artifact.data)
             verdicts.append(verdict)
             if report is not None:
                 report(verdict)
         found = tuple(verdicts)
+        if all(one.verdict == OTHER for one in found):
+            raise RescueFolderError(
+                str(old), "there is no model file in it", remedy="Give the folder that holds some."
+            )
         written = render_report(found, limits)
         (fresh / REPORT_NAME).write_bytes(written)
         (fresh / MANIFEST_NAME).write_bytes(render_manifest(_manifest(found, written)))
@@ -282,13 +302,32 @@ def _checked(old: Path, new: Path) -> tuple[Path, Path]:
             "one of the folders is inside of the other, and the old one is never written to",
             remedy="Give a new folder elsewhere.",
         )
-    if (new / MANIFEST_NAME).exists() and not (new / REPORT_NAME).exists():
+    try:
+        held = {entry.name for entry in new.iterdir()} if new.exists() else set()
+    except OSError as error:
+        raise RescueFolderError(
+            str(new), error.strerror or str(error), remedy="Give another folder."
+        ) from error
+    if held and held != _written_by_a_rescue(new):
         raise RescueFolderError(
             str(new),
-            "it holds artifacts that no rescue wrote",
-            remedy="Give a new folder; those artifacts are untouched.",
+            "it holds what no rescue wrote",
+            remedy="Give a new folder; what is there is untouched.",
         )
     return old, new
+
+
+def _written_by_a_rescue(folder: Path) -> set[str] | None:
+    """The names of the files in a folder that an earlier rescue wrote; None if it is no such."""
+    try:
+        manifest = read_manifest(folder)
+        read_beside(manifest, REPORT_KEY)
+    except AegisError:
+        return None
+    if REPORT_KEY not in manifest.beside:
+        return None
+    files = {model.file for model in manifest.models.values()}
+    return {MANIFEST_NAME, REPORT_NAME, *files}
 
 
 def _files(old: Path) -> Iterator[tuple[Path, str, str | None]]:
@@ -442,7 +481,7 @@ def _manifest(verdicts: Sequence[Rescued], report: bytes) -> dict[str, Any]:
         "package_version": aegismatrix.__version__,
         "made_with": _made_with(),
         "artifacts": [artifact.entry for one in verdicts for artifact in one.artifacts],
-        "report": {
+        REPORT_KEY: {
             "file": REPORT_NAME,
             "sha256": sha256(report).hexdigest(),
             "size_bytes": len(report),
@@ -478,7 +517,12 @@ def _shown(name: str) -> str:
 
 def _fit(name: str) -> str:
     """A name that every file system takes."""
-    return _UNFIT.sub("_", name).strip(".-")[:_NAME_CHARACTERS] or "model"
+    fit = _UNFIT.sub("_", name).strip(".-")[:_NAME_CHARACTERS] or "model"
+    try:
+        return entries.plain_file_name(f"{fit}.onnx").removesuffix(".onnx")
+    except ValueError:
+        # Some systems open a device by such a name.
+        return f"model-{fit}"
 
 
 def _unique(name: str, taken: set[str]) -> str:

@@ -93,8 +93,8 @@ class UntrustedKeyError(SigningError):
         self.key_id = key
         super().__init__(
             f"The key {key} is not in release_keys.json of this package.",
-            remedy="Nothing was signed; add the entry that `scripts/sign.py public` prints, or give"
-            " --untrusted if those who verify have the public key.",
+            remedy="Nothing was signed; add the entry that `scripts/sign.py public --json`"
+            " prints, or give --untrusted if those who verify have the public key.",
         )
 
 

@@ -128,7 +128,7 @@ def make_venv(venv: Venv) -> None:
         return
     uv = shutil.which("uv")
     if uv is None:
-        raise FileNotFoundError("uv is needed: pip install uv")
+        raise SystemExit("uv is not installed. It makes the throw-away venvs: pip install uv")
     base: list[str | Path] = [uv, "--quiet"]
     subprocess.run(
         [*base, "venv", "--clear", "--python", interpreter(venv.python), venv.folder], check=True

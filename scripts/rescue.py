@@ -11,12 +11,21 @@ from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from aegismatrix.errors import AegisError
-from exporters.legacy.errors import clipped
-from exporters.legacy.limits import Limits
-from exporters.rescue import CONVERTED, REFUSED, VERDICTS, Rescued, render_report, rescue
+from aegismatrix.errors import AegisError, MissingExtraError
 
 DONE, SOME_REFUSED, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
+_MOST = 2**40
+
+try:
+    from exporters.legacy.errors import clipped
+    from exporters.legacy.limits import Limits
+    from exporters.rescue import REFUSED, VERDICTS, Rescued, render_report, rescue
+except ModuleNotFoundError as error:
+    if error.name == "exporters":
+        print("rescue: run it in a checkout: pip install -e '.[rescue]'", file=sys.stderr)
+    else:
+        print(f"rescue: {MissingExtraError(str(error.name), extra='rescue')}", file=sys.stderr)
+    sys.exit(UNUSABLE)
 
 
 def summary(verdicts: Sequence[Rescued]) -> str:
@@ -36,6 +45,14 @@ def summary(verdicts: Sequence[Rescued]) -> str:
             concerned.setdefault(warning, []).append(clipped(one.file))
     for warning, files in concerned.items():
         lines.append(f"warning: {', '.join(files)}: {warning}")
+    remedies: dict[tuple[str, str], list[str]] = {}
+    for one in verdicts:
+        if one.refusal is not None:
+            remedies.setdefault((one.refusal.code, one.refusal.remedy), []).append(
+                clipped(one.file)
+            )
+    for (code, remedy), files in remedies.items():
+        lines.append(f"{code}: {', '.join(files)}: {remedy}")
     counts = [f"{sum(one.verdict == kind for one in verdicts)} {kind}" for kind in VERDICTS]
     return "\n".join([*lines, ", ".join(counts)])
 
@@ -77,8 +94,8 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     arguments = parser.parse_args(argv)
     for field in fields(Limits):
         # Written so that NaN fails.
-        if not getattr(arguments, field.name) > 0:
-            parser.error(f"--limit-{field.name.replace('_', '-')} must be above 0")
+        if not 0 < getattr(arguments, field.name) <= _MOST:
+            parser.error(f"--limit-{field.name.replace('_', '-')} must be above 0, at most {_MOST}")
     return arguments
 
 
@@ -98,12 +115,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(render_report(verdicts, limits).decode("ascii"), end="")
     else:
         print(summary(verdicts))
-    found = {one.verdict for one in verdicts}
-    if REFUSED in found:
+    if any(one.verdict == REFUSED for one in verdicts):
         return SOME_REFUSED
-    if CONVERTED not in found:
-        print(f"rescue: there is no model file in {arguments.old}", file=sys.stderr)
-        return UNUSABLE
     return DONE
 
 

@@ -92,8 +92,8 @@ def _sign(arguments: argparse.Namespace) -> int:
     private = load_key(arguments.key, _passphrase())
     signature = sign(private, arguments.folder, untrusted=arguments.untrusted)
     print(
-        f"{SIGNATURE_NAME}: manifest {signature.manifest_sha256[:16]}, key {signature.key_id},"
-        f" {stamp(signature.signed_at)}"
+        f"{SIGNATURE_NAME}: sha256 of manifest.json {signature.manifest_sha256[:16]},"
+        f" key {signature.key_id}, {stamp(signature.signed_at)}"
     )
     return 0
 

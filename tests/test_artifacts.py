@@ -119,6 +119,12 @@ def test_a_file_is_no_folder_of_artifacts(folder: Path) -> None:
         list_models(folder / MANIFEST_NAME)
 
 
+@pytest.mark.parametrize("path", [5, b"models", ["models"]])
+def test_what_is_no_path_is_no_folder_of_artifacts(path: Any) -> None:
+    with pytest.raises(ArtifactsNotFoundError):
+        read_manifest(path)
+
+
 def test_a_path_that_the_system_refuses_to_look_up_is_no_folder_of_artifacts(
     tmp_path: Path,
 ) -> None:

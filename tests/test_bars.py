@@ -78,6 +78,12 @@ def worker() -> Iterator[ProcessPoolExecutor]:
         yield pool
 
 
+@pytest.mark.parametrize("market", ["bse", None, 5, np.array(["nifty"])])
+def test_what_names_no_market_is_refused(columns: Columns, market: Any) -> None:
+    with pytest.raises(BarsError, match="no market"):
+        make(columns, market=market)
+
+
 def make(columns: Columns, **options: Any) -> Bars:
     return Bars.from_arrays(**columns, **{"market": "other", **options})
 

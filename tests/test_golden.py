@@ -30,6 +30,7 @@ from aegismatrix.cli import main
 from aegismatrix.errors import (
     ArtifactHashError,
     ArtifactSizeError,
+    ContractError,
     GoldenMismatchError,
     GoldenValuesError,
     MissingArtifactError,
@@ -244,6 +245,14 @@ def test_golden_values_are_sealed_like_every_other_file(folder: Path) -> None:
         (lambda content: array_of(content)["values"].__setitem__(0, math.nan), "NaN"),
         (lambda content: content["cases"].pop("trap"), "differ in trap"),
         (
+            lambda content: content["cases"]["trap"]["inputs"].update({"\ud800": "features"}),
+            "printable",
+        ),
+        (
+            lambda content: content["cases"]["trap"]["inputs"].update({"\x1b[2J": "features"}),
+            "printable",
+        ),
+        (
             lambda content: content["cases"].update(stranger=content["cases"]["trap"]),
             "differ in stranger",
         ),
@@ -257,6 +266,17 @@ def test_sealed_golden_values_that_make_no_sense_are_one_finding(
     assert finding.artifact == GOLDEN_KEY
     assert isinstance(finding.error, GoldenValuesError)
     assert what in finding.error.problem
+
+
+def test_an_input_may_not_stand_for_the_model_itself(folder: Path) -> None:
+    change_golden(
+        folder,
+        lambda content: content["cases"]["trap"]["inputs"].update(
+            self=next(iter(content["arrays"]))
+        ),
+    )
+    (finding,) = am.verify(folder, golden=True)
+    assert isinstance(finding.error, ContractError)
 
 
 def of_trap(content: dict[str, Any]) -> dict[str, Any]:

@@ -633,6 +633,36 @@ def strangers() -> dict[str, onnx.ModelProto]:
     }
 
 
+def of_tree(levels: int, last: int | None = None) -> onnx.ModelProto:
+    """A chain of splits, each with a leaf; it ends in a leaf, or leads to another node."""
+    splits, leaves = list(range(levels)), list(range(levels, 2 * levels + 1))
+    onward = [*splits[1:], leaves[-1] if last is None else last]
+    node = helper.make_node(
+        "TreeEnsembleRegressor",
+        ["x"],
+        ["y"],
+        domain="ai.onnx.ml",
+        n_targets=1,
+        nodes_treeids=[0] * (2 * levels + 1),
+        nodes_nodeids=[*splits, *leaves],
+        nodes_featureids=[0] * (2 * levels + 1),
+        nodes_modes=["BRANCH_LEQ"] * levels + ["LEAF"] * (levels + 1),
+        nodes_values=[0.0] * (2 * levels + 1),
+        nodes_truenodeids=[*onward, *[0] * (levels + 1)],
+        nodes_falsenodeids=[*leaves[:levels], *[0] * (levels + 1)],
+        target_treeids=[0],
+        target_nodeids=[leaves[0]],
+        target_ids=[0],
+        target_weights=[1.0],
+    )
+    opsets = [helper.make_opsetid("", 18), helper.make_opsetid("ai.onnx.ml", 3)]
+    return graph_of(node, opset_imports=opsets)
+
+
+def test_trees_of_as_many_levels_as_are_allowed_pass_the_walk() -> None:
+    check_content(of_tree(900).SerializeToString(), "tree.onnx")
+
+
 def forbidden() -> dict[str, onnx.ModelProto]:
     unlike = helper.make_node("RandomNormalLike", ["x"], ["y"])
     letters: list[Any] = [b"x"]
@@ -641,6 +671,8 @@ def forbidden() -> dict[str, onnx.ModelProto]:
     located = weight("w", [1.0])
     located.external_data.add(key="location", value="weights.bin")
     return {
+        "a tree too deep to open": of_tree(20_000),
+        "a tree that holds its root": of_tree(3, last=0),
         "Loop bomb": loop_bomb(),
         "branches": nested_branches(3),
         "functions": laughs(30),

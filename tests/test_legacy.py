@@ -392,3 +392,20 @@ def test_the_clock_ends_a_walk() -> None:
     with pytest.raises(LegacyError) as caught:
         read_bytes(data, Limits(seconds=-1.0))
     assert caught.value.code == "limit-time"
+
+
+def test_a_state_is_what_it_was_when_the_object_was_given_it() -> None:
+    """The library copies it then; a change by the memo must not reach the object."""
+    scaler = pickles.call(
+        "copyreg",
+        "_reconstructor",
+        pickles.name("sklearn.preprocessing._data", "StandardScaler"),
+        pickles.name("builtins", "object"),
+        pickles.NONE,
+    )
+    state = pickles.dict_of((pickles.text("scale_"), pickles.integer(2)))
+    change = b"h\x01" + pickles.text("scale_") + pickles.integer(9) + b"s0"
+    data = pickles.pickled(scaler + state + b"q\x01" + b"b" + change)
+    value = read_bytes(data).value
+    assert isinstance(value, Record)
+    assert value.state == {"scale_": 2}

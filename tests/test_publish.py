@@ -240,7 +240,9 @@ def test_a_log_that_is_not_there_is_no_healthy_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["monitor", "--sample", "--journal", str(tmp_path / "no.sqlite")]) == 2
-    assert "no forecast log" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "no forecast log" in said
+    assert "aegismatrix run" in said
 
 
 def test_a_log_of_one_run_is_monitored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

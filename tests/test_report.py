@@ -14,6 +14,7 @@ from typing import Any
 
 import jsonschema
 import numpy as np
+import pandas as pd
 import pytest
 
 import aegismatrix as am
@@ -515,7 +516,7 @@ def test_an_expiry_may_be_asked_for(
     "expiry",
     [
         *("2024-12-31", "2024-12-30", "2010-01-04", "2025-02-14", "2026-12-31", "2025-02-30"),
-        *("yearly", "", 3.5, True, np.datetime64("NaT")),
+        *("yearly", "", 3.5, True, np.datetime64("NaT"), np.zeros((2, 2))),
     ],
 )
 def test_an_expiry_that_is_past_too_far_or_no_day_is_refused(
@@ -589,6 +590,7 @@ def test_a_clock_without_a_time_zone_is_refused(nifty: am.Bars, engine: am.Engin
         *("2025-01-01", 5, date(2026, 1, 5), datetime.max.replace(tzinfo=FAR_WEST)),
         *(datetime.max.replace(tzinfo=timezone.utc), datetime.min.replace(tzinfo=timezone.utc)),
         datetime(999, 12, 31, tzinfo=timezone.utc),
+        pd.NaT,
     ],
 )
 def test_a_clock_that_is_no_moment_is_refused(now: Any, nifty: am.Bars, engine: am.Engine) -> None:

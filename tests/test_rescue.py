@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from aegismatrix.artifacts import read_manifest
 from aegismatrix.cli import main as command
-from aegismatrix.errors import ContractError, OutputError
+from aegismatrix.errors import ContractError
 from aegismatrix.runtime import Model, load_models, verify
 from exporters.legacy.limits import Limits
 from exporters.rescue import CONVERTED, Rescued, RescueFolderError, render_report, rescue
@@ -375,9 +375,87 @@ def test_artifacts_that_no_rescue_wrote_are_never_replaced(
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "work.txt").write_text("mine", encoding="utf-8")
-    with pytest.raises(OutputError):
+    with pytest.raises(RescueFolderError, match="no rescue wrote"):
         rescue(old, mine)
     assert hashes(mine) == {"work.txt": hashlib.sha256(b"mine").hexdigest()}
+
+
+def held(path: Path, files: dict[str, str]) -> Path:
+    path.mkdir()
+    for name, content in files.items():
+        (path / name).write_text(content, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"training.json": "{}", "estimators.npz": "mine"},
+        {"manifest.json": "x", "report.json": "x", "precious": "mine"},
+    ],
+)
+def test_a_folder_that_only_looks_like_one_of_a_rescue_is_left_alone(
+    files: dict[str, str], old: Path, tmp_path: Path
+) -> None:
+    new = held(tmp_path / "new", files)
+    before = hashes(new)
+    with pytest.raises(RescueFolderError, match="no rescue wrote"):
+        rescue(old, new)
+    assert hashes(new) == before
+
+
+def test_somebodys_file_beside_rescued_models_is_left_alone(old: Path, tmp_path: Path) -> None:
+    new = tmp_path / "new"
+    rescue(old, new)
+    rescue(old, new)
+    (new / "precious").write_text("mine", encoding="utf-8")
+    with pytest.raises(RescueFolderError, match="no rescue wrote"):
+        rescue(old, new)
+    assert (new / "precious").read_text(encoding="utf-8") == "mine"
+
+
+def test_the_verdicts_are_verified_with_the_models(old: Path, tmp_path: Path) -> None:
+    rescue(old, tmp_path / "new")
+    (tmp_path / "new" / "report.json").write_text("{}", encoding="utf-8")
+    (finding,) = verify(tmp_path / "new")
+    assert finding.artifact == "report"
+
+
+def test_a_name_that_some_systems_take_for_a_device_is_avoided(old: Path, tmp_path: Path) -> None:
+    data = (old / "forest.pkl").read_bytes()
+    for name in ("CON.pkl", "nul.joblib", "com1.x.pkl"):
+        (old / name).write_bytes(data)
+    names = {a.entry["file"] for one in rescue(old, tmp_path / "new") for a in one.artifacts}
+    assert {"model-CON.onnx", "model-nul.onnx", "model-com1.x.onnx"} <= names
+    assert verify(tmp_path / "new") == []
+
+
+def test_more_models_than_one_manifest_seals_are_refused_in_time(
+    old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporters.rescue.MAX_ARTIFACTS", 1)
+    with pytest.raises(RescueFolderError, match="Split it"):
+        rescue(old, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_folder_without_a_model_file_leaves_nothing(tmp_path: Path) -> None:
+    held(tmp_path / "old", {"notes.txt": "mine"})
+    with pytest.raises(RescueFolderError, match="no model file"):
+        rescue(tmp_path / "old", tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("limit", ["inf", "nan", "0", "99999999999999999999"])
+def test_a_limit_that_is_none_is_refused(limit: str, old: Path, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main([str(old), str(tmp_path / "new"), "--limit-seconds", limit])
+    assert stopped.value.code == 2
+
+
+def test_a_new_folder_whose_name_no_system_takes_is_refused(old: Path, tmp_path: Path) -> None:
+    with pytest.raises(RescueFolderError):
+        rescue(old, tmp_path / ("n" * 300))
 
 
 @pytest.mark.parametrize("place", ["nowhere", "old/forest.pkl"])

@@ -385,6 +385,19 @@ def test_logistic_regression_ends_as_its_release_ends_it(
     np.testing.assert_allclose(answer(only(record), x), expected, rtol=1e-12)
 
 
+def test_a_bare_number_is_the_intercept_of_a_model_without_one() -> None:
+    x = np.array([[0.5, -1.0], [2.0, 3.0]])
+    (bare,) = revive(logistic(intercept_=0.0), read_ubjson).models
+    (array,) = revive(logistic(intercept_=np.zeros(1)), read_ubjson).models
+    np.testing.assert_array_equal(answer(bare, x), answer(array, x))
+
+
+def test_models_in_a_tuple_or_a_list_are_called_by_their_place() -> None:
+    for pair in ((scaler(), logistic()), [scaler(), logistic()]):
+        contents = revive(pair, read_ubjson)
+        assert [one.key for one in contents.models] == ["0", "1"]
+
+
 def test_classes_that_are_all_impossible_share_alike() -> None:
     record = logistic(
         multi_class="ovr",
@@ -504,7 +517,8 @@ def test_a_dictionary_gives_each_model_by_itself_and_carries_plain_values() -> N
         (np.zeros(3), "not-a-model"),
         ({"features": ["a"]}, "not-a-model"),
         ({}, "not-a-model"),
-        ([logistic()], "not-a-model"),
+        (["a", "b"], "not-a-model"),
+        ((), "not-a-model"),
         ({"models": [logistic()]}, "unsupported-model"),
         ({"models": {"calm": {"nested": logistic()}}}, "unsupported-model"),
         ({"encoder": Record("sklearn.preprocessing._label", "LabelEncoder", state={})},

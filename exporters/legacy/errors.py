@@ -175,13 +175,18 @@ class ArrayKindError(LegacyError):
 
     def __init__(self, kind: str, *, code: str = "unsupported-array") -> None:
         self.kind = clipped(kind)
-        what = "an object array" if code == "object-array" else "an array of an unsupported kind"
-        super().__init__(
-            f"it holds {what} ({self.kind})",
-            code=code,
-            remedy="Save the model with arrays of numbers (fit it on arrays, not on frames with"
-            " text in them).",
-        )
+        if code == "object-array":
+            reason = (
+                f"it holds an object array ({self.kind}), such as the names of a frame's columns"
+            )
+            remedy = (
+                "Where it was made, delete the model's feature_names_in_ if it was fitted on a"
+                " frame, or turn the array into one of numbers or of text, and save it again."
+            )
+        else:
+            reason = f"it holds an array of an unsupported kind ({self.kind})"
+            remedy = "Save the model with arrays of numbers."
+        super().__init__(reason, code=code, remedy=remedy)
 
 
 class ContainerError(LegacyError):

@@ -403,7 +403,8 @@ class _Walk:
             self.check_state(state)
             if target.state is not None:
                 raise self.bad("an object is given its state twice", code="hostile-state")
-            target.state = state
+            # As `__dict__.update` does: what is done to the dict afterwards is not of the object.
+            target.state = dict(state) if type(state) is dict else state
         else:
             raise self.bad("it gives a state to what has none")
 

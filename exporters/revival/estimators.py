@@ -116,8 +116,10 @@ def _revive_logistic(record: Record, key: str) -> Revived:
 
 def _intercepts(attributes: Attributes, rows: int) -> FloatArray:
     given = attributes.need("intercept_")
+    # Fitted without an intercept: one zero for all classes, as an array or as a bare number.
+    if isinstance(given, float | np.floating):
+        given = np.array([float(given)])
     if isinstance(given, np.ndarray) and given.shape == (1,) and rows > 1:
-        # Fitted without an intercept: one zero for all classes.
         given = np.repeat(given, rows)
     return numbers(given, (rows,), "LogisticRegression.intercept_")
 

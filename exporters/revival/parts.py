@@ -53,7 +53,7 @@ def revive(value: object, read: ReadDocument) -> Contents:
     ----------
     value : object
         From the reader: plain values and records. A model, a pipeline, a state dict, or a
-        dictionary that holds some of these.
+        dictionary, list or tuple that holds some of these; of the latter two the key is the place.
     read : callable
         From the bytes of a Booster's handle to plain values.
 
@@ -72,6 +72,8 @@ def revive(value: object, read: ReadDocument) -> Contents:
     if is_state_dict(value):
         assert isinstance(value, Mapping)
         return Contents((revive_recurrent(value, ""),), {}, ())
+    if isinstance(value, list | tuple):
+        value = dict(enumerate(value))
     if not isinstance(value, Mapping):
         raise NotAModelError(f"it holds no model, but a {_kind(value)}")
     models: list[Revived] = []
@@ -92,7 +94,7 @@ def revive(value: object, read: ReadDocument) -> Contents:
         else:
             left_out.append(key)
     if not models:
-        raise NotAModelError("it holds no model, but a dictionary without any")
+        raise NotAModelError("it holds no model, but a container without any")
     return Contents(tuple(models), carried, tuple(left_out))
 
 

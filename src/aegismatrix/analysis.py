@@ -499,7 +499,7 @@ def _horizon(
             )
         return _whole("horizon_days", horizon_days), None
     if bars.market != "nifty":
-        if expiry in ("weekly", "monthly"):
+        if isinstance(expiry, str) and expiry in get_args(ExpiryKind):
             raise ContractError(
                 "report",
                 "expiry",
@@ -533,7 +533,7 @@ def _horizon(
 
 def _expiry_day(today: str, expiry: Day | ExpiryKind) -> date:
     for kind in get_args(ExpiryKind):
-        if expiry == kind:
+        if isinstance(expiry, str) and expiry == kind:
             return next_expiry(today, kind)
     try:
         if isinstance(expiry, (str, date, np.datetime64)):
@@ -551,7 +551,8 @@ def _moment(now: object) -> datetime:
     if now is None:
         return datetime.now(timezone.utc)
     reason = f"is {now!r}"
-    if isinstance(now, datetime):
+    # What pandas has for no moment calls itself a datetime, and is not equal to itself.
+    if isinstance(now, datetime) and now == now:
         reason = "has no time zone"
         if now.utcoffset() is not None:
             if _FIRST_YEAR <= now.year <= _LAST_YEAR:

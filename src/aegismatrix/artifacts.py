@@ -40,15 +40,17 @@ WALKFORWARD_KEY = "walkforward"
 """The key, in the manifest, of the sealed losses of the walk-forward."""
 GOLDEN_KEY = "golden"
 """The key, in the manifest, of the sealed golden values."""
+REPORT_KEY = "report"
+"""The key, in the manifest of rescued models, of the sealed verdicts on the old files."""
 MAX_ARTIFACT_BYTES = 64 * 1024 * 1024
 """What one sealed file may have."""
+MAX_FOLDER_BYTES, MAX_ARTIFACTS = 256 * 1024 * 1024, 1024
+"""What all models of a manifest may have together, and how many they may be."""
 
 _MAX_MANIFEST_BYTES = 8 * 1024 * 1024
 # Top-level keys are indented by one space, and strings hold no line ends, so this stands once.
 _DIGEST = re.compile(rb'^ "digest": "([0-9a-f]*)",?$', re.MULTILINE)
 _MODEL_SUFFIXES = (".onnx", ".ort", ".data", ".pb")
-_MAX_FOLDER_BYTES = 256 * 1024 * 1024
-_MAX_ARTIFACTS = 1024
 # Opening a pipe waits for whoever writes to it.
 _WITHOUT_WAITING = getattr(os, "O_NONBLOCK", 0)
 
@@ -229,8 +231,8 @@ class Manifest:
     content : dict
         All that the file says.
     beside : mapping of str to SealedFile
-        What is sealed beside the models, by `WALKFORWARD_KEY` and `GOLDEN_KEY`; without those that
-        were not sealed. Not read until asked for.
+        What is sealed beside the models, by `WALKFORWARD_KEY`, `GOLDEN_KEY` and `REPORT_KEY`;
+        without those that were not sealed. Not read until asked for.
     sha256 : str
         Of the file's bytes as they were read: what a signature is held against.
     """
@@ -281,11 +283,14 @@ def find_artifacts(path: str | os.PathLike[str] | None = None) -> Path:
     ArtifactsNotFoundError
     """
     here = Path(__file__).resolve()
-    candidates = (
-        [Path(path)]
-        if path is not None
-        else [here.parent / "models_onnx", here.parents[2] / "models_onnx"]
-    )
+    try:
+        candidates = (
+            [Path(path)]
+            if path is not None
+            else [here.parent / "models_onnx", here.parents[2] / "models_onnx"]
+        )
+    except TypeError as error:
+        raise ArtifactsNotFoundError(repr(path)) from error
     for folder in candidates:
         # Not Path.is_file, which raises on a path that is too long or in a closed folder.
         if os.path.isfile(folder / MANIFEST_NAME):  # noqa: PTH113
@@ -355,7 +360,7 @@ def read_manifest(path: str | os.PathLike[str] | None = None) -> Manifest:
         # Artifacts that were sealed before there were such files have none.
         beside = {
             key: _parse_file(content[key])
-            for key in (WALKFORWARD_KEY, GOLDEN_KEY)
+            for key in (WALKFORWARD_KEY, GOLDEN_KEY, REPORT_KEY)
             if content.get(key) is not None
         }
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
@@ -364,12 +369,9 @@ def read_manifest(path: str | os.PathLike[str] | None = None) -> Manifest:
     for key in ("name", "file"):
         if len({getattr(model, key) for model in models}) < len(models):
             raise ManifestError(str(file), f"two of its entries have the same {key}")
-    if (
-        len(models) > _MAX_ARTIFACTS
-        or sum(model.size_bytes for model in models) > _MAX_FOLDER_BYTES
-    ):
+    if len(models) > MAX_ARTIFACTS or sum(model.size_bytes for model in models) > MAX_FOLDER_BYTES:
         raise ManifestError(
-            str(file), f"it names more than {_MAX_ARTIFACTS} files or {_MAX_FOLDER_BYTES} bytes"
+            str(file), f"it names more than {MAX_ARTIFACTS} files or {MAX_FOLDER_BYTES} bytes"
         )
     by_name = {model.name: model for model in models}
     sha256 = hashlib.sha256(data).hexdigest()
@@ -423,7 +425,7 @@ def read_beside(manifest: Manifest, key: str) -> bytes | None:
     manifest : Manifest
         What is sealed.
     key : str
-        `WALKFORWARD_KEY` or `GOLDEN_KEY`.
+        `WALKFORWARD_KEY`, `GOLDEN_KEY` or `REPORT_KEY`.
 
     Returns
     -------

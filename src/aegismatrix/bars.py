@@ -410,7 +410,7 @@ class Bars(ReadOnlyArrays):
 
 
 def _check_market(market: str) -> None:
-    if market not in get_args(Market):
+    if not isinstance(market, str) or market not in get_args(Market):
         raise BarsError(
             f"There is no market {market!r}.", remedy=f"Choose one of {list(get_args(Market))}."
         )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from aegismatrix.artifacts import GOLDEN_KEY, Manifest, ModelSpec, list_models, read_manifest
 from aegismatrix.errors import (
     AegisError,
-    FileUnreadableError,
+    JournalMissingError,
     MissingExtraError,
     SignatureError,
 )
@@ -129,7 +129,7 @@ def monitor(arguments: argparse.Namespace) -> int:
     from aegismatrix.monitor import monitor as monitored
 
     if not Path(arguments.journal).exists():
-        raise FileUnreadableError(arguments.journal, "there is no forecast log")
+        raise JournalMissingError(arguments.journal)
     manifest = read_manifest(arguments.models)
     bars = _source(arguments).fetch().bars
     result = monitored(Journal(arguments.journal), bars, manifest=manifest)

@@ -1021,7 +1021,8 @@ class ArtifactsNotFoundError(ArtifactError):
     def __init__(self, path: str) -> None:
         super().__init__(
             f"There is no manifest.json in {path}.",
-            remedy="Give a folder that scripts/export.py wrote, or reinstall the package.",
+            remedy="Give a folder that scripts/export.py wrote, or scripts/rescue.py from one of"
+            " pickles, or reinstall the package.",
             path=path,
         )
 
@@ -1283,7 +1284,7 @@ class RevokedKeyError(SignatureError):
         self.key_id = key_id
         self.reason = reason
         super().__init__(
-            f"{path} was made with the key {key_id}, which was revoked: {reason}.",
+            f"{path} was made with the key {key_id}, which was revoked: {reason.rstrip('.')}.",
             remedy="Use a release that was signed with another key.",
             path=path,
         )
@@ -1516,6 +1517,17 @@ class JournalError(AegisError):
     def __init__(self, path: str, problem: str, *, remedy: str) -> None:
         self.path = path
         super().__init__(problem, remedy=remedy)
+
+
+class JournalMissingError(JournalError):
+    """There is no forecast log to score."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            path,
+            f"There is no forecast log {path}.",
+            remedy="Give the one that `aegismatrix run` keeps beside its report, or run that.",
+        )
 
 
 class JournalUnusableError(JournalError):

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from aegismatrix import entries
 from aegismatrix.artifacts import GOLDEN_KEY, Manifest, parse_strict_json, read_beside
 from aegismatrix.errors import GoldenMismatchError, GoldenValuesError
 
@@ -121,10 +122,12 @@ def parse_golden(data: bytes, path: str) -> dict[str, GoldenCase]:
         arrays = {name: _array(entry) for name, entry in content["arrays"].items()}
         return {
             artifact: GoldenCase(
-                artifact,
-                {name: arrays[key] for name, key in case["inputs"].items()},
+                entries.text(artifact),
+                {entries.text(name): arrays[key] for name, key in case["inputs"].items()},
                 {
-                    name: GoldenOutput(arrays[output["array"]], _tolerance(output["tolerance"]))
+                    entries.text(name): GoldenOutput(
+                        arrays[output["array"]], _tolerance(output["tolerance"])
+                    )
                     for name, output in case["outputs"].items()
                 },
             )

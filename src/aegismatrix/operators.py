@@ -44,6 +44,9 @@ MOST_NAMES = 200_000
 MOST_FIELDS = 4_000_000
 """Fields of all messages together, and so what a walk may cost."""
 
+MOST_TREE_LEVELS = 1_000
+"""Levels of a tree: onnxruntime opens trees by recursion, and many thousands end the process."""
+
 _NUMBER, _EIGHT_BYTES, _BYTES, _FOUR_BYTES = 0, 1, 2, 5
 _LONGEST_NUMBER = 10
 _SHOWN = 40
@@ -76,6 +79,7 @@ _TENSOR: _Fields = {
     9: (_BYTES,),
     10: (_EIGHT_BYTES, _BYTES),
 }
+_TREE_LISTS = ("nodes_treeids", "nodes_nodeids", "nodes_truenodeids", "nodes_falsenodeids")
 _FORBIDDEN = {
     ("model", 20): "training",
     ("model", 25): "functions",
@@ -177,10 +181,11 @@ class _Walk:
         self._nodes_left -= 1
         if self._nodes_left < 0:
             raise _ForbiddenError(f"more than {MOST_NODES} nodes")
-        operators, domains = [], []
+        operators, domains, attributes = [], [], []
         for number, first, last in self._fields("node", _NODE, start, end):
             if number == 5:
                 self._attribute(first, last)
+                attributes.append((first, last))
             elif number < 3:
                 self._name()
             elif number == 4:
@@ -197,6 +202,51 @@ class _Walk:
             raise _ForbiddenError(
                 f"the operator {_shown(domain) or 'ai.onnx'}.{_shown(operators[0])}"
             )
+        if operators[0].startswith("TreeEnsemble"):
+            self._trees(attributes)
+
+    def _trees(self, attributes: list[tuple[int, int]]) -> None:
+        """Refuse trees in which a node is too far below its root, or below itself."""
+        lists: dict[str, list[int]] = {}
+        leaves: list[bool] = []
+        for start, end in attributes:
+            name, numbers, texts = "", [], []
+            for number, first, last in self._fields("attribute", _ATTRIBUTE, start, end):
+                if number == 1:
+                    name = self._text(first, last)
+                elif number == 8:
+                    numbers += self._packed(first, last) if last else [first]
+                elif number == 9:
+                    texts.append((first, last))
+            lists[name] = numbers
+            if name == "nodes_modes":
+                leaves = [self._text(first, last) == "LEAF" for first, last in texts]
+        trees, nodes, yes, no = (lists.get(name, []) for name in _TREE_LISTS)
+        if not len(trees) == len(nodes) == len(yes) == len(no) == len(leaves):
+            raise _MalformedError("the lists of a tree have different lengths")
+        below = {
+            (tree, node): () if leaf else ((tree, left), (tree, right))
+            for tree, node, left, right, leaf in zip(trees, nodes, yes, no, leaves, strict=True)
+        }
+        children = {child for pair in below.values() for child in pair}
+        level = [node for node in below if node not in children]
+        reached, levels = 0, 0
+        while level:
+            reached, levels = reached + len(level), levels + 1
+            if levels > MOST_TREE_LEVELS or reached > len(below):
+                raise _ForbiddenError(f"trees of more than {MOST_TREE_LEVELS} levels")
+            level = [child for node in level for child in below.get(node, ())]
+        if reached != len(below):
+            raise _ForbiddenError("nodes of trees that no root leads to")
+
+    def _packed(self, start: int, end: int) -> list[int]:
+        numbers, place = [], start
+        while place < end:
+            value, place = self._data[place], place + 1
+            if value > 127:
+                value, place = self._varint(place - 1, end)
+            numbers.append(value)
+        return numbers
 
     def _attribute(self, start: int, end: int) -> None:
         for number, first, last in self._fields("attribute", _ATTRIBUTE, start, end):

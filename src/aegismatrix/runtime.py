@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from aegismatrix.artifacts import (
     GOLDEN_KEY,
+    REPORT_KEY,
     WALKFORWARD_KEY,
     ArraySpec,
     Manifest,
@@ -138,7 +139,7 @@ class Model:
         )
         return f"Model({self.name} {self.spec.version}: {inputs})"
 
-    def run(self, **arrays: NDArray[Any]) -> dict[str, NDArray[np.float64]]:
+    def run(self, /, **arrays: NDArray[Any]) -> dict[str, NDArray[np.float64]]:
         """Run the model.
 
         Parameters
@@ -371,10 +372,11 @@ def verify_manifest(manifest: Manifest, *, golden: bool) -> list[Finding]:
     """
     findings, beside = [], []
     cases: Mapping[str, GoldenCase] = {}
-    try:
-        read_beside(manifest, WALKFORWARD_KEY)
-    except AegisError as error:
-        beside.append(Finding(WALKFORWARD_KEY, error))
+    for key in (WALKFORWARD_KEY, REPORT_KEY):
+        try:
+            read_beside(manifest, key)
+        except AegisError as error:
+            beside.append(Finding(key, error))
     try:
         cases = read_golden(manifest) or {}
     except AegisError as error:

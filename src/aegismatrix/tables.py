@@ -336,7 +336,7 @@ def as_date(value: object, source: str, *, unit: DateUnit = "D") -> np.datetime6
     UnreadableCellError
         For anything else, more than one day included.
     """
-    if np.ndim(value):  # type: ignore[arg-type]
+    if isinstance(value, list | tuple) or np.ndim(value):  # type: ignore[arg-type]
         raise _bad_date(source, 0, str(value), unit)
     return as_dates([value], source, unit=unit)[0]  # type: ignore[no-any-return]
 
