@@ -938,3 +938,16 @@ def test_a_notebook_without_the_extra_shows_the_summary(
 ) -> None:
     without_jinja2(monkeypatch)
     assert report._repr_html_() is None
+
+
+def test_levels_lie_around_spot_on_an_index_however_low(sample: am.Bars, engine: am.Engine) -> None:
+    close = np.full(700, 0.003086419725)
+    low = am.Bars.from_arrays(
+        sample.dates[-700:],
+        close * (1 + 1e-7),
+        close * (1 - 1e-7),
+        close,
+        sample.iv[-700:],
+        market="other",
+    )
+    assert_invariants_of_file(am.analyze(low, engine=engine))

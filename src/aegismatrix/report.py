@@ -186,7 +186,7 @@ class Report:
             "generated_at": self.generated_at,
             "as_of": self.as_of,
             "session": self.session,
-            "market": _rounded(asdict(self.market)),
+            "market": {**_rounded(asdict(self.market)), "spot": self._spot()},
             "direction": self._direction(),
             "seller": self._seller(),
             "buyer": self._buyer(),
@@ -461,6 +461,11 @@ class Report:
         """
         judged = self.provenance.skill.get(output)
         return str(judged["verdict"]) if judged else NOT_JUDGED
+
+    def _spot(self) -> float:
+        """Six decimals, and more for an index so low that levels would change sides."""
+        spot = self.market.spot
+        return round(spot, max(_PROBABILITY_DIGITS, 8 - math.floor(math.log10(spot))))
 
     def _edge_digits(self) -> int:
         """As many as keep edges apart on an index however low."""
