@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from exporters.golden import GOLDEN_NAME, golden_values
 from exporters.head import Head
 from exporters.losses import LOSSES_NAME, render_losses
 from exporters.parity import prove_engine, prove_features, prove_head, prove_past
-from exporters.seal import sealed_folder
+from exporters.seal import sealed_entry, sealed_folder
 from exporters.staging import (
     Candidate,
     engine_candidate,
@@ -102,24 +101,6 @@ def export(
         (fresh / CARD_NAME).write_text(model_card(json.loads(sealed)), encoding="utf-8")
         for finding in verify_manifest(read_manifest(fresh), golden=True):
             raise finding.error
-
-
-def sealed_entry(name: str, data: bytes) -> dict[str, Any]:
-    """Return what the manifest says of a file beside the models.
-
-    Parameters
-    ----------
-    name : str
-        Of the file.
-    data : bytes
-        Its content.
-
-    Returns
-    -------
-    dict
-        File name, sha256 and size.
-    """
-    return {"file": name, "sha256": sha256(data).hexdigest(), "size_bytes": len(data)}
 
 
 def _replaced(

@@ -38,8 +38,8 @@ from aegismatrix.artifacts import (
 from aegismatrix.errors import AegisError
 from aegismatrix.operators import IR_VERSION, OPSET
 from exporters.convert import finish
-from exporters.legacy.containers import Legacy, read_bytes
-from exporters.legacy.errors import LegacyError, LimitError, UnreadableFileError, clipped
+from exporters.legacy.containers import Legacy, read_bytes, read_file
+from exporters.legacy.errors import LegacyError, UnreadableFileError, clipped
 from exporters.legacy.limits import Limits
 from exporters.legacy.ubjson import read_ubjson
 from exporters.revival.checks import prove
@@ -47,7 +47,7 @@ from exporters.revival.errors import OversizedModelError
 from exporters.revival.graphs import build, contract
 from exporters.revival.parameters import Ensemble, Revived
 from exporters.revival.parts import revive
-from exporters.seal import sealed_folder
+from exporters.seal import sealed_entry, sealed_folder
 
 REPORT_NAME = "report.json"
 REPORT_VERSION = 1
@@ -416,16 +416,9 @@ def _read(file: Path, old: Path, limits: Limits) -> bytes:
             raise LinkError("it is a link that leads out of the folder")
         if file.is_dir():
             raise LinkError("it is a link to a folder")
-        # Opening a pipe would wait for ever.
-        if not file.is_file():
-            raise UnreadableFileError("it is no regular file")
-        with file.open("rb") as stream:
-            data = stream.read(limits.file_bytes + 1)
     except (OSError, RuntimeError) as error:
         raise UnreadableFileError(getattr(error, "strerror", None) or str(error)) from error
-    if len(data) > limits.file_bytes:
-        raise LimitError("it is too large", limit="file_bytes", allowed=limits.file_bytes)
-    return data
+    return read_file(file, limits)
 
 
 def _artifact(revived: Revived, legacy: Legacy, name: str, base: str, taken: set[str]) -> Artifact:
@@ -462,9 +455,7 @@ def _artifact(revived: Revived, legacy: Legacy, name: str, base: str, taken: set
         )
     entry = {
         **description,
-        "file": f"{called}.onnx",
-        "sha256": sha256(data).hexdigest(),
-        "size_bytes": len(data),
+        **sealed_entry(f"{called}.onnx", data),
         "ir_version": IR_VERSION,
         "opset": OPSET,
         "training": [],
@@ -481,11 +472,7 @@ def _manifest(verdicts: Sequence[Rescued], report: bytes) -> dict[str, Any]:
         "package_version": aegismatrix.__version__,
         "made_with": _made_with(),
         "artifacts": [artifact.entry for one in verdicts for artifact in one.artifacts],
-        REPORT_KEY: {
-            "file": REPORT_NAME,
-            "sha256": sha256(report).hexdigest(),
-            "size_bytes": len(report),
-        },
+        REPORT_KEY: sealed_entry(REPORT_NAME, report),
     }
 
 

@@ -10,7 +10,9 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from aegismatrix.errors import OutputError
 
@@ -58,6 +60,24 @@ def sealed_folder(target: Path) -> Iterator[Path]:
     finally:
         # After the exchange this holds what was replaced.
         shutil.rmtree(fresh, ignore_errors=True)
+
+
+def sealed_entry(name: str, data: bytes) -> dict[str, Any]:
+    """Return what the manifest says of a file beside the models.
+
+    Parameters
+    ----------
+    name : str
+        Of the file.
+    data : bytes
+        Its content.
+
+    Returns
+    -------
+    dict
+        File name, sha256 and size.
+    """
+    return {"file": name, "sha256": sha256(data).hexdigest(), "size_bytes": len(data)}
 
 
 def _is_replaceable(target: Path) -> bool:

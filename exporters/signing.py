@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aegismatrix.artifacts import read_manifest
-from aegismatrix.errors import AegisError, MissingExtraError, OutputError
+from aegismatrix.errors import AegisError, OutputError
 from aegismatrix.files import write_atomically
 from aegismatrix.runtime import Finding, verify_manifest
 from aegismatrix.signature import (
@@ -20,6 +20,7 @@ from aegismatrix.signature import (
     Signature,
     check_signature,
     key_id,
+    need_cryptography,
     release_keys,
     render_signature,
     signed_message,
@@ -117,7 +118,7 @@ def new_key(path: str | os.PathLike[str], passphrase: bytes) -> ReleaseKey:
     ------
     WeakPassphraseError, OutputError, MissingExtraError
     """
-    _need_cryptography()
+    need_cryptography()
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import (
         BestAvailableEncryption,
@@ -169,7 +170,7 @@ def load_key(path: str | os.PathLike[str], passphrase: bytes | None) -> Ed25519P
     ------
     PrivateKeyError, MissingExtraError
     """
-    _need_cryptography()
+    need_cryptography()
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -298,10 +299,3 @@ def _public_side(private: Ed25519PrivateKey) -> ReleaseKey:
     public_key = private.public_key().public_bytes_raw()
     begins = datetime.now(timezone.utc).replace(microsecond=0)
     return ReleaseKey(key_id(public_key), public_key, begins)
-
-
-def _need_cryptography() -> None:
-    try:
-        import cryptography  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError("cryptography", extra="verify") from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from exporters.fuse import chosen_inputs, fuse
 from exporters.head import Estimators, Head, Past
 from exporters.markets import MarketRows
 from exporters.parity import open_candidate
+from exporters.seal import sealed_entry
 
 FEATURES_VERSION = "1"
 _BAR_UNITS = {
@@ -71,9 +71,7 @@ class Candidate:
         self.entry: dict[str, Any] = {
             **description,
             **contract,
-            "file": f"{name}.onnx",
-            "sha256": sha256(self.data).hexdigest(),
-            "size_bytes": len(self.data),
+            **sealed_entry(f"{name}.onnx", self.data),
             "ir_version": IR_VERSION,
             "opset": OPSET,
             "training": [],

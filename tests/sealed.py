@@ -15,8 +15,8 @@ from aegismatrix.artifacts import (
     read_manifest,
     render_manifest,
 )
-from exporters.export import sealed_entry
 from exporters.golden import GOLDEN_NAME, golden_of
+from exporters.seal import sealed_entry
 
 
 def seal_golden(folder: Path, data: bytes) -> None:

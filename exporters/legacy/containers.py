@@ -223,8 +223,7 @@ def read_bytes(data: bytes, limits: Limits | None = None) -> Legacy:
         If it is compressed with lz4 and lz4 is not installed.
     """
     limits = limits or Limits()
-    if len(data) > limits.file_bytes:
-        raise LimitError("it is too large", limit="file_bytes", allowed=limits.file_bytes)
+    _check_size(data, limits)
     try:
         return _read(data, Budget(limits))
     except MemoryError as error:
@@ -234,6 +233,40 @@ def read_bytes(data: bytes, limits: Limits | None = None) -> Legacy:
             allowed=limits.array_bytes,
             code="limit-memory",
         ) from error
+
+
+def read_file(file: Path, limits: Limits) -> bytes:
+    """Read the bytes of a regular file; a pipe would be waited for, and is refused.
+
+    Parameters
+    ----------
+    file : Path
+        The file.
+    limits : Limits
+        How large it may be.
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    UnreadableFileError, LimitError
+    """
+    if not file.is_file():
+        raise UnreadableFileError("it is not there, or no regular file")
+    try:
+        with file.open("rb") as stream:
+            data = stream.read(min(file.stat().st_size, limits.file_bytes) + 1)
+    except OSError as error:
+        raise UnreadableFileError(error.strerror or str(error)) from error
+    _check_size(data, limits)
+    return data
+
+
+def _check_size(data: bytes, limits: Limits) -> None:
+    if len(data) > limits.file_bytes:
+        raise LimitError("it is too large", limit="file_bytes", allowed=limits.file_bytes)
 
 
 def read_legacy(path: str | Path, limits: Limits | None = None) -> Legacy:
@@ -261,14 +294,7 @@ def read_legacy(path: str | Path, limits: Limits | None = None) -> Legacy:
     limits = limits or Limits()
     file = Path(path)
     try:
-        if not file.is_file():
-            raise UnreadableFileError("it is not there, or no regular file")
-        try:
-            with file.open("rb") as stream:
-                data = stream.read(min(file.stat().st_size, limits.file_bytes) + 1)
-        except OSError as error:
-            raise UnreadableFileError(error.strerror or str(error)) from error
-        return read_bytes(data, limits)
+        return read_bytes(read_file(file, limits), limits)
     except LegacyError as error:
         error.locate(str(file))
         raise

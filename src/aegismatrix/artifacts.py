@@ -7,6 +7,7 @@ is never handed on.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -494,6 +495,37 @@ def foreign_files(manifest: Manifest) -> tuple[ArtifactError, ...]:
     )
 
 
+def read_regular(path: str | os.PathLike[str], size_bytes: int) -> bytes:
+    """Read a regular file, and nothing that might wait or never end.
+
+    Parameters
+    ----------
+    path : path-like
+        The file; links are followed.
+    size_bytes : int
+        What it may have. One byte more is read: enough to tell that there is too much.
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    OSError
+        If it is no regular file, or cannot be read.
+    ValueError
+        If no file can have that name.
+    """
+    # Asked before it is opened, since a device may act on being opened; and after, since it may be
+    # another file by then.
+    if stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116
+        with open(path, "rb", opener=_open_without_waiting) as file:
+            if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                # A file of the kernel may have nothing to give, yet.
+                return file.read(size_bytes + 1) or b""
+    raise OSError(errno.EINVAL, "it is not a regular file")
+
+
 def parse_strict_json(data: bytes) -> Any:
     """Read JSON that says one thing to every reader.
 
@@ -589,18 +621,10 @@ def _parse_file(entry: Mapping[str, Any]) -> SealedFile:
 
 
 def _read(path: Path, size_bytes: int) -> bytes:
-    """Read at most one byte more than expected: enough to tell that there is too much."""
     try:
-        # Asked before it is opened, since a device may act on being opened; and after, since it may
-        # be another file by then.
-        if stat.S_ISREG(path.stat().st_mode):
-            with open(path, "rb", opener=_open_without_waiting) as file:
-                if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                    # A file of the kernel may have nothing to give, yet.
-                    return file.read(size_bytes + 1) or b""
+        return read_regular(path, size_bytes)
     except OSError as error:
         raise MissingArtifactError(str(path), error.strerror or str(error)) from error
-    raise MissingArtifactError(str(path), "it is not a regular file")
 
 
 def _open_without_waiting(path: str, flags: int) -> int:

@@ -343,9 +343,11 @@ def verify(arguments: argparse.Namespace) -> int:
 
     if arguments.key is not None and not arguments.signature:
         arguments.parser.error("--key goes with --signature")
+    # To run a graph is to trust who sealed it, as whoever installed the package does.
+    golden = arguments.golden or arguments.folder is None
     try:
         manifest = read_manifest(arguments.folder)
-        findings = verify_manifest(manifest, golden=_runs_golden(arguments))
+        findings = verify_manifest(manifest, golden=golden)
     except AegisError as error:
         manifest, findings = None, [Finding("manifest", error)]
     signed, unchecked = _signature(arguments, manifest)
@@ -365,7 +367,7 @@ def verify(arguments: argparse.Namespace) -> int:
     else:
         if manifest is not None and not arguments.quiet:
             off = {finding.artifact for finding in findings}
-            _say_what_is_fine(manifest, off, signed, golden=_runs_golden(arguments))
+            _say_what_is_fine(manifest, off, signed, golden=golden)
         for finding in findings:
             print(f"off  {finding}")
         if manifest is not None and not arguments.quiet and signed is None:
@@ -407,11 +409,6 @@ def _signature_fields(
         problem, remedy = unchecked.problem, unchecked.remedy
         return {"status": "not checked", "problem": problem, "remedy": remedy}
     return {"status": "not checked" if arguments.signature else "not asked for"}
-
-
-def _runs_golden(arguments: argparse.Namespace) -> bool:
-    """To run a graph is to trust who sealed it, as whoever installed the package does."""
-    return arguments.golden or arguments.folder is None
 
 
 def _say_what_is_fine(

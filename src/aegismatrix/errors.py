@@ -1161,12 +1161,15 @@ class UnknownModelError(ArtifactError, KeyError):
 class ArtifactRejectedError(ArtifactError):
     """The bytes are the sealed ones, yet onnxruntime or the contract refuses them."""
 
-    def __init__(self, path: str, reason: str) -> None:
-        super().__init__(
-            f"{path} was refused: {reason}.",
-            remedy="Use a supported onnxruntime (>= 1.19) and artifacts made by scripts/export.py.",
-            path=path,
-        )
+    def __init__(
+        self,
+        path: str,
+        reason: str,
+        *,
+        remedy: str = "Use a supported onnxruntime (>= 1.19) and artifacts made by"
+        " scripts/export.py.",
+    ) -> None:
+        super().__init__(f"{path} was refused: {reason}.", remedy=remedy, path=path)
 
 
 class ForbiddenContentError(ArtifactRejectedError):
@@ -1179,10 +1182,12 @@ class ForbiddenContentError(ArtifactRejectedError):
     """
 
     def __init__(self, path: str, found: str) -> None:
-        super().__init__(path, f"it holds what no artifact may hold, {found}")
         self.found = found
-        self.remedy = "Do not run it; use artifacts made by scripts/export.py."
-        self.args = (f"{self.problem} {self.remedy}",)
+        super().__init__(
+            path,
+            f"it holds what no artifact may hold, {found}",
+            remedy="Do not run it; use artifacts made by scripts/export.py.",
+        )
 
 
 class GoldenValuesError(ArtifactError):

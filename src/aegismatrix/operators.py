@@ -184,7 +184,6 @@ class _Walk:
         operators, domains, attributes = [], [], []
         for number, first, last in self._fields("node", _NODE, start, end):
             if number == 5:
-                self._attribute(first, last)
                 attributes.append((first, last))
             elif number < 3:
                 self._name()
@@ -192,6 +191,11 @@ class _Walk:
                 operators.append(self._text(first, last))
             elif number == 7:
                 domains.append(self._text(first, last))
+        if any(operator.startswith("TreeEnsemble") for operator in operators):
+            self._trees(attributes)
+        else:
+            for first, last in attributes:
+                self._attribute(first, last)
         if len(operators) != 1 or len(domains) > 1:
             raise _MalformedError(
                 f"a node has {len(operators)} operators of {len(domains)} domains"
@@ -202,8 +206,6 @@ class _Walk:
             raise _ForbiddenError(
                 f"the operator {_shown(domain) or 'ai.onnx'}.{_shown(operators[0])}"
             )
-        if operators[0].startswith("TreeEnsemble"):
-            self._trees(attributes)
 
     def _trees(self, attributes: list[tuple[int, int]]) -> None:
         """Refuse trees in which a node is too far below its root, or below itself."""
@@ -214,6 +216,8 @@ class _Walk:
             for number, first, last in self._fields("attribute", _ATTRIBUTE, start, end):
                 if number == 1:
                     name = self._text(first, last)
+                elif number == 5:
+                    self._tensor(first, last)
                 elif number == 8:
                     numbers += self._packed(first, last) if last else [first]
                 elif number == 9:

@@ -25,7 +25,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-from aegismatrix.artifacts import Manifest, read_manifest
+from aegismatrix.artifacts import Manifest, parse_strict_json, read_manifest, read_regular
 from aegismatrix.errors import (
     ForeignSignatureError,
     FutureSignatureError,
@@ -149,7 +149,7 @@ def verify_signature(
     trusted: tuple[ReleaseKey, ...] = () if key is not None else release_keys()
     if key is None and not trusted:
         raise NoReleaseKeyError
-    _need_cryptography()
+    need_cryptography()
     if key is not None:
         trusted = (read_public_key(key),)
     manifest = path if isinstance(path, Manifest) else read_manifest(path)
@@ -193,7 +193,7 @@ def check_signature(
     UnknownKeyError, RevokedKeyError, ForeignSignatureError, WrongSignatureError, KeyPeriodError,
     FutureSignatureError, MissingExtraError
     """
-    _need_cryptography()
+    need_cryptography()
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -324,7 +324,7 @@ def read_signature(path: str | os.PathLike[str]) -> Signature:
     """
     file = os.fspath(path)
     try:
-        data = _read_regular(file, _MAX_SIGNATURE_FILE_BYTES)
+        data = read_regular(file, _MAX_SIGNATURE_FILE_BYTES)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise MissingSignatureError(file, reason) from error
@@ -352,14 +352,14 @@ def read_public_key(path: str | os.PathLike[str]) -> ReleaseKey:
     ------
     PublicKeyError, MissingExtraError
     """
-    _need_cryptography()
+    need_cryptography()
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
     file = os.fspath(path)
     try:
-        data = _read_regular(file, _MAX_KEY_FILE_BYTES)
+        data = read_regular(file, _MAX_KEY_FILE_BYTES)
     except (OSError, ValueError) as error:
         raise PublicKeyError(file, getattr(error, "strerror", None) or str(error)) from error
     if b"PRIVATE KEY" in data:
@@ -388,8 +388,9 @@ def release_keys() -> tuple[ReleaseKey, ...]:
     """
     file = str(_KEYS_FILE)
     try:
-        data = _read_regular(file, _MAX_KEYS_FILE_BYTES)
-        content = json.loads(data, object_pairs_hook=_refuse_twins)
+        data = read_regular(file, _MAX_KEYS_FILE_BYTES)
+        # A revocation must not be undone by a second one below it.
+        content = parse_strict_json(data)
         if not isinstance(content, list):
             raise ValueError("it is not a list")
         keys = tuple(_parse_key(entry) for entry in content)
@@ -441,14 +442,6 @@ def _parse_key(entry: Any) -> ReleaseKey:
     return ReleaseKey(entry["id"], public_key, begins, ends, revoked)
 
 
-def _refuse_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A revocation must not be undone by a second one below it."""
-    content = dict(pairs)
-    if len(content) < len(pairs):
-        raise ValueError("a field stands twice")
-    return content
-
-
 def _matching(form: re.Pattern[str], text: Any) -> str:
     if not isinstance(text, str) or not form.fullmatch(text):
         raise ValueError(f"{text!r} is not of the form {form.pattern}")
@@ -471,14 +464,6 @@ def _decoded(text: Any, size_bytes: int) -> bytes:
     return data
 
 
-def _read_regular(file: str, size_bytes: int) -> bytes:
-    """Read a regular file, at most one byte more than it may have; a pipe would never end."""
-    if os.path.exists(file) and not os.path.isfile(file):  # noqa: PTH110, PTH113
-        raise OSError(0, "it is not a regular file")
-    with open(file, "rb") as opened:  # noqa: PTH123
-        return opened.read(size_bytes + 1)
-
-
 def _utc(moment: datetime | None) -> datetime:
     if moment is None:
         return datetime.now(timezone.utc)
@@ -487,7 +472,13 @@ def _utc(moment: datetime | None) -> datetime:
     return moment.astimezone(timezone.utc)
 
 
-def _need_cryptography() -> None:
+def need_cryptography() -> None:
+    """Make sure that the extra is installed.
+
+    Raises
+    ------
+    MissingExtraError
+    """
     try:
         import cryptography  # noqa: F401
     except ImportError as error:
