@@ -43,12 +43,12 @@ $(RUN)/.installed: $(PACKAGE)
 	$(RUN)/bin/python -m pip install --quiet --disable-pip-version-check '.[report]'
 	@touch $@
 
-$(DEV)/.installed: pyproject.toml constraints.txt
+$(DEV)/.installed: pyproject.toml exporters/pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	  { echo "Python 3.10 or newer is needed: make PYTHON=python3.11 ..." >&2; exit 1; }
 	$(PYTHON) -m venv $(DEV)
 	$(DEV)/bin/python -m pip install --quiet --disable-pip-version-check \
-	  --constraint constraints.txt --editable '.[dev]'
+	  --constraint constraints.txt --editable '.[dev]' --editable './exporters[rescue,train]'
 	@touch $@
 
 clean:

@@ -30,8 +30,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import aegismatrix as am
-from aegismatrix import runtime
-from aegismatrix.artifacts import ENGINE_NAME, MANIFEST_NAME, Manifest, ModelSpec, read_manifest
+from aegismatrix.artifacts.manifest import (
+    ENGINE_NAME,
+    MANIFEST_NAME,
+    Manifest,
+    ModelSpec,
+    read_manifest,
+)
+from aegismatrix.engine import model as runtime
 from aegismatrix.errors import AegisError
 
 WAYS = ("verify", "load_models", "Engine")

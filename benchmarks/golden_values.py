@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import aegismatrix as am
-from aegismatrix.artifacts import Manifest, read_artifact, read_manifest
-from aegismatrix.golden import Runs, differences, read_golden
+from aegismatrix.artifacts.golden import Runs, differences, read_golden
+from aegismatrix.artifacts.manifest import Manifest, read_artifact, read_manifest
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -46,7 +46,7 @@ class Runtime:
 
 def through_package(manifest: Manifest, name: str) -> Runs:
     """The package itself, on onnxruntime."""
-    from aegismatrix.runtime import load_model
+    from aegismatrix.engine.model import load_model
 
     return load_model(manifest, name)
 

@@ -38,10 +38,10 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import numpy as np
+from aegismatrix_factory.evaluate.markets import MarketDataNotFoundError, known_sources
 
 import aegismatrix as am
-from aegismatrix.tables import FloatArray
-from exporters.markets import MarketDataNotFoundError, known_sources
+from aegismatrix.market.readers import FloatArray
 
 MOST_GROWTH_MEBIBYTES = 16.0
 INTERRUPTED = 130

@@ -22,9 +22,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from aegismatrix.artifacts import GOLDEN_KEY, find_artifacts, read_manifest
+from aegismatrix.artifacts.manifest import GOLDEN_KEY, find_artifacts, read_manifest
+from aegismatrix.desk.files import write_atomically
 from aegismatrix.errors import AegisError
-from aegismatrix.files import write_atomically
 from scripts.documents import between_marks
 
 REPOSITORY = Path(__file__).parents[1]

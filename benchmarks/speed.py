@@ -20,16 +20,16 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
+from aegismatrix_factory.evaluate.markets import MarketDataNotFoundError, known_sources
+from aegismatrix_factory.graph.features import FEATURES, build_features
+from aegismatrix_factory.release.parity import bars_feed
 from onnx import TensorProto, helper
 
 import aegismatrix as am
-from aegismatrix.artifacts import ENGINE_NAME, read_artifact, read_manifest
-from aegismatrix.engine import DISTANCES, HORIZONS_DAYS
-from aegismatrix.operators import IR_VERSION
-from exporters.features import FEATURES, build_features
-from exporters.markets import MarketDataNotFoundError, known_sources
-from exporters.parity import bars_feed
-from tests.test_features import in_pandas
+from aegismatrix.artifacts.manifest import ENGINE_NAME, read_artifact, read_manifest
+from aegismatrix.artifacts.operators import IR_VERSION
+from aegismatrix.engine.engine import DISTANCES, HORIZONS_DAYS
+from tests.exporters.test_features import in_pandas
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "ORT_DISABLE_TELEMETRY": "1"}
 FLOOR = """

@@ -12,9 +12,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from aegismatrix.cli import main as aegismatrix
-from aegismatrix.report import schema
-from exporters.card import skill_table
+from aegismatrix_factory.release.card import skill_table
+
+from aegismatrix.desk.cli.main import main as aegismatrix
+from aegismatrix.desk.report import schema
 from scripts.legacy_loads import VENVS, tables
 
 REPOSITORY = Path(__file__).parents[1]

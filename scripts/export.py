@@ -10,9 +10,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from aegismatrix_factory.heads.registry import HEADS
+from aegismatrix_factory.release.export import export
+
 from aegismatrix.errors import AegisError
-from exporters.export import export
-from exporters.registry import HEADS
 
 REPOSITORY = Path(__file__).parents[1]
 

@@ -15,7 +15,9 @@ from pathlib import Path
 
 from exchange_calendars.exchange_calendar_xbom import XBOMExchangeCalendar
 
-TABLE = Path(__file__).parents[1] / "src" / "aegismatrix" / "nse_calendar.csv"
+TABLE = (
+    Path(__file__).parents[1] / "src" / "aegismatrix" / "market" / "calendars" / "nse_calendar.csv"
+)
 FIRST = date(2010, 1, 1)
 SATURDAY = 5
 

@@ -17,11 +17,11 @@ DONE, SOME_REFUSED, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
 _MOST = 2**40
 
 try:
-    from exporters.legacy.errors import clipped
-    from exporters.legacy.limits import Limits
-    from exporters.rescue import REFUSED, VERDICTS, Rescued, render_report, rescue
+    from aegismatrix_factory.rescue.folder import REFUSED, VERDICTS, Rescued, render_report, rescue
+    from aegismatrix_factory.rescue.reading.errors import clipped
+    from aegismatrix_factory.rescue.reading.limits import Limits
 except ModuleNotFoundError as error:
-    if error.name == "exporters":
+    if error.name == "aegismatrix_factory":
         print("rescue: run it in a checkout: pip install -e '.[rescue]'", file=sys.stderr)
     else:
         print(f"rescue: {MissingExtraError(str(error.name), extra='rescue')}", file=sys.stderr)

@@ -16,7 +16,7 @@ import zipfile
 from datetime import datetime
 from pathlib import Path
 
-FOLDER = Path(__file__).parents[1] / "src" / "aegismatrix" / "sources" / "sample_data"
+FOLDER = Path(__file__).parents[1] / "src" / "aegismatrix" / "desk" / "sources" / "sample_data"
 FIRST, LAST = "2014-01-03", "2018-12-31"
 SERIES = {
     "sp500_daily.csv": ("arch/data/sp500/sp500.csv.gz", ("Open", "High", "Low", "Close")),

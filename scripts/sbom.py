@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING
 from uuid import NAMESPACE_OID, UUID, uuid5
 
 from aegismatrix import __version__
-from aegismatrix.artifacts import MANIFEST_NAME, Manifest, read_manifest
+from aegismatrix.artifacts.manifest import MANIFEST_NAME, Manifest, read_manifest
+from aegismatrix.desk.files import write_atomically
+from aegismatrix.engine.model import verify_manifest
 from aegismatrix.errors import AegisError, FileUnreadableError, MissingExtraError
-from aegismatrix.files import write_atomically
-from aegismatrix.runtime import verify_manifest
 
 if TYPE_CHECKING:
     from cyclonedx.model import HashType

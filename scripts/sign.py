@@ -12,9 +12,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from aegismatrix.errors import AegisError
-from aegismatrix.signature import SIGNATURE_NAME, stamp
-from exporters.signing import (
+from aegismatrix_factory.release.signing import (
     WeakPassphraseError,
     key_entry,
     load_key,
@@ -22,6 +20,9 @@ from exporters.signing import (
     public_side,
     sign,
 )
+
+from aegismatrix.artifacts.signature import SIGNATURE_NAME, stamp
+from aegismatrix.errors import AegisError
 
 PASSPHRASE = "AEGISMATRIX_KEY_PASSPHRASE"
 
@@ -74,7 +75,7 @@ def _new_key(arguments: argparse.Namespace) -> int:
     print(json.dumps(key_entry(made), indent=1))
     print(
         f"{arguments.out} is the private key: keep it offline and twice, its passphrase apart.\n"
-        "The entry above goes into the list in src/aegismatrix/release_keys.json.",
+        "The entry above goes into the list in src/aegismatrix/artifacts/release_keys.json.",
         file=sys.stderr,
     )
     return 0

@@ -10,13 +10,13 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from aegismatrix_factory.evaluate.fetching import FetchedMarket, yahoo_markets
+from aegismatrix_factory.evaluate.markets import FOLDER_VARIABLE, MarketSource, known_sources
+from aegismatrix_factory.heads.registry import heads_on
+from aegismatrix_factory.release.training import train
 from tqdm import tqdm
 
 from aegismatrix.errors import AegisError
-from exporters.fetching import FetchedMarket, yahoo_markets
-from exporters.markets import FOLDER_VARIABLE, MarketSource, known_sources
-from exporters.registry import heads_on
-from exporters.training import train
 
 DEFAULT_FOLDER = Path(__file__).parents[1] / "build" / "training"
 
@@ -91,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if arguments.device != "cpu":
             # Minutes of other models come before the network; torch is not loaded for the usual.
-            from exporters.network import check_device
+            from aegismatrix_factory.heads.network import check_device
 
             check_device(arguments.device)
         heads = heads_on(arguments.device)

@@ -17,8 +17,8 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from aegismatrix.bars import Bars
-from aegismatrix.sources.sample import sample_bars
+from aegismatrix.desk.sources.sample import sample_bars
+from aegismatrix.market.bars import Bars
 
 Row = tuple[int, float | None, float | None, float | None, float | None]
 """Epoch seconds of the bar's start, then open, high, low, close; None where Yahoo has null."""

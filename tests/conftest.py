@@ -7,10 +7,14 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from aegismatrix_factory.evaluate.markets import (
+    MarketDataNotFoundError,
+    MarketSource,
+    known_sources,
+)
 
-from aegismatrix.bars import Bars
-from aegismatrix.sources.sample import sample_bars
-from exporters.markets import MarketDataNotFoundError, MarketSource, known_sources
+from aegismatrix.desk.sources.sample import sample_bars
+from aegismatrix.market.bars import Bars
 from tests.sealed import copy_with_golden
 
 NO_SKIPS = "AEGISMATRIX_NO_SKIPS"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from aegismatrix_factory.heads.registry import HEADS
 from numpy.typing import NDArray
 
-from aegismatrix.artifacts import ArraySpec, ModelSpec
-from exporters.registry import HEADS
+from aegismatrix.artifacts.manifest import ArraySpec, ModelSpec
 
 # As documented: the grid of the surfaces unless another is asked for.
 HORIZONS_DAYS = (1, 5, 10, 20)

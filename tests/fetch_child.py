@@ -18,9 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
-from aegismatrix.sources.cache import PriceCache, Stored
-from aegismatrix.sources.prices import Prices
-from aegismatrix.sources.yahoo import YahooSource
+from aegismatrix.desk.sources.cache import PriceCache, Stored
+from aegismatrix.desk.sources.prices import Prices
+from aegismatrix.desk.sources.yahoo import YahooSource
 from tests.chart_server import led_to
 
 NOW = datetime(2025, 11, 26, 11, 0, tzinfo=timezone.utc)

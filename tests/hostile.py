@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from aegismatrix_factory.evaluate.markets import MarketDataNotFoundError, known_sources
 from hypothesis import strategies as st
 
 import aegismatrix as am
-from aegismatrix.bars import Market
+from aegismatrix.desk.sources.sample import sample_bars
 from aegismatrix.errors import AegisError
-from aegismatrix.sources.sample import sample_bars
-from exporters.markets import MarketDataNotFoundError, known_sources
+from aegismatrix.market.bars import Market
 
 Columns = dict[str, Any]
 Draw = Callable[[st.SearchStrategy[Any]], Any]

@@ -18,10 +18,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import aegismatrix as am
-from aegismatrix.artifacts import find_artifacts, read_manifest
-from aegismatrix.cli import main as command
+from aegismatrix.artifacts.manifest import find_artifacts, read_manifest
+from aegismatrix.desk.cli.main import main as command
+from aegismatrix.engine.model import verify_manifest
 from aegismatrix.errors import AegisError
-from aegismatrix.runtime import verify_manifest
 
 LONGEST = 5_000
 _MEBIBYTE = 1 << 20

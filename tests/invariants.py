@@ -17,15 +17,15 @@ import numpy as np
 import pytest
 
 import aegismatrix as am
-from aegismatrix.bars import MAX_GAP_CALENDAR_DAYS, MAX_IV_PERCENT, MIN_IV_PERCENT
-from aegismatrix.chain import MIN_STRIKES
-from aegismatrix.engine import HORIZONS_DAYS
+from aegismatrix.desk.report import schema
+from aegismatrix.desk.signals.direction import HorizonForecast, TodayForecast
+from aegismatrix.desk.signals.levels import DIRECTION_LEAN, LEVELS
+from aegismatrix.engine.engine import HORIZONS_DAYS
 from aegismatrix.errors import AegisError, BarsError
-from aegismatrix.intraday import BARS_PER_SESSION
-from aegismatrix.report import schema
-from aegismatrix.signals.direction import HorizonForecast, TodayForecast
-from aegismatrix.signals.levels import DIRECTION_LEAN, LEVELS
-from aegismatrix.signals.statistics import BREAKOUT_RANGES, average_true_range
+from aegismatrix.market.bars import MAX_GAP_CALENDAR_DAYS, MAX_IV_PERCENT, MIN_IV_PERCENT
+from aegismatrix.market.chain import MIN_STRIKES
+from aegismatrix.market.intraday import BARS_PER_SESSION
+from aegismatrix.market.statistics import BREAKOUT_RANGES, average_true_range
 
 COLORS = {"FAVOURABLE": "GREEN", "CAUTION": "AMBER", "HOSTILE": "RED"}
 ENVIRONMENT_COLORS = {

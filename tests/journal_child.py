@@ -16,8 +16,8 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import aegismatrix as am
-from aegismatrix.journal import Journal
-from aegismatrix.report import Report
+from aegismatrix.desk.monitoring.journal import Journal
+from aegismatrix.desk.report import Report
 
 START = datetime(2026, 1, 5, 4, 0, tzinfo=timezone.utc)
 OWN, SHARED = 20, 10

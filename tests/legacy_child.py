@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import sys
 
-from exporters.legacy.containers import read_legacy
-from exporters.legacy.errors import LegacyError
-from exporters.legacy.limits import Limits
+from aegismatrix_factory.rescue.reading.containers import read_legacy
+from aegismatrix_factory.rescue.reading.errors import LegacyError
+from aegismatrix_factory.rescue.reading.limits import Limits
+
 from tests.watching import watched
 
 

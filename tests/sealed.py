@@ -8,15 +8,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from aegismatrix.artifacts import (
+from aegismatrix_factory.release.golden import GOLDEN_NAME, golden_of
+from aegismatrix_factory.sealing import sealed_entry
+
+from aegismatrix.artifacts.manifest import (
     GOLDEN_KEY,
     MANIFEST_NAME,
     find_artifacts,
     read_manifest,
     render_manifest,
 )
-from exporters.golden import GOLDEN_NAME, golden_of
-from exporters.seal import sealed_entry
 
 
 def seal_golden(folder: Path, data: bytes) -> None:

@@ -14,20 +14,20 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from aegismatrix import errors as errors
-    from aegismatrix.analysis import analyze
-    from aegismatrix.artifacts import list_models
-    from aegismatrix.bars import Bars
-    from aegismatrix.chain import OptionChain
-    from aegismatrix.engine import Engine, Forecast
+    from aegismatrix.artifacts.manifest import list_models
+    from aegismatrix.desk.analysis import analyze
+    from aegismatrix.desk.report import Report
+    from aegismatrix.desk.signals.buyer import BuyerSignal
+    from aegismatrix.desk.signals.direction import DirectionSignal
+    from aegismatrix.desk.signals.market import MarketState
+    from aegismatrix.desk.signals.seller import SellerSignal
+    from aegismatrix.desk.sources.sample import sample_bars
+    from aegismatrix.engine.engine import Engine, Forecast
+    from aegismatrix.engine.model import Model, load_models, verify
     from aegismatrix.errors import AegisError
-    from aegismatrix.intraday import IntradayBars
-    from aegismatrix.report import Report
-    from aegismatrix.runtime import Model, load_models, verify
-    from aegismatrix.signals.buyer import BuyerSignal
-    from aegismatrix.signals.direction import DirectionSignal
-    from aegismatrix.signals.market import MarketState
-    from aegismatrix.signals.seller import SellerSignal
-    from aegismatrix.sources.sample import sample_bars
+    from aegismatrix.market.bars import Bars
+    from aegismatrix.market.chain import OptionChain
+    from aegismatrix.market.intraday import IntradayBars
 
 __version__ = "0.1.0"
 
@@ -55,22 +55,22 @@ __all__ = [
 # Imported on first use, so that `import aegismatrix` costs next to nothing.
 _HOMES = {
     "AegisError": "errors",
-    "Bars": "bars",
-    "BuyerSignal": "signals.buyer",
-    "DirectionSignal": "signals.direction",
-    "Engine": "engine",
-    "Forecast": "engine",
-    "IntradayBars": "intraday",
-    "MarketState": "signals.market",
-    "Model": "runtime",
-    "OptionChain": "chain",
-    "Report": "report",
-    "SellerSignal": "signals.seller",
-    "analyze": "analysis",
-    "list_models": "artifacts",
-    "load_models": "runtime",
-    "sample_bars": "sources.sample",
-    "verify": "runtime",
+    "Bars": "market.bars",
+    "BuyerSignal": "desk.signals.buyer",
+    "DirectionSignal": "desk.signals.direction",
+    "Engine": "engine.engine",
+    "Forecast": "engine.engine",
+    "IntradayBars": "market.intraday",
+    "MarketState": "desk.signals.market",
+    "Model": "engine.model",
+    "OptionChain": "market.chain",
+    "Report": "desk.report",
+    "SellerSignal": "desk.signals.seller",
+    "analyze": "desk.analysis",
+    "list_models": "artifacts.manifest",
+    "load_models": "engine.model",
+    "sample_bars": "desk.sources.sample",
+    "verify": "engine.model",
 }
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())

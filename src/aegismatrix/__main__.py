@@ -2,6 +2,6 @@
 
 import sys
 
-from aegismatrix.cli import main
+from aegismatrix.desk.cli.main import main
 
 sys.exit(main())

@@ -1,0 +1,1 @@
+"""The judge: markets, walk-forward, losses, champion and challenger."""

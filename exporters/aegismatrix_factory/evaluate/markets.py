@@ -1,0 +1,209 @@
+"""The markets that models are trained and judged on, and their feature rows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aegismatrix.engine.model import Model
+from aegismatrix.errors import AegisError
+from aegismatrix.market.bars import Bars, Market
+from aegismatrix.market.overnight import Nights, align
+
+FloatArray = NDArray[np.float64]
+
+FOLDER_VARIABLE = "AEGISMATRIX_MARKET"
+_BESIDE_REPOSITORY = Path(__file__).parents[4] / "shared" / "market"
+_WARM_UP_ROWS = 756
+
+
+class MarketDataNotFoundError(AegisError):
+    """The folder of market data is not there.
+
+    Attributes
+    ----------
+    folder : str
+        Where it was looked for.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        super().__init__(
+            f"There is no market data in {folder}.",
+            remedy=f"Give the folder (--market DIR or {FOLDER_VARIABLE}), or a pair of files"
+            " (--index CSV --iv CSV).",
+        )
+
+
+@dataclass(frozen=True)
+class MarketSource:
+    """Where one market's bars are and over which days forecasts on it are scored.
+
+    Attributes
+    ----------
+    name : str
+        ``nifty``, ``sp500``, or a name of your own.
+    index, iv : Path
+        The pair of CSV files.
+    market : {'nifty', 'other'}
+        As for `Bars`.
+    scored_from, scored_to : str, optional
+        First and last scored day; by default all but the first three years of feature rows.
+    origin : mapping, optional
+        Where and when the files' content was fetched, as JSON values.
+    us_index, us_iv : Path, optional
+        The pair of CSV files of the US market that closes in this one's night; of NIFTY alone.
+    """
+
+    name: str
+    index: Path
+    iv: Path
+    market: Market
+    scored_from: str | None = None
+    scored_to: str | None = None
+    origin: Mapping[str, Any] | None = None
+    us_index: Path | None = None
+    us_iv: Path | None = None
+
+    def bars(self) -> Bars:
+        """Read the bars."""
+        return Bars.from_csv(self.index, iv=self.iv, market=self.market)
+
+    def us_bars(self) -> Bars | None:
+        """Read the bars of the US market, where there are any."""
+        if self.us_index is None or self.us_iv is None:
+            return None
+        return Bars.from_csv(self.us_index, iv=self.us_iv, market="other")
+
+
+@dataclass(frozen=True, eq=False)
+class MarketRows:
+    """One market, ready for training: bars, and feature rows for those with enough history.
+
+    Attributes
+    ----------
+    name : str
+        The market's name.
+    bars : Bars
+        All T bars.
+    features : ndarray of shape (N, F)
+        Rows of ``features.onnx``; row i belongs to bar ``T - N + i``.
+    implied_sigma : ndarray of shape (N,)
+        Daily standard deviation that iv implies.
+    feature_names : tuple of str
+        The columns of `features`.
+    scored_from, scored_to : datetime64[D]
+        First and last day of the walk-forward's scored forecasts.
+    us_bars : Bars or None
+        The US market that closes in this one's night.
+    nights : Nights or None
+        What it did in the night after each feature row, N of them.
+    """
+
+    name: str
+    bars: Bars
+    features: FloatArray
+    implied_sigma: FloatArray
+    feature_names: tuple[str, ...]
+    scored_from: np.datetime64
+    scored_to: np.datetime64
+    us_bars: Bars | None = None
+    nights: Nights | None = None
+
+    @property
+    def dates(self) -> NDArray[np.datetime64]:
+        """Dates of the feature rows, shape (N,)."""
+        return self.bars.dates[len(self.bars) - len(self.features) :]
+
+    def rows_of(self, per_bar: FloatArray) -> FloatArray:
+        """Cut an array of one value per bar, shape (T, ...), to the feature rows, (N, ...)."""
+        return per_bar[len(self.bars) - len(self.features) :]
+
+    def columns(self, names: tuple[str, ...]) -> FloatArray:
+        """Return some feature columns by name, shape (N, len(names))."""
+        return self.features[:, [self.feature_names.index(name) for name in names]]
+
+
+def known_sources(folder: str | os.PathLike[str] | None = None) -> tuple[MarketSource, ...]:
+    """Return NIFTY, the market to model, and the S&P 500, the pool that steadies it.
+
+    Parameters
+    ----------
+    folder : path-like, optional
+        By default the folder that the environment variable AEGISMATRIX_MARKET names, or else
+        ``../shared/market`` beside the repository.
+
+    Returns
+    -------
+    tuple of MarketSource
+
+    Raises
+    ------
+    MarketDataNotFoundError
+    """
+    place = Path(folder or os.environ.get(FOLDER_VARIABLE) or _BESIDE_REPOSITORY)
+    sources = (
+        MarketSource(
+            "nifty",
+            place / "nifty_daily.csv",
+            place / "india_vix_daily.csv",
+            "nifty",
+            "2015-01-01",
+            "2024-12-31",
+            us_index=place / "sp500_daily.csv",
+            us_iv=place / "vix_daily.csv",
+        ),
+        MarketSource(
+            "sp500",
+            place / "sp500_daily.csv",
+            place / "vix_daily.csv",
+            "other",
+            "2009-01-01",
+            "2023-12-31",
+        ),
+    )
+    if not all(source.index.is_file() and source.iv.is_file() for source in sources):
+        raise MarketDataNotFoundError(str(place))
+    return sources
+
+
+def market_rows(source: MarketSource, features: Model) -> MarketRows:
+    """Run the feature graph over a market's bars.
+
+    Parameters
+    ----------
+    source : MarketSource
+        Where the bars are.
+    features : Model
+        ``features.onnx``, as it is served.
+
+    Returns
+    -------
+    MarketRows
+    """
+    bars = source.bars()
+    run: Mapping[str, FloatArray] = features.run(
+        high=bars.high, low=bars.low, close=bars.close, iv=bars.iv
+    )
+    dates = bars.dates[len(bars) - len(run["features"]) :]
+    us_bars = source.us_bars()
+    # What follows the last bar is not known here, nor is any label of that row.
+    nights = None if us_bars is None else align(dates, dates[-1] + 1, us_bars)
+    default_from = dates[min(_WARM_UP_ROWS, len(dates) - 1)]
+    return MarketRows(
+        name=source.name,
+        bars=bars,
+        features=run["features"],
+        implied_sigma=run["implied_sigma"],
+        feature_names=features.spec.features,
+        scored_from=np.datetime64(source.scored_from or default_from, "D"),
+        scored_to=np.datetime64(source.scored_to or dates[-1], "D"),
+        us_bars=us_bars,
+        nights=nights,
+    )

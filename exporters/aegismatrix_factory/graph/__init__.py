@@ -1,0 +1,1 @@
+"""Series as graph expressions, and the features made of them."""

@@ -1,0 +1,1 @@
+"""The models: what each answers, how it is fitted, and its graph."""

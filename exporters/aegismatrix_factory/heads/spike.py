@@ -1,0 +1,26 @@
+"""Spikes: will the next session break out of its usual range, and to which side."""
+
+from __future__ import annotations
+
+from aegismatrix.market.events import SIDES
+from aegismatrix.market.outcomes import spike_label
+from aegismatrix_factory.heads.events import Event, EventsHead
+from aegismatrix_factory.heads.trap import Trap
+
+NEXT_SESSION = 1
+
+
+class Spike(EventsHead):
+    """P(down-spike), P(up-spike) in the next session: two classes of three, the third is none."""
+
+    name = "spike"
+    version = "1"
+    question = (
+        "Will the next session's true range exceed 1.25 times the 14-day mean, on a lower close,"
+        " on a higher one?"
+    )
+    events = tuple(
+        Event(f"spike_{side}", NEXT_SESSION, spike_label, classes=(number,), fit="spike")
+        for number, side in enumerate(SIDES, start=1)
+    )
+    features = (*Trap.features, "true_range_1", "true_range_14")

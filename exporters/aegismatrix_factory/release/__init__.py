@@ -1,0 +1,1 @@
+"""From a training to sealed artifacts: proof, staging, golden values, card, signature."""

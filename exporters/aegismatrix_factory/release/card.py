@@ -1,0 +1,344 @@
+"""The model card and the skill table, generated from the manifest and from nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+_JUDGED_KINDS = ("head", "optional")
+
+Row = Sequence[str]
+
+_TERCILES = ("low", "middle", "high")
+
+
+def model_card(content: Mapping[str, Any]) -> str:
+    """Render MODEL_CARD.md.
+
+    Parameters
+    ----------
+    content : mapping
+        The manifest's content.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
+    return "\n".join(_card_lines(content)) + "\n"
+
+
+def skill_table(content: Mapping[str, Any], market: str | None = None) -> str:
+    """Render what each output was worth in the walk-forward, with its verdict.
+
+    Parameters
+    ----------
+    content : mapping
+        The manifest's content.
+    market : str, optional
+        Only on this market.
+
+    Returns
+    -------
+    str
+        A Markdown table: skills in per cent with their 95 % interval.
+    """
+    rows = [
+        _skill_row(judgement)
+        for judgement in _judgements(content)
+        if market in (None, judgement["market"])
+    ]
+    return _table(
+        (
+            "output",
+            "market",
+            "scored",
+            "base rate",
+            "skill vs climatology [95 %]",
+            "vs strongest baseline [95 %]",
+            "AUC [95 %]",
+            "ECE",
+            "verdict",
+        ),
+        rows,
+    )
+
+
+def comparison_text(replaces: Mapping[str, Any]) -> str:
+    """Render how artifacts compare with those that they replace.
+
+    Parameters
+    ----------
+    replaces : mapping
+        From `aegismatrix_factory.evaluate.challenge.Comparison.to_dict`, as the manifest has it.
+
+    Returns
+    -------
+    str
+        Markdown: a table of every output, and what to make of it.
+    """
+    return "\n".join(_comparison_lines(replaces))
+
+
+def _comparison_lines(replaces: Mapping[str, Any]) -> Iterator[str]:
+    champion = replaces["digest"]
+    named = f"digest `{champion[:16]}`" if champion else "whose manifest could not be read"
+    yield f"Champion: the artifacts replaced, {named}. Challenger: those that replace them."
+    if replaces["incomparable"]:
+        yield ""
+        yield f"They could not be compared: {replaces['incomparable']}."
+    if replaces["outputs"]:
+        yield ""
+        yield (
+            f"Mean walk-forward losses on {replaces['market']}, on the days that both scored; lower"
+            " is better. The difference is challenger - champion with its 95 % interval from a"
+            " circular block bootstrap. Worse is what lies above 0 with its lower bound at a"
+            f" one-sided level of {100 * replaces['output_level']:.3f} % (2.5 % over all outputs,"
+            f" Bonferroni) or, for a mean over a head's outputs, {100 * replaces['head_level']:.3f}"
+            " % (2.5 % over all heads); such a mean is of losses relative to the champion's."
+        )
+        yield ""
+        yield _table(
+            ("model", "output", "champion", "challenger", "difference [95 %]", "days", "verdict"),
+            [_comparison_row(row) for row in (*replaces["outputs"], *replaces["heads"])],
+        )
+    for words, names in (
+        ("Outputs of the champion alone", replaces["gone"]),
+        ("Outputs of the challenger alone", replaces["new"]),
+    ):
+        if names:
+            yield ""
+            yield f"{words}, not compared: {', '.join(names)}."
+    if replaces["worse"]:
+        yield ""
+        yield f"Worse: {', '.join(replaces['worse'])}."
+    if replaces["forced"]:
+        yield ""
+        yield f"Replaced all the same. The reason given: {replaces['forced']}"
+
+
+def _comparison_row(row: Mapping[str, Any]) -> Row:
+    return (
+        row["head"],
+        row["output"],
+        f"{row['champion']:.5f}",
+        f"{row['challenger']:.5f}",
+        f"{row['difference']:+.6f} [{row['lower']:+.6f}, {row['upper']:+.6f}]",
+        str(row["days"]),
+        row["verdict"],
+    )
+
+
+def _judgements(content: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [
+        judgement
+        for entry in content["artifacts"]
+        if entry["kind"] in _JUDGED_KINDS
+        for judgement in entry["judgements"]
+    ]
+
+
+def _skill_row(judgement: Mapping[str, Any]) -> Row:
+    return (
+        judgement["output"],
+        judgement["market"],
+        f"{judgement['first'][:4]}-{judgement['last'][:4]}, {judgement['n']} days",
+        f"{judgement['base_rate']:.3f}",
+        _percent(judgement["skills"]["climatology"]),
+        f"{judgement['strongest']}: {_percent(judgement['skills'][judgement['strongest']])}",
+        f"{judgement['auc']:.3f} [{judgement['auc_lower']:.3f}, {judgement['auc_upper']:.3f}]",
+        f"{judgement['calibration_error']:.3f}",
+        judgement["verdict"],
+    )
+
+
+def _card_lines(content: Mapping[str, Any]) -> Iterator[str]:
+    yield "# Model card"
+    yield ""
+    yield (
+        "Generated by `scripts/export.py` from `manifest.json`, digest"
+        f" `{content['digest'][:16]}`. Do not edit."
+    )
+    yield ""
+    yield (
+        "Skill is 1 - loss / loss of the baseline, in per cent; 0 is no better than the baseline."
+        " A verdict is `demonstrated` only if the lower end of the 95 % interval against the"
+        " strongest baseline is above 0. Every forecast scored here was made by a model that was"
+        " fitted on labels that had ended at least five trading days before (expanding window,"
+        " refit every 126 bars); intervals come from a circular block bootstrap. The modelled"
+        " market is judged as it is served; the other market alone or pooled in turn, whichever"
+        " serves it better."
+    )
+    for entry in content["artifacts"]:
+        if entry["kind"] in _JUDGED_KINDS:
+            yield from _head_lines(entry)
+    yield ""
+    yield "## Artifacts"
+    yield ""
+    yield _table(
+        ("file", "version", "bytes", "sha256", "look-back"),
+        [
+            (
+                f"`{entry['file']}`",
+                entry["version"],
+                str(entry["size_bytes"]),
+                f"`{entry['sha256'][:16]}`",
+                f"{entry['lookback_bars']} bars",
+            )
+            for entry in content["artifacts"]
+        ],
+    )
+    yield ""
+    yield "## Proof of equality"
+    yield ""
+    yield _table(
+        ("artifact", "check", "figure"),
+        [
+            (entry["file"], name.replace("_", " "), _figure(value))
+            for entry in content["artifacts"]
+            for name, value in entry["parity"].items()
+        ],
+    )
+    # Artifacts that were sealed before there was a comparison say nothing of one.
+    if "replaces" in content:
+        yield ""
+        yield "## Last comparison"
+        yield ""
+        if content["replaces"] is None:
+            yield "These artifacts replaced none."
+        else:
+            yield from _comparison_lines(content["replaces"])
+    yield ""
+    yield "## Made with"
+    yield ""
+    yield ", ".join(f"{name} {version}" for name, version in content["made_with"].items()) + "."
+
+
+def _head_lines(entry: Mapping[str, Any]) -> Iterator[str]:
+    yield ""
+    yield f"## {entry['name']} {entry['version']}"
+    yield ""
+    yield entry["question"]
+    yield ""
+    yield "Trained on:"
+    yield ""
+    for span in entry["training"]:
+        yield (
+            f"- {span['market']}: {span['rows']} rows, bars from {span['first']} to {span['last']},"
+            f" sha256 `{span['sha256'][:16]}`"
+        )
+    yield ""
+    yield "Reads: " + ", ".join(f"`{feature['name']}`" for feature in entry["features"]) + "."
+    yield ""
+    yield skill_table({"artifacts": [entry]})
+    yield ""
+    yield "Against every baseline:"
+    yield ""
+    yield _table(
+        ("output", "market", "baseline", "score", "skill [95 %]", "strongest"),
+        [
+            (
+                judgement["output"],
+                judgement["market"],
+                baseline,
+                judgement["score"],
+                _percent(skill),
+                "yes" if baseline == judgement["strongest"] else "",
+            )
+            for judgement in entry["judgements"]
+            for baseline, skill in judgement["skills"].items()
+        ],
+    )
+    yield from _measure_lines(entry["measures"])
+    yield ""
+    yield "Year by year, skill against climatology:"
+    yield ""
+    years = sorted({year for judgement in entry["judgements"] for year in judgement["years"]})
+    yield _table(
+        ("output", "market", *years),
+        [
+            (
+                judgement["output"],
+                judgement["market"],
+                *(
+                    f"{100 * judgement['years'][year]['skill']:.1f}"
+                    if year in judgement["years"]
+                    else ""
+                    for year in years
+                ),
+            )
+            for judgement in entry["judgements"]
+        ],
+    )
+
+
+def _measure_lines(measures: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for what, words in (
+        ("safe range", "Share of windows in which the safe range held"),
+        ("move interval", "Share of moves that ended within their interval"),
+    ):
+        of_kind = [measure for measure in measures if measure["what"] == what]
+        if of_kind:
+            yield ""
+            yield f"{words}, in per cent, against what it states:"
+            yield ""
+            yield _held_table(of_kind)
+    for measure in measures:
+        if measure["what"] == "paired gain":
+            yield ""
+            yield (
+                f"{measure['output']} on {measure['market']} gains"
+                f" {100 * measure['gain']:.1f} [{100 * measure['lower']:.1f},"
+                f" {100 * measure['upper']:.1f}] points of skill over {measure['over']}, paired."
+            )
+        elif measure["what"] == "part of the move":
+            yield ""
+            yield (
+                f"{measure['output']} on {measure['market']} ranks {measure['part']}, up or down,"
+                f" with an AUC of {measure['auc']:.3f} [{measure['lower']:.3f},"
+                f" {measure['upper']:.3f}], {measure['n']} days."
+            )
+
+
+def _held_table(measures: Sequence[Mapping[str, Any]]) -> str:
+    years = sorted({year for measure in measures for year in measure["years"]})
+    return _table(
+        ("market", "days", "stated", "held [95 %]", "it is", "iv low", "middle", "high", *years),
+        [
+            (
+                measure["market"],
+                str(measure["horizon_days"]),
+                f"{100 * measure['confidence']:.0f}",
+                f"{100 * measure['held']:.1f} [{100 * measure['lower']:.1f},"
+                f" {100 * measure['upper']:.1f}]",
+                _width(measure),
+                *(f"{100 * measure['iv_terciles'][name]:.0f}" for name in _TERCILES),
+                *(
+                    f"{100 * measure['years'][year]:.0f}" if year in measure["years"] else ""
+                    for year in years
+                ),
+            )
+            for measure in measures
+        ],
+    )
+
+
+def _width(measure: Mapping[str, Any]) -> str:
+    """Whether the interval of what held excludes what was stated."""
+    if measure["upper"] < measure["confidence"]:
+        return "too narrow"
+    return "too wide" if measure["lower"] > measure["confidence"] else "as stated"
+
+
+def _percent(skill: Mapping[str, float]) -> str:
+    return f"{100 * skill['skill']:.1f} [{100 * skill['lower']:.1f}, {100 * skill['upper']:.1f}]"
+
+
+def _figure(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:.2g}"
+
+
+def _table(header: Row, rows: Sequence[Row]) -> str:
+    lines = ["| " + " | ".join(cells) + " |" for cells in (header, *rows)]
+    lines.insert(1, "|" + "---|" * len(header))
+    return "\n".join(lines)

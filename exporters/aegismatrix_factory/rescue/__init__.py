@@ -1,0 +1,1 @@
+"""Legacy models read without unpickling them, converted and sealed."""

@@ -1,0 +1,230 @@
+"""Attributes out of inert records, each checked for what it must be."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aegismatrix_factory.rescue.converting.errors import (
+    InconsistentModelError,
+    NonFiniteModelError,
+    UnsupportedModelError,
+)
+from aegismatrix_factory.rescue.reading.errors import clipped
+from aegismatrix_factory.rescue.reading.records import Record
+
+_WIDEST = 1_000_000
+_RELEASE = re.compile(r"(\d{1,4})\.(\d{1,4})(?:\D|$)")
+
+
+class Attributes:
+    """The attributes of one object.
+
+    Parameters
+    ----------
+    record : Record
+        The object.
+    """
+
+    def __init__(self, record: Record) -> None:
+        state = record.state
+        if not isinstance(state, dict):
+            raise InconsistentModelError(f"a {record.name} has no attributes")
+        self.name = record.name
+        self._state: Mapping[Any, Any] = state
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return an attribute as it is, or a default where it is absent."""
+        return self._state.get(key, default)
+
+    def need(self, key: str) -> Any:
+        """Return an attribute as it is.
+
+        Parameters
+        ----------
+        key : str
+            Its name.
+
+        Returns
+        -------
+        object
+
+        Raises
+        ------
+        UnsupportedModelError
+            If it is absent: the model was never fitted, or is of a form that was never measured.
+        """
+        if key not in self._state:
+            raise UnsupportedModelError(
+                f"its {self.name} has no {key}: it was never fitted, or is of an unknown form",
+                code="not-fitted",
+            )
+        return self._state[key]
+
+    def text(self, key: str) -> str:
+        """Return an attribute that is text."""
+        given = self.need(key)
+        if not isinstance(given, str):
+            raise InconsistentModelError(f"{self.name}.{key} is not text")
+        return given
+
+    def count(self, key: str) -> int:
+        """Return an attribute that counts something, 1 or more."""
+        return counted(self.need(key), f"{self.name}.{key}")
+
+    def numbers(self, key: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
+        """Return an attribute that is a finite array of numbers of one shape."""
+        return numbers(self.need(key), shape, f"{self.name}.{key}")
+
+    def labels(self, key: str) -> tuple[str, ...]:
+        """Return an attribute that is a line of distinct labels, as text."""
+        given = self.need(key)
+        if not isinstance(given, np.ndarray) or given.ndim != 1 or given.dtype.kind not in "biufUS":
+            raise InconsistentModelError(f"{self.name}.{key} is not a line of labels")
+        labels = tuple(clipped(str(label)) for label in given.tolist())
+        if len(set(labels)) < len(labels):
+            raise InconsistentModelError(f"{self.name}.{key} names a class twice")
+        return labels
+
+
+def counted(given: object, what: str) -> int:
+    """Return a number of things.
+
+    Parameters
+    ----------
+    given : object
+        From a file.
+    what : str
+        For messages.
+
+    Returns
+    -------
+    int
+        1 or more.
+
+    Raises
+    ------
+    InconsistentModelError
+        If it is not one, or beyond all measure.
+    """
+    if isinstance(given, np.ndarray) and given.size == 1:
+        given = given.reshape(-1)[0]
+    if isinstance(given, bool) or not isinstance(given, int | np.integer):
+        raise InconsistentModelError(f"{what} is not a whole number")
+    if not 1 <= given <= _WIDEST:
+        raise InconsistentModelError(f"{what} is {int(given):.6g}")
+    return int(given)
+
+
+def numbers(given: object, shape: tuple[int, ...], what: str) -> NDArray[np.float64]:
+    """Return an array of finite numbers.
+
+    Parameters
+    ----------
+    given : object
+        From a file: an array, or a flat list of numbers.
+    shape : tuple of int
+        The shape that it must have.
+    what : str
+        For messages.
+
+    Returns
+    -------
+    ndarray of float64
+
+    Raises
+    ------
+    InconsistentModelError, NonFiniteModelError
+    """
+    array = _numeric(given, what)
+    if array.shape != shape:
+        raise InconsistentModelError(f"{what} has the shape {array.shape}, expected is {shape}")
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = array.astype(np.float64)
+    if not np.isfinite(values).all():
+        raise NonFiniteModelError(what)
+    return values
+
+
+def whole_numbers(given: object, shape: tuple[int, ...], what: str) -> NDArray[np.int64]:
+    """Return an array of whole numbers.
+
+    Parameters
+    ----------
+    given, shape, what
+        As for `numbers`.
+
+    Returns
+    -------
+    ndarray of int64
+
+    Raises
+    ------
+    InconsistentModelError, NonFiniteModelError
+    """
+    values = numbers(given, shape, what)
+    if not (np.abs(values) <= 2.0**53).all() or (values != np.floor(values)).any():
+        raise InconsistentModelError(f"{what} has numbers that are not whole")
+    return values.astype(np.int64)
+
+
+def number(given: object, what: str) -> float:
+    """Return one finite number, given as a number or as text.
+
+    Parameters
+    ----------
+    given : object
+        From a file.
+    what : str
+        For messages.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    InconsistentModelError, NonFiniteModelError
+    """
+    try:
+        value = float(given)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InconsistentModelError(f"{what} is not a number") from error
+    if not math.isfinite(value):
+        raise NonFiniteModelError(what)
+    return value
+
+
+def release(given: object) -> tuple[int, int] | None:
+    """Return major and minor version of a release, or None if it is none.
+
+    Parameters
+    ----------
+    given : object
+        From a file: text such as ``1.3.2``.
+
+    Returns
+    -------
+    tuple of int or None
+    """
+    found = _RELEASE.match(given) if isinstance(given, str) else None
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def _numeric(given: object, what: str) -> NDArray[Any]:
+    if isinstance(given, list | tuple):
+        kinds = {type(item) for item in given}
+        if not kinds <= {int, float, bool}:
+            raise InconsistentModelError(f"{what} is not a list of numbers")
+        try:
+            return np.array(given, dtype=np.float64)
+        except OverflowError as error:
+            raise InconsistentModelError(f"{what} has a number beyond all measure") from error
+    if not isinstance(given, np.ndarray) or given.dtype.kind not in "biuf":
+        raise InconsistentModelError(f"{what} is not an array of numbers")
+    return given

@@ -1,0 +1,382 @@
+"""XGBoost's documents, of 2.0 to 3.x, as parameters.
+
+A Booster is pickled as a UBJSON document (a JSON one in some builds). `base_score` is a probability
+for logistic loss and becomes a margin; since 3.1 it is written as an array, one number per class.
+The wrappers for scikit-learn stop at the best iteration, a bare Booster goes on to its last round.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from aegismatrix_factory.rescue.converting.attributes import (
+    Attributes,
+    counted,
+    number,
+    numbers,
+    whole_numbers,
+)
+from aegismatrix_factory.rescue.converting.errors import (
+    InconsistentModelError,
+    NonFiniteModelError,
+    UnsupportedModelError,
+    UnsupportedVersionError,
+)
+from aegismatrix_factory.rescue.converting.hazards import booster_hazards
+from aegismatrix_factory.rescue.converting.parameters import (
+    Ensemble,
+    FloatArray,
+    IntArray,
+    Revived,
+    Tree,
+)
+from aegismatrix_factory.rescue.converting.trees import check_size, grow
+from aegismatrix_factory.rescue.reading.errors import clipped
+from aegismatrix_factory.rescue.reading.records import Record
+
+LIBRARY = "xgboost"
+SUPPORTED = "2.0 to 3.x"
+
+OBJECTIVES = {
+    "binary:logistic": ("sigmoid", "probability"),
+    "multi:softprob": ("softmax", "probability"),
+    "reg:squarederror": ("none", "value"),
+}
+_WRAPPERS = {"XGBClassifier": "probability", "XGBRegressor": "value"}
+
+ReadDocument = Callable[[bytes], Any]
+
+
+def revive_booster(record: Record, key: str, read: ReadDocument) -> Revived:
+    """Return what an XGBoost object computes.
+
+    Parameters
+    ----------
+    record : Record
+        Booster, XGBClassifier or XGBRegressor.
+    key : str
+        Where in the file it was.
+    read : callable
+        From the bytes of a Booster's handle to plain values.
+
+    Returns
+    -------
+    Revived
+        Of a wrapper, the trees up to its best iteration; of a Booster, all.
+
+    Raises
+    ------
+    LegacyError
+        One of its children, saying why it is not converted.
+    """
+    attributes = Attributes(record)
+    wrapped = record.name in _WRAPPERS
+    if wrapped:
+        missing = number_or_nan(attributes.need("missing"), f"{record.name}.missing")
+        if not math.isnan(missing):
+            raise UnsupportedModelError(
+                f"it takes {missing:g} for a missing value", code="unsupported-missing"
+            )
+        record = attributes.need("_Booster")
+        if not isinstance(record, Record):
+            raise UnsupportedModelError("it was never fitted", code="not-fitted")
+        described = attributes.name
+        attributes = Attributes(record)
+    else:
+        described = record.name
+    if record.name != "Booster":
+        raise UnsupportedModelError(f"there is no converter for {clipped(record.name)}")
+    handle = attributes.need("handle")
+    if not isinstance(handle, bytes | bytearray):
+        raise UnsupportedModelError("its booster was never fitted", code="not-fitted")
+    model = _Document(read(bytes(handle)), wrapped)
+    if wrapped and _WRAPPERS[described] != model.answer:
+        raise UnsupportedModelError(
+            f"a {described} with the objective {model.objective}", code="unsupported-objective"
+        )
+    return model.revived(key, described)
+
+
+def number_or_nan(given: object, what: str) -> float:
+    """Return a number that may be NaN.
+
+    Parameters
+    ----------
+    given : object
+        From a file.
+    what : str
+        For messages.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    InconsistentModelError, NonFiniteModelError
+    """
+    is_nan = isinstance(given, float | np.floating) and bool(np.isnan(given))
+    return math.nan if is_nan else number(given, what)
+
+
+class _Document:
+    """A Booster's document, read and checked."""
+
+    def __init__(self, content: object, wrapped: bool) -> None:
+        document = _part(content, "Model")
+        self.version = _version(document)
+        learner = _part(document, "learner")
+        booster = _part(learner, "gradient_booster")
+        name = _text(booster, "name")
+        if name != "gbtree":
+            raise UnsupportedModelError(
+                f"its booster is {clipped(name)}, and not gbtree",
+                code="dart-booster" if name == "dart" else "unsupported-booster",
+            )
+        objective = _text(_part(learner, "objective"), "name")
+        if objective not in OBJECTIVES:
+            raise UnsupportedModelError(
+                f"its objective is {clipped(objective)}, and none of {', '.join(OBJECTIVES)}",
+                code="unsupported-objective",
+            )
+        self.objective = objective
+        self.link, self.answer = OBJECTIVES[objective]
+        parameters = _part(learner, "learner_model_param")
+        self.n_features = counted(_whole(_at(parameters, "num_feature")), "num_feature")
+        classes = _whole(_at(parameters, "num_class"))
+        targets = _whole(parameters.get("num_target", "1"))
+        if targets != 1:
+            raise UnsupportedModelError(
+                f"it answers {targets} questions at once", code="unsupported-booster"
+            )
+        if (self.link == "softmax") != (classes > 1):
+            raise InconsistentModelError(f"its objective {objective} has {classes} classes")
+        self.groups = counted(max(classes, 1), "num_class")
+        self.names = _names(learner, self.n_features)
+        self.base_score = _base_score(_text(parameters, "base_score"), self.groups)
+        model = _part(booster, "model")
+        self._refuse_categories(learner, model)
+        grown = _at(model, "trees")
+        if not isinstance(grown, list) or not grown:
+            raise InconsistentModelError("it has no trees")
+        group = whole_numbers(_at(model, "tree_info"), (len(grown),), "tree_info")
+        if ((group < 0) | (group >= self.groups)).any():
+            raise InconsistentModelError("tree_info names a class that is not there")
+        self.rounds = _rounds(model, len(grown), self.groups)
+        self.best = _best(learner, len(self.rounds) - 1)
+        stop = int(self.rounds[self.best + 1]) if wrapped and self.best is not None else len(grown)
+        self.trees_kept, self.trees_found = stop, len(grown)
+        nodes = sum(_nodes(tree) for tree in grown)
+        check_size(nodes, self.groups)
+        self.trees = tuple(
+            _tree(tree, int(group[place]), self.groups, self.n_features)
+            for place, tree in enumerate(grown[:stop])
+        )
+
+    def revived(self, key: str, described: str) -> Revived:
+        """Return it with what is worth saying of it."""
+        base = self._margins()
+        ensemble = Ensemble(
+            trees=self.trees,
+            n_features=self.n_features,
+            strict=True,
+            total="running",
+            base=base,
+            link=self.link,  # type: ignore[arg-type]
+            answer=self.answer,  # type: ignore[arg-type]
+            takes_missing=True,
+        )
+        classes = (
+            tuple(str(place) for place in range(ensemble.n_outputs))
+            if self.answer == "probability"
+            else ()
+        )
+        details = {
+            "objective": self.objective,
+            "base_score": self.base_score.tolist(),
+            "best_iteration": self.best,
+            "trees": self.trees_found,
+            "trees_used": self.trees_kept,
+        }
+        written = ".".join(str(part) for part in self.version)
+        warnings = [*booster_hazards((self.version[0], self.version[1]))]
+        if (
+            self.best is not None
+            and self.trees_kept == self.trees_found > self.rounds[self.best + 1]
+        ):
+            warnings.append(
+                "a bare Booster, which predicts with all of its trees and not up to its best"
+                " iteration: so does its artifact"
+            )
+        return Revived(
+            key,
+            LIBRARY,
+            written,
+            described,
+            (),
+            ensemble,
+            feature_names=self.names,
+            classes=classes,
+            warnings=tuple(warnings),
+            details=details,
+        )
+
+    def _margins(self) -> FloatArray:
+        if self.link != "sigmoid":
+            return self.base_score
+        given = self.base_score.astype(np.float32)
+        if not ((given > 0.0) & (given < 1.0)).all():
+            raise InconsistentModelError("its base_score is no probability between 0 and 1")
+        one = np.float32(1.0)
+        # As ProbToMargin of xgboost's logistic loss: in float32, but for the logarithm, which the C
+        # library rounds correctly and numpy's of float32 does not.
+        odds = (one / given - one).astype(np.float64)
+        return np.asarray(-np.log(odds)).astype(np.float32).astype(np.float64)
+
+    def _refuse_categories(self, learner: Mapping[Any, Any], model: Mapping[Any, Any]) -> None:
+        # Coders of categories came with 3.1.
+        coded = _part(model, "cats").get("enc") if "cats" in model else None
+        kinds = {kind for kind in _listed(learner.get("feature_types")) if isinstance(kind, str)}
+        if "c" in kinds or _listed(coded):
+            raise UnsupportedModelError("it has categorical features", code="categorical-splits")
+
+
+def _nodes(tree: object) -> int:
+    return counted(_whole(_at(_part(tree, "tree_param"), "num_nodes")), "num_nodes")
+
+
+def _tree(tree: object, group: int, groups: int, n_features: int) -> Tree:
+    parameters = _part(tree, "tree_param")
+    size = _nodes(tree)
+    if _whole(parameters.get("size_leaf_vector", "1")) > 1:
+        raise UnsupportedModelError("its leaves are vectors", code="multi-output-trees")
+    splits = whole_numbers(_at(tree, "split_type"), (size,), "split_type")
+    if splits.any() or _listed(_at(tree, "categories_nodes")):
+        raise UnsupportedModelError("it has categorical splits", code="categorical-splits")
+    conditions = numbers(_at(tree, "split_conditions"), (size,), "split_conditions")
+    if (np.abs(conditions) > np.finfo(np.float32).max).any():
+        raise NonFiniteModelError("split_conditions")
+    left = whole_numbers(_at(tree, "left_children"), (size,), "left_children")
+    values = np.zeros((size, groups))
+    values[:, group] = conditions
+    return grow(
+        whole_numbers(_at(tree, "split_indices"), (size,), "split_indices"),
+        conditions,
+        left,
+        whole_numbers(_at(tree, "right_children"), (size,), "right_children"),
+        whole_numbers(_at(tree, "default_left"), (size,), "default_left") != 0,
+        values,
+        n_features,
+    )
+
+
+def _version(document: object) -> tuple[int, ...]:
+    given = _at(document, "version")
+    parts = (
+        [part for part in given if isinstance(part, int | np.integer)]
+        if (isinstance(given, list | tuple | np.ndarray) and len(given) <= 8)
+        else []
+    )
+    version = tuple(int(part) for part in parts)
+    if len(version) < 2 or not (2, 0) <= version[:2] < (4, 0):
+        shown = ".".join(clipped(str(part)) for part in version) or "of an unknown release"
+        raise UnsupportedVersionError(LIBRARY, shown, SUPPORTED)
+    return version
+
+
+def _base_score(given: str, groups: int) -> FloatArray:
+    if given.lstrip().startswith("["):
+        try:
+            listed = json.loads(given)
+        except (ValueError, RecursionError) as error:
+            raise InconsistentModelError("base_score is no list of numbers") from error
+    else:
+        listed = [given]
+    if not isinstance(listed, list) or len(listed) not in (1, groups):
+        raise InconsistentModelError("base_score has not one number per class")
+    values = np.array([number(one, "base_score") for one in listed])
+    # It is a float32 inside, written in as many digits as that needs.
+    with np.errstate(over="ignore"):
+        rounded = values.astype(np.float32).astype(np.float64)
+    if not np.isfinite(rounded).all():
+        raise NonFiniteModelError("base_score")
+    return np.repeat(rounded, groups) if len(rounded) < groups else rounded
+
+
+def _rounds(model: Mapping[Any, Any], trees: int, groups: int) -> IntArray:
+    """Where each boosting round begins among the trees, and at last where the last one ends."""
+    given = _listed(model.get("iteration_indptr"))
+    if not given:
+        parallel = counted(
+            _whole(_at(_part(model, "gbtree_model_param"), "num_parallel_tree")),
+            "num_parallel_tree",
+        )
+        bounds = np.arange(0, trees + 1, parallel * groups)
+    else:
+        bounds = whole_numbers(given, (len(given),), "iteration_indptr")
+    if bounds[0] != 0 or bounds[-1] != trees or (np.diff(bounds) <= 0).any():
+        raise InconsistentModelError("its rounds do not make up its trees")
+    return bounds
+
+
+def _best(learner: Mapping[Any, Any], rounds: int) -> int | None:
+    given = _part(learner, "attributes").get("best_iteration")
+    if given is None:
+        return None
+    best = _whole(given)
+    if not 0 <= best < rounds:
+        raise InconsistentModelError(f"its best iteration is {best} of {rounds}")
+    return best
+
+
+def _names(learner: Mapping[Any, Any], n_features: int) -> tuple[str, ...]:
+    given = _listed(learner.get("feature_names"))
+    if not given:
+        return ()
+    if len(given) != n_features or not all(isinstance(name, str) for name in given):
+        raise InconsistentModelError("feature_names has not one name per feature")
+    return tuple(clipped(name) for name in given)
+
+
+def _at(content: object, key: str) -> Any:
+    if not isinstance(content, Mapping) or key not in content:
+        raise InconsistentModelError(f"its document has no {key}")
+    return content[key]
+
+
+def _part(content: object, key: str) -> Mapping[Any, Any]:
+    part = _at(content, key)
+    if not isinstance(part, Mapping):
+        raise InconsistentModelError(f"its document has no {key} that is an object")
+    return part
+
+
+def _text(content: object, key: str) -> str:
+    given = _at(content, key)
+    if not isinstance(given, str):
+        raise InconsistentModelError(f"its document has no {key} that is text")
+    return given
+
+
+def _listed(given: object) -> list[Any]:
+    """A list that may be absent; numbers come as an array where the document is UBJSON."""
+    if given is None:
+        return []
+    if isinstance(given, np.ndarray):
+        return list(given.reshape(-1).tolist())
+    if not isinstance(given, list):
+        raise InconsistentModelError("its document has something else where a list belongs")
+    return given
+
+
+def _whole(given: object) -> int:
+    """Return a whole number, which xgboost writes as text."""
+    text = given if isinstance(given, str) else str(given)
+    if not 1 <= len(text) <= 12 or not text.isascii() or not text.lstrip("-").isdecimal():
+        raise InconsistentModelError(f"{clipped(text)} is not a whole number")
+    return int(text)

@@ -1,0 +1,102 @@
+"""Why a file that could be read is still not converted."""
+
+from __future__ import annotations
+
+from aegismatrix_factory.rescue.reading.errors import LegacyError
+
+_SAVE_BARE = "Save the bare model, one of those that docs/rescue.md lists."
+
+
+class NotAModelError(LegacyError):
+    """The file holds no model at all."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            reason, code="not-a-model", remedy="Leave it out, or take its values over."
+        )
+
+
+class UnsupportedModelError(LegacyError):
+    """The file holds a model of a kind that has no converter."""
+
+    def __init__(self, reason: str, *, code: str = "unsupported-model") -> None:
+        super().__init__(reason, code=code, remedy=_SAVE_BARE)
+
+
+class UnsupportedVersionError(LegacyError):
+    """The model was saved by a release whose attributes were never measured.
+
+    Attributes
+    ----------
+    library : str
+        Which library.
+    found : str
+        The release that the file names.
+    """
+
+    def __init__(self, library: str, found: str, supported: str) -> None:
+        self.library = library
+        self.found = found
+        super().__init__(
+            f"it was saved by {library} {found}; supported is {supported}",
+            code="unsupported-version",
+            remedy=f"Load it with the release that saved it, then save it again with {supported}.",
+        )
+
+
+class InconsistentModelError(LegacyError):
+    """The parts of the model contradict each other."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            reason,
+            code="inconsistent-model",
+            remedy="Restore the file from a backup, or train the model again.",
+        )
+
+
+class NonFiniteModelError(LegacyError):
+    """The model holds NaN or infinite numbers.
+
+    Attributes
+    ----------
+    part : str
+        Where.
+    """
+
+    def __init__(self, part: str) -> None:
+        self.part = part
+        super().__init__(
+            f"it has NaN or infinite numbers in {part}",
+            code="non-finite",
+            remedy="Look for NaN among its training data, and train the model again.",
+        )
+
+
+class OversizedModelError(LegacyError):
+    """The model is larger than an artifact may be."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            reason, code="limit-model", remedy="Train a smaller model: fewer or shallower trees."
+        )
+
+
+class UnfaithfulModelError(LegacyError):
+    """The converted model computes other numbers than its parameters say.
+
+    Attributes
+    ----------
+    worst, tolerance : float
+        Largest difference found, and allowed.
+    """
+
+    def __init__(self, *, worst: float, tolerance: float) -> None:
+        self.worst = worst
+        self.tolerance = tolerance
+        super().__init__(
+            f"its conversion differs by {worst:.3g} from its own parameters, allowed is"
+            f" {tolerance:.3g}",
+            code="unfaithful",
+            remedy="Report it as a bug, with the file if you can.",
+        )

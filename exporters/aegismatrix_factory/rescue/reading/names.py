@@ -1,0 +1,149 @@
+"""Which classes of scikit-learn and xgboost a file may name, and what a refused name would do."""
+
+from __future__ import annotations
+
+from aegismatrix_factory.rescue.reading.errors import (
+    ContainerError,
+    ForbiddenGlobalError,
+    LegacyError,
+    RandomStateError,
+    UnknownClassError,
+    clipped,
+)
+
+RECORDS = frozenset(
+    {
+        ("sklearn.preprocessing._data", "StandardScaler"),
+        ("sklearn.preprocessing._label", "LabelEncoder"),
+        ("sklearn.linear_model._logistic", "LogisticRegression"),
+        ("sklearn.pipeline", "Pipeline"),
+        ("sklearn.ensemble._forest", "RandomForestClassifier"),
+        ("sklearn.ensemble._forest", "RandomForestRegressor"),
+        ("sklearn.ensemble._forest", "ExtraTreesClassifier"),
+        ("sklearn.ensemble._forest", "ExtraTreesRegressor"),
+        ("sklearn.tree._classes", "DecisionTreeClassifier"),
+        ("sklearn.tree._classes", "DecisionTreeRegressor"),
+        ("sklearn.tree._classes", "ExtraTreeClassifier"),
+        ("sklearn.tree._classes", "ExtraTreeRegressor"),
+        ("sklearn.tree._tree", "Tree"),
+        ("xgboost.core", "Booster"),
+        ("xgboost.sklearn", "XGBClassifier"),
+        ("xgboost.sklearn", "XGBRegressor"),
+    }
+)
+
+# Not needed to refuse them, everything off the list is refused: these are told apart so that the
+# reader of a report knows an attack from an unknown model.
+_RUNS_CODE = frozenset(
+    {
+        "_posixsubprocess",
+        "_thread",
+        "asyncio",
+        "bdb",
+        "builtins",
+        "__builtin__",
+        "cffi",
+        "code",
+        "codecs",
+        "_codecs",
+        "commands",
+        "copyreg",
+        "copy_reg",
+        "cProfile",
+        "ctypes",
+        "dill",
+        "cloudpickle",
+        "doctest",
+        "functools",
+        "_functools",
+        "http",
+        "imaplib",
+        "imp",
+        "importlib",
+        "inspect",
+        "io",
+        "_io",
+        "itertools",
+        "marshal",
+        "multiprocessing",
+        "nt",
+        "operator",
+        "_operator",
+        "os",
+        "pdb",
+        "pathlib",
+        "pickle",
+        "_pickle",
+        "pip",
+        "pkgutil",
+        "platform",
+        "posix",
+        "profile",
+        "pty",
+        "pydoc",
+        "runpy",
+        "shelve",
+        "shutil",
+        "signal",
+        "site",
+        "smtplib",
+        "socket",
+        "sqlite3",
+        "ssl",
+        "subprocess",
+        "sys",
+        "tempfile",
+        "threading",
+        "timeit",
+        "trace",
+        "types",
+        "urllib",
+        "uuid",
+        "venv",
+        "webbrowser",
+        "zipimport",
+    }
+)
+_RUNS_CODE_BY_NAME = frozenset(
+    {
+        ("numpy", "load"),
+        ("numpy", "memmap"),
+        ("numpy", "fromfile"),
+        ("torch", "load"),
+        ("torch.serialization", "load"),
+        ("joblib", "load"),
+        ("joblib.numpy_pickle", "load"),
+        ("pandas", "read_pickle"),
+    }
+)
+_RUNS_CODE_BY_FOLDER = ("numpy.f2py", "numpy.testing", "numpy.distutils", "torch.hub", "torch.jit")
+_OLD_JOBLIB = frozenset({"NDArrayWrapper", "ZNDArrayWrapper"})
+
+
+def refusal(module: str, name: str) -> LegacyError:
+    """Say why a name that is not on the list is refused.
+
+    Parameters
+    ----------
+    module, name : str
+        The name as the file writes it.
+
+    Returns
+    -------
+    LegacyError
+        Of the kind that fits; the caller raises it.
+    """
+    top = module.partition(".")[0]
+    if module == "numpy.random" or module.startswith("numpy.random."):
+        return RandomStateError(module, name)
+    if module.endswith("joblib.numpy_pickle") and name in _OLD_JOBLIB:
+        return ContainerError(
+            f"a file of joblib before 0.10, with arrays as {clipped(name)}",
+            remedy="Load it where it was made, and save it with joblib 0.10 or later.",
+        )
+    hostile = (
+        top in _RUNS_CODE
+        or (module, name) in _RUNS_CODE_BY_NAME
+        or module.startswith(_RUNS_CODE_BY_FOLDER)
+    )
+    return ForbiddenGlobalError(module, name) if hostile else UnknownClassError(module, name)

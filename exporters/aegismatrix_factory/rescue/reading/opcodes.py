@@ -1,0 +1,719 @@
+"""Walks the opcodes of a pickle of protocol 0 to 5; nothing is imported, called or looked up.
+
+The opcodes are those of CPython's ``Lib/pickletools.py``. A name that a pickle mentions is compared
+with a list; a call of it becomes a `Record`, or goes to one of the few functions here that rebuild
+arrays and plain containers.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from aegismatrix_factory.rescue.reading import arrays
+from aegismatrix_factory.rescue.reading.errors import LimitError, MalformedError
+from aegismatrix_factory.rescue.reading.limits import Budget
+from aegismatrix_factory.rescue.reading.names import RECORDS, refusal
+from aegismatrix_factory.rescue.reading.records import Name, OrderedDraft, RecordDraft
+from aegismatrix_factory.rescue.reading.settling import settle
+
+Builder = Callable[[tuple[Any, ...]], Any]
+
+HIGHEST_PROTOCOL = 5
+_NAME_BYTES = 256
+_ITEM_BYTES = 128
+_LINE_FLOAT_BYTES = 64
+_TEXTS = (str, bytes)
+_KEYS = (str, bytes, bool, int, float, type(None))
+_INTEGER = re.compile(rb"[+-]?[0-9]+")
+_FLOAT = re.compile(rb"[+-]?([0-9]+\.?[0-9]*([eE][+-]?[0-9]+)?|\.[0-9]+([eE][+-]?[0-9]+)?|inf|nan)")
+_QUOTED = re.compile(rb"(?:[^\\]|\\(?:[\\'\"nrt]|x[0-9a-fA-F]{2}))*", re.DOTALL)
+_LATIN = frozenset({"latin1", "latin-1", "iso-8859-1"})
+_BUILTINS = ("builtins", "__builtin__")
+_RECONSTRUCTORS = (("copyreg", "_reconstructor"), ("copy_reg", "_reconstructor"))
+_NUMPY = ("numpy.core", "numpy._core")
+
+
+@dataclass(frozen=True)
+class Walked:
+    """What a pickle holds.
+
+    Attributes
+    ----------
+    value : object
+        Plain values, arrays and records.
+    protocol : int
+        The protocol it declares, 0 where it declares none.
+    inline_arrays : int
+        Arrays whose bytes joblib wrote between the opcodes.
+    """
+
+    value: Any
+    protocol: int
+    inline_arrays: int
+
+
+def never_called(what: str) -> Builder:
+    """Make what takes the place of a name that libraries mention and never call.
+
+    Parameters
+    ----------
+    what : str
+        The name, for the refusal.
+
+    Returns
+    -------
+    callable
+        Raises `MalformedError`.
+    """
+
+    def refuse(_: tuple[Any, ...]) -> Any:
+        raise MalformedError(f"{what} is called in a way that no library writes")
+
+    return refuse
+
+
+def _latin(text: str) -> bytes:
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError as error:
+        raise MalformedError("text that stands for bytes is not latin-1") from error
+
+
+def _bytes(arguments: tuple[Any, ...]) -> bytes:
+    if arguments == ():
+        return b""
+    raise MalformedError("bytes is called in a way that no library writes")
+
+
+def _complex(arguments: tuple[Any, ...]) -> complex:
+    if len(arguments) == 2 and all(type(part) is float for part in arguments):
+        return complex(*arguments)
+    raise MalformedError("complex is called in a way that no library writes")
+
+
+class _Walk:
+    """One pickle, its stack and its memo."""
+
+    def __init__(
+        self,
+        data: bytes | bytearray,
+        budget: Budget,
+        names: Mapping[tuple[str, str], Builder],
+        persistent: Callable[[Any], Any] | None,
+    ) -> None:
+        self.data = memoryview(data)
+        self.source = data
+        self.budget = budget
+        self.limits = budget.limits
+        self.persistent = persistent
+        self.position = 0
+        self.protocol = 0
+        self.inline_arrays = 0
+        self.number_keys = 0
+        self.stack: list[Any] = []
+        self.marks: list[int] = []
+        self.memo: dict[int, Any] = {}
+        self.builders: dict[tuple[str, str], Builder] = {
+            ("numpy", "ndarray"): never_called("numpy.ndarray"),
+            ("numpy", "memmap"): never_called("numpy.memmap"),
+            ("numpy", "dtype"): arrays.dtype,
+            ("_codecs", "encode"): self._encode,
+            ("collections", "OrderedDict"): self._ordered,
+            ("joblib.numpy_pickle", "NumpyArrayWrapper"): self._inline,
+        }
+        for folder in _NUMPY:
+            self.builders[f"{folder}.multiarray", "_reconstruct"] = arrays.reconstruct
+            self.builders[f"{folder}.multiarray", "scalar"] = partial(arrays.scalar, budget=budget)
+            self.builders[f"{folder}.numeric", "_frombuffer"] = partial(
+                arrays.from_buffer, budget=budget
+            )
+        for module in _BUILTINS:
+            self.builders[module, "object"] = never_called("object")
+            self.builders[module, "bytes"] = _bytes
+            self.builders[module, "bytearray"] = self._bytearray
+            self.builders[module, "complex"] = _complex
+            self.builders[module, "set"] = self._set
+            self.builders[module, "frozenset"] = self._frozen
+        for pair in _RECONSTRUCTORS:
+            self.builders[pair] = self._reconstructor
+        for pair in RECORDS:
+            self.builders[pair] = partial(self._record, *pair)
+        self.builders.update(names)
+
+    # The bytes.
+
+    def bad(self, what: str, *, code: str = "malformed") -> MalformedError:
+        return MalformedError(what, offset=self.position, code=code)
+
+    def take(self, count: int) -> memoryview:
+        if count > len(self.data) - self.position:
+            raise self.bad("it is cut off", code="truncated")
+        piece = self.data[self.position : self.position + count]
+        self.position += count
+        return piece
+
+    def unsigned(self, width: int) -> int:
+        return int.from_bytes(self.take(width), "little")
+
+    def signed(self, width: int) -> int:
+        return int.from_bytes(self.take(width), "little", signed=True)
+
+    def line(self, longest: int, what: str) -> bytes:
+        end = self.source.find(b"\n", self.position, self.position + longest + 1)
+        if end < 0:
+            if len(self.data) - self.position <= longest:
+                raise self.bad("it is cut off", code="truncated")
+            raise self.bad(f"{what} is too long", code="limit-text")
+        piece = bytes(self.data[self.position : end])
+        self.position = end + 1
+        return piece
+
+    def text(self, width: int) -> str:
+        count = self.unsigned(width)
+        if count > self.limits.text_bytes:
+            raise LimitError(
+                "a text is too long", limit="text_bytes", allowed=self.limits.text_bytes
+            )
+        return self.decoded(self.take(count))
+
+    def decoded(self, raw: memoryview | bytes) -> str:
+        try:
+            return str(raw, "utf-8")
+        except UnicodeDecodeError as error:
+            raise self.bad("a text is not UTF-8") from error
+
+    def long(self, width: int) -> int:
+        count = self.unsigned(width) if width == 1 else self.signed(width)
+        if count < 0:
+            raise self.bad("an integer has a negative length")
+        if count > self.limits.integer_bytes:
+            raise self.overlong()
+        return int.from_bytes(self.take(count), "little", signed=True)
+
+    def overlong(self) -> LimitError:
+        return LimitError(
+            "an integer is too long", limit="integer_bytes", allowed=self.limits.integer_bytes
+        )
+
+    def decimal(self, raw: bytes) -> int:
+        if not _INTEGER.fullmatch(raw):
+            raise self.bad("an integer is not written in digits")
+        # Ten bits of a number need a little more than three digits.
+        if len(raw) > 3 * self.limits.integer_bytes:
+            raise self.overlong()
+        return int(raw)
+
+    def index(self) -> int:
+        return self.decimal(self.line(_LINE_FLOAT_BYTES, "an index"))
+
+    # The stack.
+
+    def push(self, value: Any) -> None:
+        self.stack.append(value)
+
+    def pop(self) -> Any:
+        if len(self.stack) <= (self.marks[-1] if self.marks else 0):
+            raise self.bad("it takes more from its stack than is there")
+        return self.stack.pop()
+
+    def top(self) -> Any:
+        if len(self.stack) <= (self.marks[-1] if self.marks else 0):
+            raise self.bad("it takes more from its stack than is there")
+        return self.stack[-1]
+
+    def pop_mark(self) -> list[Any]:
+        if not self.marks:
+            raise self.bad("it goes back to a mark that is not there")
+        start = self.marks.pop()
+        items = self.stack[start:]
+        del self.stack[start:]
+        self.budget.tick(len(items) + 1)
+        return items
+
+    def made(self, value: Any) -> None:
+        self.budget.container()
+        self.stack.append(value)
+
+    def put(self, index: int) -> None:
+        if not 0 <= index < self.limits.memo_entries:
+            raise LimitError(
+                "its memo is too large", limit="memo_entries", allowed=self.limits.memo_entries
+            )
+        self.memo[index] = self.top()
+
+    def get(self, index: int) -> None:
+        if index not in self.memo:
+            raise self.bad("it takes from its memo what was never put there")
+        self.stack.append(self.memo[index])
+
+    # Names and calls.
+
+    def name(self, module: str, name: str) -> Name:
+        if len(module) > _NAME_BYTES or len(name) > _NAME_BYTES:
+            raise refusal(module, name)
+        if (module, name) not in self.builders:
+            raise refusal(module, name)
+        return Name(module, name)
+
+    def name_line(self) -> Name:
+        module = self.decoded(self.line(_NAME_BYTES, "a name"))
+        name = self.decoded(self.line(_NAME_BYTES, "a name"))
+        return self.name(module, name)
+
+    def call(self, function: Any, arguments: Any) -> None:
+        if not isinstance(function, Name) or not isinstance(arguments, tuple):
+            raise self.bad("it calls what is no function")
+        self.made(self.builders[function.module, function.name](arguments))
+
+    def _record(self, module: str, name: str, arguments: tuple[Any, ...]) -> RecordDraft:
+        return RecordDraft(module, name, arguments)
+
+    def _reconstructor(self, arguments: tuple[Any, ...]) -> Any:
+        if (
+            len(arguments) != 3
+            or not all(isinstance(argument, Name) for argument in arguments[:2])
+            or arguments[1].module not in _BUILTINS
+            or arguments[1].name != "object"
+            or arguments[2] is not None
+            or (arguments[0].module, arguments[0].name) in _RECONSTRUCTORS
+        ):
+            raise self.bad("_reconstructor is called in a way that no library writes")
+        return self.builders[arguments[0].module, arguments[0].name](())
+
+    def _inline(self, arguments: tuple[Any, ...]) -> arrays.InlineDraft:
+        if arguments:
+            raise self.bad("joblib's array is made in a way that joblib does not")
+        return arrays.InlineDraft()
+
+    # Each of the following may be called again and again on one large argument.
+
+    def _encode(self, arguments: tuple[Any, ...]) -> bytes:
+        if (
+            len(arguments) != 2
+            or not all(isinstance(argument, str) for argument in arguments)
+            or arguments[1] not in _LATIN
+        ):
+            raise self.bad("_codecs.encode is called in a way that no library writes")
+        self.budget.array(len(arguments[0]))
+        return _latin(arguments[0])
+
+    def _bytearray(self, arguments: tuple[Any, ...]) -> bytearray:
+        if arguments == ():
+            return bytearray()
+        if len(arguments) == 1 and isinstance(arguments[0], bytes):
+            self.budget.array(len(arguments[0]))
+            return bytearray(arguments[0])
+        if len(arguments) == 2:
+            return bytearray(self._encode(arguments))
+        raise self.bad("bytearray is called in a way that no library writes")
+
+    def _ordered(self, arguments: tuple[Any, ...]) -> OrderedDraft:
+        made = OrderedDraft()
+        if arguments == ():
+            return made
+        if len(arguments) != 1 or not isinstance(arguments[0], list):
+            raise self.bad("OrderedDict is called in a way that no library writes")
+        self.budget.array(_ITEM_BYTES * len(arguments[0]))
+        flat: list[Any] = []
+        for pair in arguments[0]:
+            if not isinstance(pair, list | tuple) or len(pair) != 2:
+                raise self.bad("OrderedDict is called in a way that no library writes")
+            flat.extend(pair)
+        self.fill(made, flat)
+        return made
+
+    def _set(self, arguments: tuple[Any, ...]) -> set[Any]:
+        made: set[Any] = set()
+        if arguments == ():
+            return made
+        if len(arguments) != 1 or not isinstance(arguments[0], list):
+            raise self.bad("set is called in a way that no library writes")
+        self.budget.array(_ITEM_BYTES * len(arguments[0]))
+        self.add(made, arguments[0])
+        return made
+
+    def _frozen(self, arguments: tuple[Any, ...]) -> frozenset[Any]:
+        return frozenset(self._set(arguments))
+
+    # Containers. Keys are scalars: the hash of a deep tuple would overflow the C stack.
+
+    def check_key(self, key: Any) -> None:
+        self.budget.tick()
+        if type(key) not in _KEYS:
+            raise self.bad("a key is neither text nor a number")
+        if type(key) not in _TEXTS:
+            # Numbers hash to themselves, so that many can be chosen to collide.
+            self.number_keys += 1
+            if self.number_keys > self.limits.number_keys:
+                raise LimitError(
+                    "it has too many keys that are numbers",
+                    limit="number_keys",
+                    allowed=self.limits.number_keys,
+                )
+
+    def fill(self, target: Any, flat: list[Any]) -> None:
+        if len(flat) % 2:
+            raise self.bad("a key has no value")
+        if isinstance(target, RecordDraft):
+            target.entries.extend(zip(flat[::2], flat[1::2], strict=True))
+            return
+        if not isinstance(target, dict):
+            raise self.bad("it sets an item of what is no dict")
+        for position in range(0, len(flat), 2):
+            self.check_key(flat[position])
+            target[flat[position]] = flat[position + 1]
+
+    def add(self, target: Any, items: list[Any]) -> None:
+        if not isinstance(target, set):
+            raise self.bad("it adds to what is no set")
+        for item in items:
+            self.check_key(item)
+            target.add(item)
+
+    def extend(self, target: Any, items: list[Any]) -> None:
+        if isinstance(target, RecordDraft):
+            target.items.extend(items)
+        elif isinstance(target, list):
+            target.extend(items)
+        else:
+            raise self.bad("it appends to what is no list")
+
+    def build(self) -> None:
+        state = self.pop()
+        target = self.top()
+        if isinstance(target, arrays.DtypeDraft):
+            target.build(state)
+        elif isinstance(target, arrays.ArrayDraft):
+            target.build(state, self.budget)
+        elif isinstance(target, arrays.InlineDraft):
+            target.build(state)
+            self.stack[-1], self.position = target.read(self.data, self.position, self.budget)
+            self.inline_arrays += 1
+        elif isinstance(target, OrderedDraft):
+            # The attributes of an ordered dict, such as the versions of torch's modules.
+            if type(state) is not dict:
+                raise self.bad("an ordered dict is given a state that no library writes")
+        elif isinstance(target, RecordDraft):
+            self.check_state(state)
+            if target.state is not None:
+                raise self.bad("an object is given its state twice", code="hostile-state")
+            # As `__dict__.update` does: what is done to the dict afterwards is not of the object.
+            target.state = dict(state) if type(state) is dict else state
+        else:
+            raise self.bad("it gives a state to what has none")
+
+    def check_state(self, state: Any) -> None:
+        parts = state if isinstance(state, tuple) and len(state) == 2 else (state,)
+        for part in parts:
+            if part is None and len(parts) == 2:
+                continue
+            if not isinstance(part, dict):
+                raise self.bad("the state of an object is no dict", code="hostile-state")
+            for key in part:
+                self.budget.tick()
+                if not isinstance(key, str) or (key.startswith("__") and key.endswith("__")):
+                    raise self.bad(
+                        "the state of an object sets what is no attribute of a model",
+                        code="hostile-state",
+                    )
+
+    # The walk.
+
+    def run(self) -> Any:
+        steps = 0
+        while True:
+            steps += 1
+            if steps > self.limits.opcodes:
+                raise LimitError(
+                    "it has too many opcodes", limit="opcodes", allowed=self.limits.opcodes
+                )
+            self.budget.tick()
+            opcode = self.take(1)[0]
+            if opcode == 0x2E:
+                break
+            action = _ACTIONS.get(opcode)
+            if action is None:
+                raise self.bad(f"0x{opcode:02x} is no opcode")
+            action(self)
+        value = self.pop()
+        if self.stack or self.marks:
+            raise self.bad("it ends with more than one value")
+        return value
+
+
+def _text_line(walk: _Walk) -> None:
+    raw = walk.line(walk.limits.text_bytes, "a text")
+    try:
+        text = codecs.raw_unicode_escape_decode(raw)[0]
+        text.encode("utf-8")
+    except UnicodeError as error:
+        raise walk.bad("a text is not written as Python writes it") from error
+    walk.push(text)
+
+
+def _quoted_line(walk: _Walk) -> None:
+    raw = walk.line(walk.limits.text_bytes, "a text")
+    if len(raw) < 2 or raw[:1] != raw[-1:] or raw[:1] not in (b"'", b'"'):
+        raise walk.bad("a text is not quoted")
+    if not _QUOTED.fullmatch(raw, 1, len(raw) - 1):
+        raise walk.bad("a text is not written as Python writes it")
+    walk.push(str(codecs.escape_decode(raw[1:-1])[0], "latin-1"))
+
+
+def _short_text(walk: _Walk, width: int) -> None:
+    count = walk.unsigned(1) if width == 1 else walk.signed(4)
+    if not 0 <= count <= walk.limits.text_bytes:
+        raise LimitError("a text is too long", limit="text_bytes", allowed=walk.limits.text_bytes)
+    walk.push(str(walk.take(count), "latin-1"))
+
+
+def _float_line(walk: _Walk) -> None:
+    raw = walk.line(_LINE_FLOAT_BYTES, "a number")
+    if not _FLOAT.fullmatch(raw):
+        raise walk.bad("a number is not written as Python writes it")
+    walk.push(float(raw))
+
+
+def _integer_line(walk: _Walk) -> None:
+    raw = walk.line(4 * walk.limits.integer_bytes, "an integer")
+    walk.push({b"00": False, b"01": True}[raw] if raw in (b"00", b"01") else walk.decimal(raw))
+
+
+def _long_line(walk: _Walk) -> None:
+    walk.push(walk.decimal(walk.line(4 * walk.limits.integer_bytes, "an integer").rstrip(b"L")))
+
+
+def _protocol(walk: _Walk) -> None:
+    version = walk.unsigned(1)
+    if version > HIGHEST_PROTOCOL:
+        raise walk.bad(f"it declares protocol {version}")
+    walk.protocol = max(walk.protocol, version)
+
+
+def _frame(walk: _Walk) -> None:
+    if walk.unsigned(8) > len(walk.data) - walk.position:
+        raise walk.bad("a frame is longer than the file", code="truncated")
+
+
+def _stack_name(walk: _Walk) -> None:
+    name, module = walk.pop(), walk.pop()
+    if not isinstance(name, str) or not isinstance(module, str):
+        raise walk.bad("a name is no text")
+    walk.push(walk.name(module, name))
+
+
+def _reduce(walk: _Walk) -> None:
+    arguments, function = walk.pop(), walk.pop()
+    walk.call(function, arguments)
+
+
+def _new_with_keywords(walk: _Walk) -> None:
+    keywords, arguments, function = walk.pop(), walk.pop(), walk.pop()
+    if type(keywords) is not dict or keywords:
+        raise walk.bad("an object is made with keywords")
+    walk.call(function, arguments)
+
+
+def _instance(walk: _Walk) -> None:
+    function = walk.name_line()
+    walk.call(function, tuple(walk.pop_mark()))
+
+
+def _object(walk: _Walk) -> None:
+    items = walk.pop_mark()
+    if not items:
+        raise walk.bad("it calls what is no function")
+    walk.call(items[0], tuple(items[1:]))
+
+
+def _tuple(walk: _Walk, count: int) -> None:
+    items = [walk.pop() for _ in range(count)]
+    walk.made(tuple(reversed(items)))
+
+
+def _dict(walk: _Walk) -> None:
+    made: dict[Any, Any] = {}
+    walk.fill(made, walk.pop_mark())
+    walk.made(made)
+
+
+def _set_item(walk: _Walk) -> None:
+    value, key = walk.pop(), walk.pop()
+    walk.fill(walk.top(), [key, value])
+
+
+def _set_items(walk: _Walk) -> None:
+    items = walk.pop_mark()
+    walk.fill(walk.top(), items)
+
+
+def _append(walk: _Walk) -> None:
+    item = walk.pop()
+    walk.extend(walk.top(), [item])
+
+
+def _appends(walk: _Walk) -> None:
+    items = walk.pop_mark()
+    walk.extend(walk.top(), items)
+
+
+def _add_items(walk: _Walk) -> None:
+    items = walk.pop_mark()
+    walk.add(walk.top(), items)
+
+
+def _frozen_set(walk: _Walk) -> None:
+    made: set[Any] = set()
+    walk.add(made, walk.pop_mark())
+    walk.made(frozenset(made))
+
+
+def _pop(walk: _Walk) -> None:
+    if walk.marks and len(walk.stack) == walk.marks[-1]:
+        walk.marks.pop()
+    else:
+        walk.pop()
+
+
+def _pop_mark(walk: _Walk) -> None:
+    walk.pop_mark()
+
+
+def _mark(walk: _Walk) -> None:
+    walk.marks.append(len(walk.stack))
+
+
+def _persistent(walk: _Walk) -> None:
+    if walk.persistent is None:
+        raise walk.bad("it refers to something outside of itself", code="persistent-id")
+    walk.made(walk.persistent(walk.pop()))
+
+
+def _persistent_line(walk: _Walk) -> None:
+    raise walk.bad("it refers to something outside of itself", code="persistent-id")
+
+
+def _extension(walk: _Walk) -> None:
+    raise walk.bad("it names a class by a registered number", code="extension-code")
+
+
+def _buffer(walk: _Walk) -> None:
+    raise walk.bad("it keeps its arrays outside of itself", code="out-of-band-buffer")
+
+
+_ACTIONS: dict[int, Callable[[_Walk], None]] = {
+    ord("("): _mark,
+    ord("0"): _pop,
+    ord("1"): _pop_mark,
+    ord("2"): lambda walk: walk.push(walk.top()),
+    ord("F"): _float_line,
+    ord("I"): _integer_line,
+    ord("J"): lambda walk: walk.push(walk.signed(4)),
+    ord("K"): lambda walk: walk.push(walk.unsigned(1)),
+    ord("L"): _long_line,
+    ord("M"): lambda walk: walk.push(walk.unsigned(2)),
+    ord("N"): lambda walk: walk.push(None),
+    ord("P"): _persistent_line,
+    ord("Q"): _persistent,
+    ord("R"): _reduce,
+    ord("S"): _quoted_line,
+    ord("T"): partial(_short_text, width=4),
+    ord("U"): partial(_short_text, width=1),
+    ord("V"): _text_line,
+    ord("X"): lambda walk: walk.push(walk.text(4)),
+    ord("a"): _append,
+    ord("b"): _Walk.build,
+    ord("c"): lambda walk: walk.push(walk.name_line()),
+    ord("d"): _dict,
+    ord("}"): lambda walk: walk.made({}),
+    ord("e"): _appends,
+    ord("g"): lambda walk: walk.get(walk.index()),
+    ord("h"): lambda walk: walk.get(walk.unsigned(1)),
+    ord("i"): _instance,
+    ord("j"): lambda walk: walk.get(walk.unsigned(4)),
+    ord("l"): lambda walk: walk.made(walk.pop_mark()),
+    ord("]"): lambda walk: walk.made([]),
+    ord("o"): _object,
+    ord("p"): lambda walk: walk.put(walk.index()),
+    ord("q"): lambda walk: walk.put(walk.unsigned(1)),
+    ord("r"): lambda walk: walk.put(walk.unsigned(4)),
+    ord("s"): _set_item,
+    ord("t"): lambda walk: walk.made(tuple(walk.pop_mark())),
+    ord(")"): lambda walk: walk.push(()),
+    ord("u"): _set_items,
+    ord("G"): lambda walk: walk.push(struct.unpack(">d", walk.take(8))[0]),
+    0x80: _protocol,
+    0x81: _reduce,
+    0x82: _extension,
+    0x83: _extension,
+    0x84: _extension,
+    0x85: partial(_tuple, count=1),
+    0x86: partial(_tuple, count=2),
+    0x87: partial(_tuple, count=3),
+    0x88: lambda walk: walk.push(True),
+    0x89: lambda walk: walk.push(False),
+    0x8A: lambda walk: walk.push(walk.long(1)),
+    0x8B: lambda walk: walk.push(walk.long(4)),
+    ord("B"): lambda walk: walk.push(bytes(walk.take(walk.unsigned(4)))),
+    ord("C"): lambda walk: walk.push(bytes(walk.take(walk.unsigned(1)))),
+    0x8C: lambda walk: walk.push(walk.text(1)),
+    0x8D: lambda walk: walk.push(walk.text(8)),
+    0x8E: lambda walk: walk.push(bytes(walk.take(walk.unsigned(8)))),
+    0x8F: lambda walk: walk.made(set()),
+    0x90: _add_items,
+    0x91: _frozen_set,
+    0x92: _new_with_keywords,
+    0x93: _stack_name,
+    0x94: lambda walk: walk.put(len(walk.memo)),
+    0x95: _frame,
+    0x96: lambda walk: walk.push(bytearray(walk.take(walk.unsigned(8)))),
+    0x97: _buffer,
+    0x98: _buffer,
+}
+
+
+def walk(
+    data: bytes | bytearray,
+    budget: Budget,
+    *,
+    names: Mapping[tuple[str, str], Builder] | None = None,
+    persistent: Callable[[Any], Any] | None = None,
+) -> Walked:
+    """Read one pickle.
+
+    Parameters
+    ----------
+    data : bytes
+        The pickle, all of it, with joblib's arrays between its opcodes if it has some.
+    budget : Budget
+        Pays for it.
+    names : mapping of (module, name) to callable, optional
+        Further names that it may mention, each with what takes the place of a call of it.
+    persistent : callable, optional
+        Takes a persistent id; without it, one is refused.
+
+    Returns
+    -------
+    Walked
+        What it holds.
+
+    Raises
+    ------
+    LegacyError
+        If it is malformed, asks for more than the limits, or names what is not allowed.
+    """
+    one = _Walk(data, budget, names or {}, persistent)
+    value = one.run()
+    if one.position != len(one.data):
+        raise MalformedError(
+            f"{len(one.data) - one.position} bytes follow its end",
+            offset=one.position,
+            code="trailing-bytes",
+        )
+    return Walked(settle(value, budget), one.protocol, one.inline_arrays)

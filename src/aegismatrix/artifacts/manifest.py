@@ -1,0 +1,681 @@
+"""The sealed artifacts: find them, hash them, read them, and what their manifest says.
+
+A folder of artifacts holds ``manifest.json`` and the files that it names. The manifest seals the
+sha256 and size of every file, and its own sha256; a file that is not byte for byte what was sealed
+is never handed on.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aegismatrix.artifacts import fields as entries
+from aegismatrix.errors import (
+    ArtifactError,
+    ArtifactHashError,
+    ArtifactSizeError,
+    ArtifactsNotFoundError,
+    ForeignArtifactError,
+    ManifestError,
+    ManifestVersionError,
+    MissingArtifactError,
+    SwappedArtifactError,
+    UnknownModelError,
+)
+
+MANIFEST_VERSION = 1
+"""1: the first format."""
+
+MANIFEST_NAME = "manifest.json"
+ENGINE_NAME = "engine"
+WALKFORWARD_KEY = "walkforward"
+"""The key, in the manifest, of the sealed losses of the walk-forward."""
+GOLDEN_KEY = "golden"
+"""The key, in the manifest, of the sealed golden values."""
+REPORT_KEY = "report"
+"""The key, in the manifest of rescued models, of the sealed verdicts on the old files."""
+MAX_ARTIFACT_BYTES = 64 * 1024 * 1024
+"""What one sealed file may have."""
+MAX_FOLDER_BYTES, MAX_ARTIFACTS = 256 * 1024 * 1024, 1024
+"""What all models of a manifest may have together, and how many they may be."""
+
+_MAX_MANIFEST_BYTES = 8 * 1024 * 1024
+# Top-level keys are indented by one space, and strings hold no line ends, so this stands once.
+_DIGEST = re.compile(rb'^ "digest": "([0-9a-f]*)",?$', re.MULTILINE)
+_MODEL_SUFFIXES = (".onnx", ".ort", ".data", ".pb")
+# Opening a pipe waits for whoever writes to it.
+_WITHOUT_WAITING = getattr(os, "O_NONBLOCK", 0)
+
+
+@dataclass(frozen=True)
+class ArraySpec:
+    """One input or output of an artifact.
+
+    Attributes
+    ----------
+    name : str
+        Its name in the graph.
+    dtype : str
+        numpy's name of the element type.
+    shape : tuple of int or str
+        Sizes; a name stands for a size that calls choose, equal names for equal sizes.
+    unit : str
+        Unit of the values; ``probability`` means within 0 and 1.
+    columns : tuple of str
+        Names along axis 1, where it has any.
+    minimum, maximum : float or None
+        What an input may be at least and at most.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int | str, ...]
+    unit: str
+    columns: tuple[str, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+@dataclass(frozen=True)
+class TrainingSpan:
+    """What a model has seen of one market.
+
+    Attributes
+    ----------
+    market : str
+        The market.
+    first, last : str
+        First and last bar that a feature or a label of training was made of, ISO 8601.
+    rows : int
+        Feature rows.
+    sha256 : str
+        `Bars.digest` of its bars.
+    """
+
+    market: str
+    first: str
+    last: str
+    rows: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class FeatureRange:
+    """Where a feature lay over the training rows of the market that is modelled.
+
+    Attributes
+    ----------
+    minimum, maximum : float
+        Its extremes.
+    deciles : tuple of float
+        The nine values between which a tenth of the rows lie each.
+    """
+
+    minimum: float
+    maximum: float
+    deciles: tuple[float, ...]
+
+
+@dataclass(frozen=True, repr=False)
+class ModelSpec:
+    """What is sealed about one artifact.
+
+    Attributes
+    ----------
+    name, version : str
+        Name in the manifest, and version of the model.
+    file : str
+        File name in the folder.
+    sha256 : str
+        Of the file's bytes.
+    size_bytes : int
+        Of the file.
+    kind : {'features', 'head', 'optional', 'past', 'engine', 'rescued'}
+        Bars to features, features to probabilities, the same with input that not everybody has, the
+        same by fits of the past, all in one but what is optional, or a model of somebody else's
+        that was converted and never judged.
+    question : str
+        What it answers, in a sentence.
+    lookback_bars : int
+        Bars that one row of output depends on.
+    rows : int
+        Feature rows that one row of output depends on.
+    features : tuple of str
+        Columns of ``features``, in order, for features and heads.
+    inputs, outputs : tuple of ArraySpec
+        The contract.
+    training : tuple of TrainingSpan
+        What it was trained on; empty where nothing was learnt.
+    judgements : tuple of dict
+        Walk-forward scores per output and market, as the exporters sealed them.
+    base_rates : mapping of str to float
+        How often each event happened on the market that was modelled, by column.
+    stretches : tuple of (first, last)
+        For a past: days that each fit speaks for, not having seen them.
+    training_range : mapping of str to FeatureRange
+        For features: by column; empty where that was not sealed.
+    """
+
+    name: str
+    version: str
+    file: str
+    sha256: str
+    size_bytes: int
+    kind: str
+    question: str
+    lookback_bars: int
+    rows: int
+    features: tuple[str, ...]
+    inputs: tuple[ArraySpec, ...]
+    outputs: tuple[ArraySpec, ...]
+    training: tuple[TrainingSpan, ...]
+    judgements: tuple[Mapping[str, Any], ...]
+    base_rates: Mapping[str, float]
+    stretches: tuple[tuple[str, str], ...]
+    training_range: Mapping[str, FeatureRange]
+
+    def own_judgements(self) -> tuple[Mapping[str, Any], ...]:
+        """Return the judgements on the market that was modelled: the first one trained on."""
+        return tuple(
+            judgement
+            for judgement in self.judgements
+            if self.training and judgement["market"] == self.training[0].market
+        )
+
+    def __repr__(self) -> str:
+        verdicts = ", ".join(
+            f"{one['output']} on {one['market']} {one['verdict']}" for one in self.judgements
+        )
+        return f"ModelSpec({self.name} {self.version}, {self.kind}{verdicts and ': ' + verdicts})"
+
+
+@dataclass(frozen=True)
+class SealedFile:
+    """A file beside the models that is sealed and that no model needs.
+
+    Attributes
+    ----------
+    file : str
+        File name in the folder.
+    sha256 : str
+        Of the file's bytes.
+    size_bytes : int
+        Of the file.
+    """
+
+    file: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A verified manifest.
+
+    Attributes
+    ----------
+    folder : Path
+        Where it and its artifacts are.
+    digest : str
+        sha256 of its canonical content: names this set of artifacts.
+    models : mapping of str to ModelSpec
+        By name, in sealed order.
+    content : dict
+        All that the file says.
+    beside : mapping of str to SealedFile
+        What is sealed beside the models, by `WALKFORWARD_KEY`, `GOLDEN_KEY` and `REPORT_KEY`;
+        without those that were not sealed. Not read until asked for.
+    sha256 : str
+        Of the file's bytes as they were read: what a signature is held against.
+    """
+
+    folder: Path
+    digest: str
+    models: Mapping[str, ModelSpec]
+    content: Mapping[str, Any]
+    beside: Mapping[str, SealedFile]
+    sha256: str
+
+    def model(self, name: str) -> ModelSpec:
+        """Return what is sealed about one artifact.
+
+        Parameters
+        ----------
+        name : str
+            Its name.
+
+        Returns
+        -------
+        ModelSpec
+
+        Raises
+        ------
+        UnknownModelError
+        """
+        if name not in self.models:
+            raise UnknownModelError(name, known=tuple(self.models), path=str(self.folder))
+        return self.models[name]
+
+
+def find_artifacts(path: str | os.PathLike[str] | None = None) -> Path:
+    """Return the folder of artifacts.
+
+    Parameters
+    ----------
+    path : path-like, optional
+        A folder of your own; by default the one inside the package, or, in a checkout of the
+        repository, the one beside ``src``.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    ArtifactsNotFoundError
+    """
+    here = Path(__file__).resolve()
+    try:
+        candidates = (
+            [Path(path)]
+            if path is not None
+            else [here.parents[1] / "models_onnx", here.parents[3] / "models_onnx"]
+        )
+    except TypeError as error:
+        raise ArtifactsNotFoundError(repr(path)) from error
+    for folder in candidates:
+        # Not Path.is_file, which raises on a path that is too long or in a closed folder.
+        if os.path.isfile(folder / MANIFEST_NAME):  # noqa: PTH113
+            return folder
+    raise ArtifactsNotFoundError(str(candidates[0]))
+
+
+def render_manifest(content: Mapping[str, Any]) -> bytes:
+    """Return a manifest's content as the file that is sealed.
+
+    Parameters
+    ----------
+    content : mapping
+        JSON values, without the digest.
+
+    Returns
+    -------
+    bytes
+        Sorted, indented strict JSON; its digest is the sha256 of these bytes with the digest left
+        out between its quotes.
+    """
+    text = json.dumps(
+        {**content, "digest": ""}, sort_keys=True, allow_nan=False, ensure_ascii=True, indent=1
+    )
+    blank = (text + "\n").encode("ascii")
+    (place,) = _DIGEST.finditer(blank)
+    digest = hashlib.sha256(blank).hexdigest().encode("ascii")
+    return blank[: place.start(1)] + digest + blank[place.end(1) :]
+
+
+def read_manifest(path: str | os.PathLike[str] | None = None) -> Manifest:
+    """Read and verify the manifest of a folder.
+
+    Parameters
+    ----------
+    path : path-like, optional
+        As for `find_artifacts`.
+
+    Returns
+    -------
+    Manifest
+
+    Raises
+    ------
+    ArtifactsNotFoundError, ManifestError, ManifestVersionError
+    """
+    folder = find_artifacts(path)
+    file = folder / MANIFEST_NAME
+    data = _read(file, _MAX_MANIFEST_BYTES)
+    if len(data) > _MAX_MANIFEST_BYTES:
+        raise ManifestError(str(file), f"it is larger than {_MAX_MANIFEST_BYTES} bytes")
+    try:
+        content = parse_strict_json(data)
+    except (ValueError, RecursionError) as error:
+        reason = f"it is not JSON, or not strict ({error})"[:200]
+        raise ManifestError(str(file), reason) from error
+    if not isinstance(content, dict) or "digest" not in content:
+        raise ManifestError(str(file), "it has no digest")
+    digest = content.pop("digest")
+    if not isinstance(digest, str) or not _is_genuine(data, digest):
+        raise ManifestError(str(file), "its content does not match its own digest")
+    version = content.get("manifest_version")
+    if version != MANIFEST_VERSION or isinstance(version, bool):
+        raise ManifestVersionError(str(file), version=version, supported=MANIFEST_VERSION)
+    try:
+        models = [parse_model(entry) for entry in content["artifacts"]]
+        # Artifacts that were sealed before there were such files have none.
+        beside = {
+            key: _parse_file(content[key])
+            for key in (WALKFORWARD_KEY, GOLDEN_KEY, REPORT_KEY)
+            if content.get(key) is not None
+        }
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
+        reason = f"its entries are malformed ({error!a})"[:200]
+        raise ManifestError(str(file), reason) from error
+    for key in ("name", "file"):
+        if len({getattr(model, key) for model in models}) < len(models):
+            raise ManifestError(str(file), f"two of its entries have the same {key}")
+    if len(models) > MAX_ARTIFACTS or sum(model.size_bytes for model in models) > MAX_FOLDER_BYTES:
+        raise ManifestError(
+            str(file), f"it names more than {MAX_ARTIFACTS} files or {MAX_FOLDER_BYTES} bytes"
+        )
+    by_name = {model.name: model for model in models}
+    sha256 = hashlib.sha256(data).hexdigest()
+    return Manifest(folder, digest, by_name, content, beside, sha256)
+
+
+def read_artifact(manifest: Manifest, name: str) -> bytes:
+    """Read one artifact into memory and verify those bytes.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        What is sealed.
+    name : str
+        Which one.
+
+    Returns
+    -------
+    bytes
+        Exactly what was sealed.
+
+    Raises
+    ------
+    UnknownModelError, MissingArtifactError, ArtifactSizeError, ArtifactHashError,
+    SwappedArtifactError
+    """
+    spec = manifest.model(name)
+    path = manifest.folder / spec.file
+    # As much as the largest one has: a smaller one's file may hold its bytes.
+    data = _read(path, max(model.size_bytes for model in manifest.models.values()))
+    actual = hashlib.sha256(data).hexdigest()
+    if actual == spec.sha256 and len(data) == spec.size_bytes:
+        return data
+    for other in manifest.models.values():
+        if actual == other.sha256:
+            raise SwappedArtifactError(
+                str(path), expected=spec.sha256, actual=actual, holds=other.name
+            )
+    if len(data) != spec.size_bytes:
+        raise ArtifactSizeError(
+            str(path), expected=spec.size_bytes, actual=min(len(data), spec.size_bytes + 1)
+        )
+    raise ArtifactHashError(str(path), expected=spec.sha256, actual=actual)
+
+
+def read_beside(manifest: Manifest, key: str) -> bytes | None:
+    """Read a file that is sealed beside the models into memory and verify those bytes.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        What is sealed.
+    key : str
+        `WALKFORWARD_KEY`, `GOLDEN_KEY` or `REPORT_KEY`.
+
+    Returns
+    -------
+    bytes or None
+        Exactly what was sealed; None if nothing was.
+
+    Raises
+    ------
+    MissingArtifactError, ArtifactSizeError, ArtifactHashError
+    """
+    sealed = manifest.beside.get(key)
+    if sealed is None:
+        return None
+    path = manifest.folder / sealed.file
+    data = _read(path, sealed.size_bytes)
+    if len(data) != sealed.size_bytes:
+        raise ArtifactSizeError(str(path), expected=sealed.size_bytes, actual=len(data))
+    actual = hashlib.sha256(data).hexdigest()
+    if actual != sealed.sha256:
+        raise ArtifactHashError(str(path), expected=sealed.sha256, actual=actual)
+    return data
+
+
+def list_models(path: str | os.PathLike[str] | None = None) -> tuple[ModelSpec, ...]:
+    """Say which models there are, without opening one.
+
+    Parameters
+    ----------
+    path : path-like, optional
+        As for `find_artifacts`.
+
+    Returns
+    -------
+    tuple of ModelSpec
+        What is sealed about each: version, training span, judgements with their verdict.
+
+    Raises
+    ------
+    ArtifactsNotFoundError, ManifestError, ManifestVersionError
+    """
+    return tuple(read_manifest(path).models.values())
+
+
+def foreign_files(manifest: Manifest) -> tuple[ArtifactError, ...]:
+    """Return an error for each model file in the folder that the manifest does not name.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        What is sealed.
+
+    Returns
+    -------
+    tuple of ForeignArtifactError
+        Or one MissingArtifactError, if the folder cannot be listed.
+    """
+    sealed = {spec.file for spec in manifest.models.values()}
+    try:
+        files = sorted(manifest.folder.iterdir())
+    except OSError as error:
+        return (MissingArtifactError(str(manifest.folder), error.strerror or str(error)),)
+    return tuple(
+        ForeignArtifactError(str(file))
+        for file in files
+        if file.suffix.lower() in _MODEL_SUFFIXES and file.name not in sealed
+    )
+
+
+def read_regular(path: str | os.PathLike[str], size_bytes: int) -> bytes:
+    """Read a regular file, and nothing that might wait or never end.
+
+    Parameters
+    ----------
+    path : path-like
+        The file; links are followed.
+    size_bytes : int
+        What it may have. One byte more is read: enough to tell that there is too much.
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    OSError
+        If it is no regular file, or cannot be read.
+    ValueError
+        If no file can have that name.
+    """
+    # Asked before it is opened, since a device may act on being opened; and after, since it may be
+    # another file by then.
+    if stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116
+        with open(path, "rb", opener=_open_without_waiting) as file:
+            if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                # A file of the kernel may have nothing to give, yet.
+                return file.read(size_bytes + 1) or b""
+    raise OSError(errno.EINVAL, "it is not a regular file")
+
+
+def parse_strict_json(data: bytes) -> Any:
+    """Read JSON that says one thing to every reader.
+
+    Parameters
+    ----------
+    data : bytes
+        The text.
+
+    Returns
+    -------
+    object
+        What it says.
+
+    Raises
+    ------
+    ValueError, RecursionError
+        If it is not JSON, has NaN or infinity, or a key stands twice in it.
+    """
+    return json.loads(data, parse_constant=_refuse_constant, object_pairs_hook=_refuse_twins)
+
+
+def parse_model(entry: Mapping[str, Any]) -> ModelSpec:
+    """Read one entry of a manifest.
+
+    Parameters
+    ----------
+    entry : mapping
+        JSON values.
+
+    Returns
+    -------
+    ModelSpec
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        If the entry is malformed.
+    """
+    sealed = _parse_file(entry)
+    spec = ModelSpec(
+        name=entries.text(entry["name"]),
+        version=entries.text(entry["version"]),
+        file=sealed.file,
+        sha256=sealed.sha256,
+        size_bytes=sealed.size_bytes,
+        kind=entries.text(entry["kind"]),
+        question=entries.text(entry["question"]),
+        lookback_bars=entries.whole(entry["lookback_bars"], least=1),
+        rows=entries.whole(entry["rows"], least=1),
+        features=tuple(entries.text(feature["name"]) for feature in entry["features"]),
+        inputs=tuple(_array_spec(array) for array in entry["inputs"]),
+        outputs=tuple(_array_spec(array) for array in entry["outputs"]),
+        training=tuple(_training_span(span) for span in entry["training"]),
+        judgements=tuple(entries.judgement(one) for one in entry["judgements"]),
+        base_rates={
+            entries.text(column): entries.number(rate)
+            for column, rate in entry.get("base_rates", {}).items()
+        },
+        stretches=tuple(
+            (entries.day(first), entries.day(last)) for first, last in entry.get("stretches", ())
+        ),
+        training_range={
+            entries.text(name): _feature_range(entry["training_range"][name])
+            for name in entry.get("training_range", ())
+        },
+    )
+    if spec.kind == "past" and spec.training and not _speaks_for_the_past(spec):
+        raise ValueError(f"{spec.name} has no rising stretches of one market's past")
+    return spec
+
+
+def _speaks_for_the_past(spec: ModelSpec) -> bool:
+    days = [day for stretch in spec.stretches for day in stretch]
+    return len(spec.training) == 1 and bool(days) and days == sorted(days)
+
+
+def _training_span(entry: Mapping[str, Any]) -> TrainingSpan:
+    return TrainingSpan(
+        market=entries.text(entry["market"]),
+        first=entries.day(entry["first"]),
+        last=entries.day(entry["last"]),
+        rows=entries.whole(entry["rows"]),
+        sha256=entries.sha256(entry["sha256"]),
+    )
+
+
+def _parse_file(entry: Mapping[str, Any]) -> SealedFile:
+    file = entries.plain_file_name(entry["file"])
+    size = entries.whole(entry["size_bytes"], least=1)
+    if size > MAX_ARTIFACT_BYTES:
+        raise ValueError(f"{file} is sealed with {size} bytes")
+    return SealedFile(file, entries.sha256(entry["sha256"]), size)
+
+
+def _read(path: Path, size_bytes: int) -> bytes:
+    try:
+        return read_regular(path, size_bytes)
+    except OSError as error:
+        raise MissingArtifactError(str(path), error.strerror or str(error)) from error
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | _WITHOUT_WAITING)
+
+
+def _is_genuine(data: bytes, digest: str) -> bool:
+    """Whether the bytes are those that were sealed: 1e-9 and 1E-9 are one number and two files.
+
+    The line that is left out of the hash must be the key that is read: a line like it could stand
+    further in, and another digest at the key.
+    """
+    places = list(_DIGEST.finditer(data))
+    if len(places) != 1:
+        return False
+    start, end = places[0].span(1)
+    sha256 = hashlib.sha256(data[:start] + data[end:]).hexdigest()
+    return data[start:end] == sha256.encode("ascii") and digest == sha256
+
+
+def _refuse_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A key that stands twice could say one thing to the digest and another to the reader."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        raise ValueError("a key stands twice")
+    return content
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _array_spec(entry: Mapping[str, Any]) -> ArraySpec:
+    least, most = entry["minimum"], entry["maximum"]
+    return ArraySpec(
+        name=entries.text(entry["name"]),
+        dtype=entries.text(entry["dtype"]),
+        shape=tuple(
+            entries.text(size) if isinstance(size, str) else entries.whole(size)
+            for size in entry["shape"]
+        ),
+        unit=entries.text(entry["unit"]),
+        columns=tuple(entries.text(column) for column in entry["columns"]),
+        minimum=None if least is None else entries.number(least),
+        maximum=None if most is None else entries.number(most),
+    )
+
+
+def _feature_range(entry: Mapping[str, Any]) -> FeatureRange:
+    deciles = tuple(entries.number(value) for value in entry["deciles"])
+    points = (entries.number(entry["minimum"]), *deciles, entries.number(entry["maximum"]))
+    if len(deciles) != 9 or list(points) != sorted(points):
+        raise ValueError("a training range does not rise in nine deciles")
+    return FeatureRange(points[0], points[-1], deciles)

@@ -1,0 +1,485 @@
+"""Signed releases: whose the manifest is, and thereby everything that it seals.
+
+``manifest.sig`` stands beside ``manifest.json``. Signed with Ed25519 (RFC 8032) is a message of
+four lines that names this use of the key, the key, the time and the sha256 of the manifest's exact
+bytes (`signed_message`), so that no part of the file can be exchanged, and no signature made for
+anything else can pass for one of a manifest. The file is accepted in exactly one form, byte for
+byte, as the manifest is.
+
+A key is trusted because the package lists it in ``release_keys.json``, or because the caller names
+it. The list is as trustworthy as the package: whoever can write to it can also write to this
+module.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+from aegismatrix.artifacts.manifest import Manifest, parse_strict_json, read_manifest, read_regular
+from aegismatrix.errors import (
+    ForeignSignatureError,
+    FutureSignatureError,
+    KeyPeriodError,
+    MalformedSignatureError,
+    MissingExtraError,
+    MissingSignatureError,
+    NaiveMomentError,
+    NoReleaseKeyError,
+    PublicKeyError,
+    ReleaseKeysError,
+    RevokedKeyError,
+    UnknownKeyError,
+    WrongSignatureError,
+)
+
+SIGNATURE_NAME = "manifest.sig"
+SIGNATURE_FORMAT = 1
+"""1: the first format."""
+
+CLOCK_TOLERANCE = timedelta(minutes=10)
+"""How far the clock of who verifies may lag behind that of who signed."""
+
+_PURPOSE = "aegismatrix manifest signature 1"
+_KEY_BYTES, _SIGNATURE_BYTES = 32, 64
+_MAX_SIGNATURE_FILE_BYTES = 1024
+_MAX_KEY_FILE_BYTES = 16 * 1024
+_MAX_KEYS_FILE_BYTES = 256 * 1024
+_STAMP = "%Y-%m-%dT%H:%M:%SZ"
+_STAMP_FORM = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
+_SHA256_FORM = re.compile(r"[0-9a-f]{64}")
+_KEY_ID_FORM = re.compile(r"[0-9a-f]{16}")
+_KEYS_FILE = Path(__file__).with_name("release_keys.json")
+_SIGNATURE_FIELDS = frozenset({"format", "key_id", "manifest_sha256", "signature", "signed_at"})
+_KEY_FIELDS = frozenset({"id", "public_key", "valid_from", "valid_until", "revoked"})
+
+
+@dataclass(frozen=True)
+class ReleaseKey:
+    """A public key and the time for which it is trusted.
+
+    Attributes
+    ----------
+    id : str
+        `key_id` of the key.
+    public_key : bytes
+        Ed25519, 32 bytes.
+    valid_from : datetime or None
+        First moment, UTC; None for a key of the caller's own, whose time nobody has limited.
+    valid_until : datetime or None
+        First moment at which it is not trusted any more; None where that is open.
+    revoked : str or None
+        Why it was revoked; None where it was not.
+    """
+
+    id: str
+    public_key: bytes
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    revoked: str | None = None
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a signature file says.
+
+    Attributes
+    ----------
+    key_id : str
+        The key that it was made with.
+    manifest_sha256 : str
+        Of the exact bytes of the manifest that was signed.
+    signed_at : datetime
+        When, by the clock and the word of who signed; UTC, whole seconds.
+    signature : bytes
+        Ed25519, 64 bytes.
+    """
+
+    key_id: str
+    manifest_sha256: str
+    signed_at: datetime
+    signature: bytes
+
+
+def verify_signature(
+    path: str | os.PathLike[str] | Manifest | None = None,
+    *,
+    key: str | os.PathLike[str] | None = None,
+    now: datetime | None = None,
+) -> Signature:
+    """Check that the manifest of a folder was signed with a trusted key.
+
+    This says who sealed the manifest. That the files are those that it seals is what `verify`
+    checks, and every load does.
+
+    Parameters
+    ----------
+    path : path-like or Manifest, optional
+        As for `find_artifacts`, or a manifest that was read: then the very bytes that it was read
+        from are what the signature is held against.
+    key : path-like, optional
+        PEM file of a public key to trust instead of those that the package lists.
+    now : datetime, optional
+        Aware; by default the clock.
+
+    Returns
+    -------
+    Signature
+        Genuine, by a key that is trusted at its own time and now.
+
+    Raises
+    ------
+    NoReleaseKeyError, ReleaseKeysError, PublicKeyError, MissingExtraError
+        If nothing can be verified here.
+    ArtifactsNotFoundError, ManifestError, ManifestVersionError
+        If there is no manifest to verify.
+    SignatureError
+        One of its children, saying what is wrong.
+    """
+    moment = _utc(now)
+    trusted: tuple[ReleaseKey, ...] = () if key is not None else release_keys()
+    if key is None and not trusted:
+        raise NoReleaseKeyError
+    need_cryptography()
+    if key is not None:
+        trusted = (read_public_key(key),)
+    manifest = path if isinstance(path, Manifest) else read_manifest(path)
+    file = manifest.folder / SIGNATURE_NAME
+    signature = read_signature(file)
+    check_signature(
+        signature, manifest_sha256=manifest.sha256, trusted=trusted, now=moment, path=str(file)
+    )
+    return signature
+
+
+def check_signature(
+    signature: Signature,
+    *,
+    manifest_sha256: str,
+    trusted: Sequence[ReleaseKey],
+    now: datetime,
+    path: str,
+) -> None:
+    """Hold a signature against a manifest, the keys that are trusted, and the time.
+
+    A key is trusted for a signature that says a time within the key's own, and only as long as that
+    lasts: the time in a signature is the word of whoever holds the key, and a thief would write
+    what suits him. For the same reason a revoked key is refused whatever the signature says.
+
+    Parameters
+    ----------
+    signature : Signature
+        What the file says.
+    manifest_sha256 : str
+        Of the manifest's exact bytes.
+    trusted : sequence of ReleaseKey
+        The keys to accept.
+    now : datetime
+        Aware.
+    path : str
+        For messages.
+
+    Raises
+    ------
+    UnknownKeyError, RevokedKeyError, ForeignSignatureError, WrongSignatureError, KeyPeriodError,
+    FutureSignatureError, MissingExtraError
+    """
+    need_cryptography()
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    known = {key.id: key for key in trusted}
+    key = known.get(signature.key_id)
+    if key is None:
+        raise UnknownKeyError(path, key_id=signature.key_id, known=tuple(known))
+    if key.revoked is not None:
+        raise RevokedKeyError(path, key_id=key.id, reason=key.revoked)
+    if signature.manifest_sha256 != manifest_sha256:
+        raise ForeignSignatureError(path, signed=signature.manifest_sha256, actual=manifest_sha256)
+    message = signed_message(key.id, signature.signed_at, manifest_sha256)
+    try:
+        Ed25519PublicKey.from_public_bytes(key.public_key).verify(signature.signature, message)
+    except InvalidSignature as error:
+        raise WrongSignatureError(path, key_id=key.id) from error
+    if signature.signed_at > now + CLOCK_TOLERANCE:
+        raise FutureSignatureError(path, signed_at=stamp(signature.signed_at), now=stamp(now))
+    begins = key.valid_from is None or key.valid_from <= signature.signed_at
+    lasts = key.valid_until is None or max(signature.signed_at, now) < key.valid_until
+    if not begins or not lasts:
+        raise KeyPeriodError(
+            path,
+            key_id=key.id,
+            valid_from="ever" if key.valid_from is None else stamp(key.valid_from),
+            valid_until="further notice" if key.valid_until is None else stamp(key.valid_until),
+            signed_at=stamp(signature.signed_at),
+            now=stamp(now),
+        )
+
+
+def signed_message(key_id: str, signed_at: datetime, manifest_sha256: str) -> bytes:
+    """Return what is signed.
+
+    Parameters
+    ----------
+    key_id : str
+        `key_id` of the key.
+    signed_at : datetime
+        Aware; its whole seconds count.
+    manifest_sha256 : str
+        Of the manifest's exact bytes, hexadecimal.
+
+    Returns
+    -------
+    bytes
+        Four lines of ASCII. The first belongs to this use of a key and to this format alone.
+    """
+    lines = (
+        _PURPOSE,
+        f"key {key_id}",
+        f"signed-at {stamp(signed_at)}",
+        f"manifest-sha256 {manifest_sha256}",
+    )
+    return "".join(f"{line}\n" for line in lines).encode("ascii")
+
+
+def key_id(public_key: bytes) -> str:
+    """Return the name of a key: the first 16 hexadecimal digits of its sha256.
+
+    Parameters
+    ----------
+    public_key : bytes
+        Ed25519, 32 bytes.
+
+    Returns
+    -------
+    str
+    """
+    return hashlib.sha256(public_key).hexdigest()[:16]
+
+
+def stamp(moment: datetime) -> str:
+    """Return a moment in the one form that signatures and keys use.
+
+    Parameters
+    ----------
+    moment : datetime
+        Aware.
+
+    Returns
+    -------
+    str
+        Such as ``2026-01-31T09:15:00Z``.
+    """
+    # Not strftime, which leaves the zeros of an early year to the platform.
+    return _utc(moment).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+
+
+def render_signature(signature: Signature) -> str:
+    """Return a signature as the file that holds it.
+
+    Parameters
+    ----------
+    signature : Signature
+        What it is to say.
+
+    Returns
+    -------
+    str
+        Sorted, indented JSON in ASCII with a line end: the only form that `read_signature` takes.
+    """
+    content = {
+        "format": SIGNATURE_FORMAT,
+        "key_id": signature.key_id,
+        "manifest_sha256": signature.manifest_sha256,
+        "signature": base64.b64encode(signature.signature).decode("ascii"),
+        "signed_at": stamp(signature.signed_at),
+    }
+    return json.dumps(content, sort_keys=True, indent=1) + "\n"
+
+
+def read_signature(path: str | os.PathLike[str]) -> Signature:
+    """Read a signature file; nothing is verified yet.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    Signature
+
+    Raises
+    ------
+    MissingSignatureError, MalformedSignatureError
+    """
+    file = os.fspath(path)
+    try:
+        data = read_regular(file, _MAX_SIGNATURE_FILE_BYTES)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise MissingSignatureError(file, reason) from error
+    try:
+        signature = _parse_signature(data)
+    except (ValueError, RecursionError) as error:
+        raise MalformedSignatureError(file, str(error)[:200]) from error
+    return signature
+
+
+def read_public_key(path: str | os.PathLike[str]) -> ReleaseKey:
+    """Read a public key of the caller's own.
+
+    Parameters
+    ----------
+    path : path-like
+        PEM file.
+
+    Returns
+    -------
+    ReleaseKey
+        Trusted without a limit of time.
+
+    Raises
+    ------
+    PublicKeyError, MissingExtraError
+    """
+    need_cryptography()
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+    file = os.fspath(path)
+    try:
+        data = read_regular(file, _MAX_KEY_FILE_BYTES)
+    except (OSError, ValueError) as error:
+        raise PublicKeyError(file, getattr(error, "strerror", None) or str(error)) from error
+    if b"PRIVATE KEY" in data:
+        raise PublicKeyError(file, "it holds a private key, which does not belong here")
+    try:
+        loaded = load_pem_public_key(data)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise PublicKeyError(file, "it is not the PEM file of a public key") from error
+    if not isinstance(loaded, Ed25519PublicKey):
+        raise PublicKeyError(file, "it is of another kind")
+    public_key = loaded.public_bytes_raw()
+    return ReleaseKey(key_id(public_key), public_key)
+
+
+def release_keys() -> tuple[ReleaseKey, ...]:
+    """Return the keys that this release of the package trusts.
+
+    Returns
+    -------
+    tuple of ReleaseKey
+        Revoked and expired ones too; empty as long as the project has no release key.
+
+    Raises
+    ------
+    ReleaseKeysError
+    """
+    file = str(_KEYS_FILE)
+    try:
+        data = read_regular(file, _MAX_KEYS_FILE_BYTES)
+        # A revocation must not be undone by a second one below it.
+        content = parse_strict_json(data)
+        if not isinstance(content, list):
+            raise ValueError("it is not a list")
+        keys = tuple(_parse_key(entry) for entry in content)
+    except OSError as error:
+        raise ReleaseKeysError(file, error.strerror or str(error)) from error
+    except (ValueError, RecursionError) as error:
+        raise ReleaseKeysError(file, str(error)[:200]) from error
+    if len({key.id for key in keys}) < len(keys):
+        raise ReleaseKeysError(file, "a key stands twice")
+    return keys
+
+
+def _parse_signature(data: bytes) -> Signature:
+    if len(data) > _MAX_SIGNATURE_FILE_BYTES:
+        raise ValueError(f"it is larger than {_MAX_SIGNATURE_FILE_BYTES} bytes")
+    content = json.loads(data)
+    if not isinstance(content, dict) or content.keys() != _SIGNATURE_FIELDS:
+        raise ValueError(f"it is not an object of {', '.join(sorted(_SIGNATURE_FIELDS))}")
+    if content["format"] != SIGNATURE_FORMAT:
+        raise ValueError(
+            f"it has format {content['format']!r}, this package reads {SIGNATURE_FORMAT}"
+        )
+    signature = Signature(
+        key_id=_matching(_KEY_ID_FORM, content["key_id"]),
+        manifest_sha256=_matching(_SHA256_FORM, content["manifest_sha256"]),
+        signed_at=_moment(content["signed_at"]),
+        signature=_decoded(content["signature"], _SIGNATURE_BYTES),
+    )
+    # Whatever JSON or base64 would let pass besides, such as a key that stands twice.
+    if render_signature(signature).encode("ascii") != data:
+        raise ValueError("it is not in the one form that is accepted")
+    return signature
+
+
+def _parse_key(entry: Any) -> ReleaseKey:
+    if not isinstance(entry, dict) or entry.keys() != _KEY_FIELDS:
+        raise ValueError(f"an entry is not an object of {', '.join(sorted(_KEY_FIELDS))}")
+    public_key = _decoded(entry["public_key"], _KEY_BYTES)
+    if entry["id"] != key_id(public_key):
+        raise ValueError(f"{entry['id']!r} is not the id of its key, {key_id(public_key)}")
+    begins = _moment(entry["valid_from"])
+    ends = None if entry["valid_until"] is None else _moment(entry["valid_until"])
+    if ends is not None and ends <= begins:
+        raise ValueError(f"the key {entry['id']} ends before it begins")
+    revoked = entry["revoked"]
+    # Also an empty reason: as a falsehood it might be taken for none.
+    if revoked is not None and (not isinstance(revoked, str) or not revoked.strip()):
+        raise ValueError(f"the key {entry['id']} is revoked without a reason")
+    return ReleaseKey(entry["id"], public_key, begins, ends, revoked)
+
+
+def _matching(form: re.Pattern[str], text: Any) -> str:
+    if not isinstance(text, str) or not form.fullmatch(text):
+        raise ValueError(f"{text!r} is not of the form {form.pattern}")
+    return text
+
+
+def _moment(text: Any) -> datetime:
+    return datetime.strptime(_matching(_STAMP_FORM, text), _STAMP).replace(tzinfo=timezone.utc)
+
+
+def _decoded(text: Any, size_bytes: int) -> bytes:
+    if not isinstance(text, str):
+        raise ValueError(f"{text!r} is not base64")
+    try:
+        data = base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise ValueError(f"{text!r} is not base64") from error
+    if len(data) != size_bytes or base64.b64encode(data).decode("ascii") != text:
+        raise ValueError(f"{text!r} is not {size_bytes} bytes in base64")
+    return data
+
+
+def _utc(moment: datetime | None) -> datetime:
+    if moment is None:
+        return datetime.now(timezone.utc)
+    if moment.tzinfo is None:
+        raise NaiveMomentError(moment.isoformat())
+    return moment.astimezone(timezone.utc)
+
+
+def need_cryptography() -> None:
+    """Make sure that the extra is installed.
+
+    Raises
+    ------
+    MissingExtraError
+    """
+    try:
+        import cryptography  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError("cryptography", extra="verify") from error

@@ -1,0 +1,1 @@
+"""The application: signals, report, page, sources, job and command line."""

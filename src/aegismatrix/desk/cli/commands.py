@@ -1,0 +1,445 @@
+"""What each command does: arguments in, files and lines out, an exit status back."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aegismatrix.artifacts.manifest import (
+    GOLDEN_KEY,
+    Manifest,
+    ModelSpec,
+    list_models,
+    read_manifest,
+)
+from aegismatrix.desk.files import write_atomically
+from aegismatrix.errors import (
+    AegisError,
+    JournalMissingError,
+    MissingExtraError,
+    SignatureError,
+)
+
+if TYPE_CHECKING:
+    from aegismatrix.artifacts.signature import Signature
+    from aegismatrix.desk.job.publish import Settings
+    from aegismatrix.desk.sources.fetched import BarSource
+    from aegismatrix.engine.engine import Engine, Forecast
+    from aegismatrix.market.bars import Bars
+
+DONE, FINDING = 0, 1
+_INPUTS = ("index", "iv", "intraday", "chain", "overnight_index", "overnight_iv")
+_LONGEST_SLEEP_SECONDS = 30.0
+_SIGNATURE = "signature"
+
+_log = logging.getLogger(__name__)
+
+
+def report(arguments: argparse.Namespace) -> int:
+    """Write the report on the last bar."""
+    from aegismatrix.desk.job.publish import PAGE_NAME, REPORT_NAME, publish
+    from aegismatrix.engine.engine import Engine
+
+    settings = _settings(arguments, check_current=False)
+    _refuse_to_overwrite(arguments, settings.folder / REPORT_NAME)
+    _refuse_to_overwrite(arguments, settings.folder / PAGE_NAME)
+    published = publish(_source(arguments), settings, engine=Engine(arguments.models))
+    _mention_missing_page(published.page_missing, settings.folder / PAGE_NAME, settings.html)
+    if arguments.json:
+        print(published.report.to_json(), end="")
+        return DONE
+    if not arguments.quiet:
+        print(published.report.summary())
+        if arguments.index and arguments.market is None:
+            print("The bars were taken as NIFTY's; --market other says that they are not.")
+        print(f"in {' and '.join(str(path) for path in published.files)}")
+    return DONE
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Publish once, or again and again while the exchange is open."""
+    from aegismatrix.desk.job.schedule import next_run
+    from aegismatrix.desk.sources.fetched import utc_now
+
+    engine: Engine | None = None
+    while True:
+        started = time.monotonic()
+        try:
+            engine = _publish_once(arguments, engine, started)
+        except AegisError as error:
+            _failed(error, started)
+            # One failed run must not end a job that runs all day: it is said, and tried again.
+            if arguments.every is None or engine is None:
+                raise
+            print(f"aegismatrix: {error}", file=sys.stderr, flush=True)
+        if arguments.every is None:
+            return DONE
+        try:
+            moment = next_run(utc_now(), arguments.every)
+        except AegisError as error:
+            _failed(error, started)
+            raise
+        _log.info("next run at %s", moment.isoformat())
+        while (left := (moment - utc_now()).total_seconds()) > 0:
+            # In short steps: a host that slept must not oversleep.
+            time.sleep(min(left, _LONGEST_SLEEP_SECONDS))
+
+
+def _publish_once(arguments: argparse.Namespace, engine: Engine | None, started: float) -> Engine:
+    from aegismatrix.desk.job.publish import JOURNAL_NAME, PAGE_NAME, check_open, publish
+    from aegismatrix.desk.monitoring.journal import Journal
+    from aegismatrix.desk.monitoring.monitor import monitor as monitored
+    from aegismatrix.desk.sources.fetched import utc_now
+    from aegismatrix.engine.engine import Engine
+
+    if arguments.only_open:
+        check_open(utc_now())
+    opened = engine or Engine(arguments.models)
+    settings = _settings(arguments, check_current=True)
+    journal = Journal(arguments.journal or settings.folder / JOURNAL_NAME)
+    published = publish(
+        _source(arguments),
+        settings,
+        engine=opened,
+        record=journal.append,
+        watch=lambda bars, now: monitored(journal, bars, manifest=opened.manifest, now=now).block(),
+    )
+    _mention_missing_page(published.page_missing, settings.folder / PAGE_NAME, settings.html)
+    if not arguments.quiet:
+        _line("published", published.to_dict(), started)
+    return opened
+
+
+def _failed(error: AegisError, started: float) -> None:
+    content = {"error": type(error).__name__, "problem": error.problem, "remedy": error.remedy}
+    _line("failed", content, started)
+
+
+def _line(event: str, content: Mapping[str, Any], started: float) -> None:
+    """One structured line for a job's log."""
+    line = {"event": event, **content, "seconds": round(time.monotonic() - started, 3)}
+    print(json.dumps(line, allow_nan=False), flush=True)
+
+
+def monitor(arguments: argparse.Namespace) -> int:
+    """Score what was published, once it is over."""
+    from aegismatrix.desk.monitoring.journal import Journal
+    from aegismatrix.desk.monitoring.monitor import CRITICAL
+    from aegismatrix.desk.monitoring.monitor import monitor as monitored
+
+    if not Path(arguments.journal).exists():
+        raise JournalMissingError(arguments.journal)
+    manifest = read_manifest(arguments.models)
+    bars = _source(arguments).fetch().bars
+    result = monitored(Journal(arguments.journal), bars, manifest=manifest)
+    if arguments.json:
+        print(json.dumps(result.to_dict(), indent=2, allow_nan=False))
+    elif not arguments.quiet:
+        print(result.summary())
+    return FINDING if any(one.severity == CRITICAL for one in result.alerts) else DONE
+
+
+def _settings(arguments: argparse.Namespace, *, check_current: bool) -> Settings:
+    from aegismatrix.desk.job.publish import Settings
+    from aegismatrix.market.chain import OptionChain
+
+    return Settings(
+        folder=Path(arguments.out),
+        horizon_days=arguments.horizon,
+        expiry=arguments.expiry,
+        confidence=arguments.confidence,
+        html=arguments.html,
+        check_current=check_current,
+        allow_stale=arguments.allow_stale,
+        chain=None if arguments.chain is None else OptionChain.from_csv(arguments.chain),
+        overnight=_overnight(arguments),
+    )
+
+
+def _overnight(arguments: argparse.Namespace) -> Bars | None:
+    """Return the US market's bars, where they are asked for."""
+    from aegismatrix.desk.sources.yahoo import YahooSource
+    from aegismatrix.market.bars import Bars
+
+    files = (arguments.overnight_index, arguments.overnight_iv)
+    if (files[0] is None) != (files[1] is None):
+        arguments.parser.error("--overnight-index and --overnight-iv go together")
+    if files[0] is not None:
+        return Bars.from_csv(files[0], iv=files[1], market="other")
+    if arguments.overnight:
+        if not arguments.yahoo:
+            arguments.parser.error("--overnight fetches from Yahoo: it goes with --yahoo")
+        return YahooSource("^GSPC", "^VIX", allow_stale=arguments.allow_stale).fetch().bars
+    return None
+
+
+def _source(arguments: argparse.Namespace) -> BarSource:
+    """Return the source that the arguments name."""
+    from aegismatrix.desk.sources.local import CsvSource, SampleSource
+    from aegismatrix.desk.sources.yahoo import YahooSource
+
+    error = arguments.parser.error
+    files = (arguments.index, arguments.iv)
+    cuts = (arguments.start, arguments.end, arguments.date_format)
+    named = [arguments.sample, arguments.yahoo, any(file is not None for file in files)]
+    intraday = getattr(arguments, "intraday", None)
+    if sum(named) != 1:
+        error("give --index CSV and --iv CSV, or --yahoo, or --sample")
+    if arguments.sample:
+        options = (*cuts, arguments.market, intraday)
+        if any(option is not None for option in options):
+            error("--sample goes without options of other bars")
+        return SampleSource()
+    if arguments.yahoo:
+        if intraday is not None or any(option is not None for option in cuts):
+            error("--yahoo fetches its own 5-minute bars and takes no dates")
+        return YahooSource(
+            index=arguments.symbol,
+            iv=arguments.iv_symbol,
+            market=arguments.market,
+            allow_stale=arguments.allow_stale,
+        )
+    if None in files:
+        error("--index and --iv go together")
+    return CsvSource(
+        index=arguments.index,
+        iv=arguments.iv,
+        market=arguments.market or "nifty",
+        intraday=intraday,
+        date_format=arguments.date_format,
+        start=arguments.start,
+        end=arguments.end,
+    )
+
+
+def _refuse_to_overwrite(arguments: argparse.Namespace, out: Path) -> None:
+    given = vars(arguments)
+    for source in (given.get(name) for name in _INPUTS):
+        if source and out.is_file() and Path(source).exists() and out.samefile(source):
+            arguments.parser.error(f"--out {arguments.out} would overwrite the bars in {source}")
+
+
+def _mention_missing_page(
+    missing: MissingExtraError | None, path: Path, wanted: bool | None
+) -> None:
+    older = f" {path} is an older one." if path.exists() else ""
+    if missing is not None:
+        print(f"aegismatrix: no page was written. {missing}{older}", file=sys.stderr)
+    elif wanted is False and older:
+        print(f"aegismatrix: no page was written.{older}", file=sys.stderr)
+
+
+def history(arguments: argparse.Namespace) -> int:
+    """Write every probability for every day."""
+    from aegismatrix.engine.engine import Engine
+
+    bars = _source(arguments).fetch().bars
+    _refuse_to_overwrite(arguments, Path(arguments.out))
+    engine = Engine(arguments.models)
+    forecast = engine.history(bars)
+    text = "".join(f"{','.join(cells)}\n" for cells in _history_rows(forecast))
+    if arguments.out == "-":
+        _write_all(text)
+        return DONE
+    write_atomically(arguments.out, text)
+    if arguments.quiet:
+        return DONE
+    print(
+        f"{len(forecast)} days, {forecast.dates[0]} to {forecast.dates[-1]}, in {arguments.out};"
+        " the last one:"
+    )
+    print("\n".join(_last_day(forecast, bars, engine.manifest.models.values())))
+    return DONE
+
+
+def _write_all(text: str) -> None:
+    """Write to standard output; with PYTHONUNBUFFERED a single write may stop short unnoticed."""
+    sys.stdout.flush()
+    rest = memoryview(text.encode("ascii"))
+    while rest:
+        rest = rest[sys.stdout.buffer.write(rest) :]
+
+
+def drop_output() -> None:
+    """Send standard output to nowhere: whoever read it has left."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _history_rows(forecast: Forecast) -> Iterable[list[str]]:
+    table = forecast.table()
+    yield ["date", "in_sample", *table]
+    seen = ["true" if in_sample else "false" for in_sample in forecast.in_sample]
+    for day, flag, *values in zip(forecast.dates.astype(str), seen, *table.values(), strict=True):
+        yield [day, flag, *(f"{value:.12f}" for value in values)]
+
+
+def _last_day(forecast: Forecast, bars: Bars, models: Iterable[ModelSpec]) -> Iterable[str]:
+    spot, iv = forecast.close[-1], forecast.iv_percent[-1]
+    market = bars.market if bars.market == "nifty" else f"{bars.market} market"
+    yield f"{forecast.dates[-1]}  {market}, close {spot:.2f}, iv {iv:.2f} %"
+    judgements = [judgement for model in models for judgement in model.own_judgements()]
+    row = forecast.row()
+    for judgement in judgements:
+        columns = [column for column in row if _is_of(judgement, column)]
+        values = "  ".join(f"{_rest(judgement, column)}{row[column]:.3f}" for column in columns)
+        if columns:
+            yield f"  {judgement['output']}  {values}"
+            yield f"    {_verdict(judgement)}"
+    if bars.market != "nifty":
+        yield f"demonstration: other market{', in-sample' if forecast.in_sample[-1] else ''}"
+    elif forecast.in_sample[-1]:
+        yield "in-sample: the models have seen this day; it is no evidence of skill"
+
+
+def _is_of(judgement: Mapping[str, Any], column: str) -> bool:
+    return f"{column}_".startswith(f"{judgement['output']}_")
+
+
+def _rest(judgement: Mapping[str, Any], column: str) -> str:
+    rest = column.removeprefix(judgement["output"]).lstrip("_")
+    return f"{rest} " if rest else ""
+
+
+def _verdict(judgement: Mapping[str, Any]) -> str:
+    skill = judgement["skills"][judgement["strongest"]]
+    return (
+        f"skill {judgement['verdict']}: {100 * skill['skill']:.1f} %"
+        f" [{100 * skill['lower']:.1f}, {100 * skill['upper']:.1f}] against"
+        f" {judgement['strongest']} on {judgement['market']}"
+    )
+
+
+def models(arguments: argparse.Namespace) -> int:
+    """Say what there is, and what it was worth."""
+    if arguments.json:
+        listed = [
+            {
+                "name": model.name,
+                "version": model.version,
+                "kind": model.kind,
+                "file": model.file,
+                "sha256": model.sha256,
+                "judgements": list(model.own_judgements()),
+            }
+            for model in list_models(arguments.models)
+        ]
+        print(json.dumps(listed, indent=2, allow_nan=False))
+        return DONE
+    for model in list_models(arguments.models):
+        spans = ", ".join(f"{span.market} {span.first} to {span.last}" for span in model.training)
+        learnt = f"trained on {spans}" if spans else f"{model.kind}, nothing of its own to learn"
+        if model.kind == "rescued":
+            learnt = "rescued: what it was trained on is unknown, and it was never judged"
+        print(f"{model.name} {model.version}: {learnt}")
+        for judgement in model.own_judgements():
+            print(f"  {judgement['output']:14} {_verdict(judgement)}")
+    return DONE
+
+
+def verify(arguments: argparse.Namespace) -> int:
+    """Check every artifact, and whose they are if asked."""
+    from aegismatrix.engine.model import Finding, verify_manifest
+
+    if arguments.key is not None and not arguments.signature:
+        arguments.parser.error("--key goes with --signature")
+    # To run a graph is to trust who sealed it, as whoever installed the package does.
+    golden = arguments.golden or arguments.folder is None
+    try:
+        manifest = read_manifest(arguments.folder)
+        findings = verify_manifest(manifest, golden=golden)
+    except AegisError as error:
+        manifest, findings = None, [Finding("manifest", error)]
+    signed, unchecked = _signature(arguments, manifest)
+    if isinstance(signed, SignatureError):
+        findings.append(Finding(_SIGNATURE, signed))
+    if arguments.json:
+        found = [
+            {"artifact": one.artifact, "problem": one.error.problem, "remedy": one.error.remedy}
+            for one in findings
+        ]
+        said = {
+            "manifest": None if manifest is None else manifest.digest,
+            "findings": found,
+            "signature": _signature_fields(arguments, signed, unchecked),
+        }
+        print(json.dumps(said, indent=2))
+    else:
+        if manifest is not None and not arguments.quiet:
+            off = {finding.artifact for finding in findings}
+            _say_what_is_fine(manifest, off, signed, golden=golden)
+        for finding in findings:
+            print(f"off  {finding}")
+        if manifest is not None and not arguments.quiet and signed is None:
+            asked = "not checked" if arguments.signature else "not looked at; --signature does that"
+            print(f"     signature: {asked}")
+    if unchecked is not None:
+        raise unchecked
+    return FINDING if findings else DONE
+
+
+def _signature(
+    arguments: argparse.Namespace, manifest: Manifest | None
+) -> tuple[Signature | SignatureError | None, AegisError | None]:
+    """What the signature is, if it was asked for and could be checked, and why it could not be."""
+    if not arguments.signature or manifest is None:
+        return None, None
+    from aegismatrix.artifacts.signature import verify_signature
+
+    try:
+        return verify_signature(manifest, key=arguments.key), None
+    except SignatureError as error:
+        return error, None
+    except AegisError as error:
+        return None, error
+
+
+def _signature_fields(
+    arguments: argparse.Namespace,
+    signed: Signature | SignatureError | None,
+    unchecked: AegisError | None,
+) -> dict[str, str]:
+    if isinstance(signed, SignatureError):
+        return {"status": "off", "problem": signed.problem, "remedy": signed.remedy}
+    if signed is not None:
+        from aegismatrix.artifacts.signature import stamp
+
+        return {"status": "ok", "key_id": signed.key_id, "signed_at": stamp(signed.signed_at)}
+    if unchecked is not None:
+        problem, remedy = unchecked.problem, unchecked.remedy
+        return {"status": "not checked", "problem": problem, "remedy": remedy}
+    return {"status": "not checked" if arguments.signature else "not asked for"}
+
+
+def _say_what_is_fine(
+    manifest: Manifest, off: set[str], signed: Signature | SignatureError | None, *, golden: bool
+) -> None:
+    print(f"ok   manifest {manifest.digest[:16]}: {manifest.folder}")
+    for name, model in manifest.models.items():
+        if name not in off:
+            print(f"ok   {model.file}: {model.size_bytes} bytes, sha256 {model.sha256[:16]}")
+    values = manifest.beside.get(GOLDEN_KEY)
+    if values is None:
+        print("     golden values: not checked, these artifacts seal none")
+    elif not golden:
+        print("     golden values: not run; --golden does that, if you trust who sealed the folder")
+    elif not off & {GOLDEN_KEY, *manifest.models}:
+        print(f"ok   {values.file}: every artifact gives the numbers here that it was sealed with")
+    if signed is not None and not isinstance(signed, SignatureError):
+        print(f"ok   signature: key {signed.key_id}, {signed.signed_at:%Y-%m-%d %H:%M:%S} UTC")
+
+
+def completion(arguments: argparse.Namespace) -> int:
+    """Print a script that completes the command in a shell."""
+    try:
+        import shtab
+    except ImportError as error:
+        raise MissingExtraError("shtab", extra="completion") from error
+    print(shtab.complete(arguments.root, arguments.shell))
+    return DONE

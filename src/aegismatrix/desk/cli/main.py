@@ -1,0 +1,280 @@
+"""The command `aegismatrix`."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import logging
+import os
+import re
+import sys
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+from aegismatrix import __version__
+from aegismatrix.desk.cli import commands
+from aegismatrix.errors import AegisError
+
+LONGEST_DAYS, CONFIDENCE = 30, 0.80
+WRONG_INPUT = 2
+_INTERRUPTED, _PIPE_CLOSED = 130, 141
+_EXAMPLES = """\
+examples:
+  aegismatrix report --sample --out out
+  aegismatrix report --index nifty_daily.csv --iv india_vix_daily.csv --intraday nifty_5min.csv
+  aegismatrix run --yahoo --out out --every 30m
+  aegismatrix monitor --yahoo --journal out/forecasts.sqlite
+  aegismatrix history --sample --out history.csv
+  aegismatrix history --index nifty_daily.csv --iv india_vix_daily.csv --out history.csv
+  aegismatrix models
+  aegismatrix verify
+  aegismatrix verify --signature
+
+environment: AEGISMATRIX_MODELS (--models), AEGISMATRIX_OUT (--out), AEGISMATRIX_CACHE (Yahoo's
+cache). Output has no colours, so NO_COLOR changes nothing.
+
+exit status: 0 done, 1 a finding, 2 wrong usage, input or artifacts, 130 interrupted
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments; by default those of the process.
+
+    Returns
+    -------
+    int
+        Exit status: 0 done, 1 a finding, 2 wrong usage, input or artifacts.
+    """
+    arguments = _parser().parse_args(argv)
+    if arguments.verbose:
+        logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s")
+        logging.getLogger("aegismatrix").setLevel(logging.INFO)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A file name may be any bytes.
+        sys.stdout.reconfigure(errors="surrogateescape")
+    try:
+        status: int = arguments.run(arguments)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except AegisError as error:
+        print(f"aegismatrix: {error}", file=sys.stderr)
+        return WRONG_INPUT
+    except KeyboardInterrupt:
+        print("aegismatrix: interrupted", file=sys.stderr)
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # The reader has left; without this the interpreter would complain once more at exit.
+        commands.drop_output()
+        return _PIPE_CLOSED
+    except OSError as error:
+        print(f"aegismatrix: standard output: {error.strerror or error}.", file=sys.stderr)
+        commands.drop_output()
+        return WRONG_INPUT
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="aegismatrix",
+        description="Portable, verified market models: raw bars in, probabilities out.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"aegismatrix {__version__}")
+    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--quiet", "-q", action="store_true", help="say nothing but faults")
+    shared.add_argument("--verbose", "-v", action="store_true", help="say what is being done")
+    shared.add_argument("--json", action="store_true", help="print JSON instead of words")
+
+    def add(name: str, what: str) -> argparse.ArgumentParser:
+        command = subparsers.add_parser(name, help=what, description=what, parents=[shared])
+        command.set_defaults(parser=command, root=parser)
+        return command
+
+    report = add("report", "everything about the last bar, as JSON and a page")
+    _add_bars(report)
+    _add_publishing(report)
+    report.set_defaults(run=commands.report)
+
+    run = add("run", "the scheduled job: fetch, analyse, write, keep the forecast")
+    _add_bars(run)
+    _add_publishing(run)
+    run.add_argument("--journal", metavar="FILE", help="forecast log (default: in --out)")
+    run.add_argument(
+        "--every",
+        metavar="STEP",
+        type=_age,
+        help="again and again in the exchange's hours, such as 30m",
+    )
+    run.add_argument("--only-open", action="store_true", help="refuse while the exchange is closed")
+    run.set_defaults(run=commands.run)
+
+    monitor = add("monitor", "what the published forecasts were worth, and what is off")
+    _add_bars(monitor)
+    monitor.add_argument(
+        "--journal", metavar="FILE", required=True, help="forecast log that `run` keeps"
+    )
+    _add_models(monitor)
+    monitor.set_defaults(run=commands.monitor)
+
+    history = add("history", "every probability for every day, as CSV")
+    _add_bars(history)
+    history.add_argument(
+        "--out", metavar="FILE", default="-", help="file to write; - is standard output"
+    )
+    _add_models(history)
+    history.set_defaults(run=commands.history)
+
+    models = add("models", "what there is, and what it was worth")
+    _add_models(models)
+    models.set_defaults(run=commands.models)
+
+    verify = add("verify", "check every artifact")
+    verify.add_argument(
+        "folder",
+        nargs="?",
+        metavar="DIR",
+        default=os.environ.get("AEGISMATRIX_MODELS") or None,
+        help="folder of artifacts (default: the bundled one)",
+    )
+    verify.add_argument(
+        "--golden",
+        action="store_true",
+        help="run the golden values of DIR too, as of the bundled one: trusts who sealed it",
+    )
+    verify.add_argument(
+        "--signature",
+        action="store_true",
+        help="then the signature of the manifest too (extra 'verify')",
+    )
+    verify.add_argument(
+        "--key",
+        metavar="PEM",
+        help="with --signature: a public key to trust instead of the package's",
+    )
+    verify.set_defaults(run=commands.verify)
+
+    completion = add("completion", "a script that completes this command in a shell")
+    completion.add_argument("shell", choices=("bash", "zsh", "tcsh"))
+    completion.set_defaults(run=commands.completion)
+    return parser
+
+
+def _add_publishing(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--intraday", metavar="CSV", help="5-minute bars: timestamp, open, high, low, close"
+    )
+    parser.add_argument(
+        "--chain", metavar="CSV", help="option chain: strike, call and put open interest"
+    )
+    parser.add_argument("--overnight-index", metavar="CSV", help="S&P 500, for the overnight model")
+    parser.add_argument("--overnight-iv", metavar="CSV", help="VIX, for the overnight model")
+    parser.add_argument("--overnight", action="store_true", help="both from Yahoo, with --yahoo")
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        default=os.environ.get("AEGISMATRIX_OUT") or ".",
+        help="folder for aegismatrix.json and aegismatrix.html (%(default)s)",
+    )
+    parser.add_argument(
+        "--html",
+        action=argparse.BooleanOptionalAction,
+        help="insist on the page, or leave it out (default: where the extra 'report' is installed)",
+    )
+    until = parser.add_mutually_exclusive_group()
+    until.add_argument(
+        "--horizon",
+        metavar="DAYS",
+        type=int,
+        choices=range(1, LONGEST_DAYS + 1),
+        help="of the safe range, trading days 1 to 30 (default: to NIFTY's next expiry; 20 for"
+        " another market)",
+    )
+    until.add_argument(
+        "--expiry",
+        metavar="DATE",
+        type=_expiry,
+        help="its last day instead: YYYY-MM-DD, weekly or monthly",
+    )
+    parser.add_argument(
+        "--confidence", type=_share, default=CONFIDENCE, help="of the safe range (%(default)s)"
+    )
+    _add_models(parser)
+
+
+def _add_bars(parser: argparse.ArgumentParser) -> None:
+    bars = parser.add_argument_group("bars")
+    bars.add_argument("--index", metavar="CSV", help="daily bars: date, high, low, close")
+    bars.add_argument("--iv", metavar="CSV", help="its volatility index: date, close in per cent")
+    bars.add_argument("--yahoo", action="store_true", help="from Yahoo instead (extra 'yahoo')")
+    bars.add_argument(
+        "--symbol", metavar="NAME", default="^NSEI", help="of the index there (%(default)s)"
+    )
+    bars.add_argument(
+        "--iv-symbol",
+        metavar="NAME",
+        default="^INDIAVIX",
+        help="of its volatility index (%(default)s)",
+    )
+    bars.add_argument(
+        "--allow-stale",
+        metavar="AGE",
+        type=_age,
+        help="how old bars may be where a fetch fails or the source stands still, such as 2d",
+    )
+    bars.add_argument("--sample", action="store_true", help="the embedded sample instead")
+    bars.add_argument(
+        "--market", choices=("nifty", "other"), help="whose bars they are (default: nifty)"
+    )
+    bars.add_argument("--start", metavar="DATE", type=_iso_date, help="first day, YYYY-MM-DD")
+    bars.add_argument("--end", metavar="DATE", type=_iso_date, help="last day, YYYY-MM-DD")
+    bars.add_argument(
+        "--date-format", metavar="FORMAT", help="how dates are written, such as %%d/%%m/%%Y"
+    )
+
+
+def _iso_date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a date, YYYY-MM-DD") from error
+
+
+def _expiry(text: str) -> str:
+    return text if text in ("weekly", "monthly") else _iso_date(text).isoformat()
+
+
+def _age(text: str) -> timedelta:
+    found = re.fullmatch(r"(\d{1,5})([mhd])", text)
+    age = timedelta(0)
+    if found:
+        unit = {"m": "minutes", "h": "hours", "d": "days"}[found[2]]
+        age = timedelta(**{unit: int(found[1])})
+    if not age:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an age such as 30m, 12h or 3d")
+    return age
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = 0.0
+    if not 0.0 < share < 1.0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share between 0 and 1")
+    return share
+
+
+def _add_models(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--models",
+        metavar="DIR",
+        default=os.environ.get("AEGISMATRIX_MODELS") or None,
+        help="folder of artifacts (default: the bundled one)",
+    )

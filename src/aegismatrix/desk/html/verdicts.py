@@ -1,0 +1,117 @@
+"""How far a number is to be trusted, in a line that a trader understands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aegismatrix.desk.html.figures import MINUS, SPACE
+
+DEMONSTRATED = "demonstrated"
+NONE_DEMONSTRATED = "none demonstrated"
+
+SIGNS = {DEMONSTRATED: "\N{BLACK CIRCLE}", NONE_DEMONSTRATED: "\N{WHITE CIRCLE}"}
+"""Of verdicts, in a table whose caption explains them."""
+
+_WORDS = {DEMONSTRATED: "Skill demonstrated", NONE_DEMONSTRATED: "Skill: none demonstrated"}
+_MARKS = {DEMONSTRATED: "shown", NONE_DEMONSTRATED: "unshown"}
+
+
+@dataclass(frozen=True)
+class Trust:
+    """A verdict as the page says it.
+
+    Attributes
+    ----------
+    mark : {'shown', 'unshown', 'unjudged', 'measured'}
+        Which sign stands before it.
+    words : str
+        The verdict.
+    detail : str
+        The evidence, one sentence.
+    """
+
+    mark: str
+    words: str
+    detail: str
+
+
+def trust(verdict: str, judged: Mapping[str, Any] | None, otherwise: str = "") -> Trust:
+    """Put a verdict and its evidence into words.
+
+    Parameters
+    ----------
+    verdict : str
+        ``demonstrated``, ``none demonstrated`` or ``not judged``.
+    judged : mapping or None
+        The output's entry of ``provenance.skill``, where it has one.
+    otherwise : str
+        What to say where there is no such entry.
+
+    Returns
+    -------
+    Trust
+    """
+    words = _WORDS.get(verdict, "Not judged")
+    mark = _MARKS.get(verdict, "unjudged")
+    if verdict not in _WORDS or judged is None:
+        return Trust(mark, words, otherwise)
+    return Trust(mark, words, _evidence(verdict, judged))
+
+
+def skill_of(
+    skill: Mapping[str, Mapping[str, Any]], output: str, days: int | None = None
+) -> Mapping[str, Any] | None:
+    """Find what a walk-forward said about one output.
+
+    Parameters
+    ----------
+    skill : mapping of str to mapping
+        ``provenance.skill``.
+    output : str
+        Such as ``regime`` or ``breach``.
+    days : int, optional
+        Its horizon; names put it as ``trap_10`` or ``breach_h20``.
+
+    Returns
+    -------
+    mapping or None
+    """
+    wanted = re.compile(re.escape(output) + ("" if days is None else f"_[a-z]?{days}"))
+    return next((entry for name, entry in skill.items() if wanted.fullmatch(name)), None)
+
+
+def skill_and_interval(judged: Mapping[str, Any], unit: str = f"{SPACE}%") -> str:
+    """Return a skill with its 95 % interval, in per cent.
+
+    Parameters
+    ----------
+    judged : mapping
+        An entry of ``provenance.skill``.
+    unit : str
+        After each figure.
+
+    Returns
+    -------
+    str
+    """
+    skill, lower, upper = (
+        f"{_signed(judged[figure])}{unit}" for figure in ("skill", "lower", "upper")
+    )
+    return f"{skill} [{lower}, {upper}]"
+
+
+def _signed(fraction: float) -> str:
+    """One decimal, with its sign even where that is a zero: the sign is the verdict."""
+    return f"{100.0 * fraction:+.1f}".replace("-", MINUS) if fraction else "0.0"
+
+
+def _evidence(verdict: str, judged: Mapping[str, Any]) -> str:
+    measured = f"{skill_and_interval(judged)} against {judged['baseline']}"
+    if verdict == DEMONSTRATED:
+        return f"{measured}; walk-forward on {judged['market']}."
+    if judged["upper"] < 0.0:
+        return f"{measured}: it did worse."
+    return f"{measured}: the interval does not clear zero."

@@ -1,0 +1,286 @@
+"""Publish: fetch, analyse, write; all of it or nothing."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from aegismatrix.desk.analysis import CONFIDENCE, analyze
+from aegismatrix.desk.files import remove_leftovers, write_together
+from aegismatrix.desk.report import Report
+from aegismatrix.desk.sources.fetched import BarSource, Fetched, utc_now
+from aegismatrix.engine.engine import Engine
+from aegismatrix.errors import (
+    BarsBehindError,
+    CalendarRangeError,
+    MarketClosedError,
+    MissingExtraError,
+    NotTheLatestError,
+)
+from aegismatrix.market.bars import Bars, Day
+from aegismatrix.market.calendars.nse import (
+    IST,
+    ExpiryKind,
+    calendar_span,
+    next_session,
+    session_at,
+    trading_days_between,
+)
+from aegismatrix.market.chain import OptionChain
+from aegismatrix.market.overnight import last_night
+
+REPORT_NAME, PAGE_NAME, JOURNAL_NAME = (
+    "aegismatrix.json",
+    "aegismatrix.html",
+    "forecasts.sqlite",
+)
+LEFTOVERS_KEPT = timedelta(hours=1)
+CALENDAR_WARNING_DAYS = 45
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What to publish, and where.
+
+    Attributes
+    ----------
+    folder : Path
+        For `aegismatrix.json` and `aegismatrix.html`.
+    horizon_days, expiry, confidence
+        As for `analyze`.
+    html : bool or None
+        Whether the page must be written; None: where its extra is installed.
+    check_current : bool
+        Whether the last session that NSE has closed must be among NIFTY's bars.
+    allow_stale : timedelta or None
+        How much older the last bar may be all the same.
+    only_open : bool
+        Whether to refuse while the exchange is closed.
+    chain : OptionChain or None
+        For max pain and skew.
+    overnight : Bars or None
+        Of the US market that closes in the night.
+    """
+
+    folder: Path
+    horizon_days: int | None = None
+    expiry: Day | ExpiryKind | None = None
+    confidence: float = CONFIDENCE
+    html: bool | None = None
+    check_current: bool = True
+    allow_stale: timedelta | None = None
+    only_open: bool = False
+    chain: OptionChain | None = None
+    overnight: Bars | None = None
+
+
+@dataclass(frozen=True)
+class Published:
+    """What was published.
+
+    Attributes
+    ----------
+    report : Report
+        The report.
+    fetched : Fetched
+        The bars that it was made of.
+    files : tuple of Path
+        What was written.
+    page_missing : MissingExtraError or None
+        Why there is no page, where it was neither refused nor insisted on.
+    """
+
+    report: Report
+    fetched: Fetched
+    files: tuple[Path, ...]
+    page_missing: MissingExtraError | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a line for a log: what a desk would ask first."""
+        report = self.report
+        return {
+            "as_of": report.as_of,
+            "session": report.session,
+            "generated_at": report.generated_at,
+            "spot": report.market.spot,
+            "vix": report.market.vix,
+            "seller_flag": report.seller.seller_flag.label,
+            "buyer_environment": report.buyer.buyer_environment.label,
+            "safe_range": [
+                round(report.seller.safe_range.lower, 2),
+                round(report.seller.safe_range.upper, 2),
+            ],
+            "horizon_days": report.seller.safe_range.horizon_days,
+            "bars": self.fetched.freshness,
+            "notes": list(report.provenance.source_notes),
+            "manifest": report.provenance.manifest_digest[:16],
+            "files": [str(path) for path in self.files],
+        }
+
+
+def publish(
+    source: BarSource,
+    settings: Settings,
+    *,
+    engine: Engine | None = None,
+    record: Callable[[Report], object] | None = None,
+    watch: Callable[[Bars, datetime], Mapping[str, Any]] | None = None,
+    now: datetime | None = None,
+) -> Published:
+    """Fetch, analyse and write.
+
+    Parameters
+    ----------
+    source : BarSource
+        Where the bars come from.
+    settings : Settings
+        What to publish, and where.
+    engine : Engine, optional
+        By default one on the bundled artifacts.
+    record : callable, optional
+        Called with the report once everything is ready and nothing has been replaced yet: a
+        forecast log's `append`. If it raises, nothing is replaced.
+    watch : callable, optional
+        From the bars and the moment to the report's block on what earlier forecasts were worth.
+    now : aware datetime, optional
+        By default the present.
+
+    Returns
+    -------
+    Published
+
+    Raises
+    ------
+    MarketClosedError
+        If the exchange is closed and `only_open` is set; nothing is fetched then.
+    BarsBehindError
+        If a session has closed since the last bar, and no age is allowed that covers it.
+    AegisError
+        Whatever fetching, analysing and writing raise. The previous files are untouched then.
+    """
+    moment = now or utc_now()
+    if settings.only_open:
+        check_open(moment)
+    fetched = source.fetch()
+    bars = fetched.bars
+    notes = [*fetched.notes]
+    if fetched.stale_for is not None:
+        notes.insert(0, fetched.freshness)
+    if settings.check_current and bars.market == "nifty":
+        notes += _current(bars.dates[-1].item(), moment, settings)
+    _log.info("%s: %d bars, %s", source.description, len(bars), fetched.freshness)
+    overnight = settings.overnight
+    if overnight is not None:
+        try:
+            last_night(bars, overnight, moment)
+        except NotTheLatestError as error:
+            # The night has not come yet, or its bars have not: the rest of the report stands.
+            notes.append(f"The overnight forecast is left out: {error.problem}")
+            overnight = None
+    report = analyze(
+        bars,
+        engine=engine,
+        horizon_days=settings.horizon_days,
+        expiry=settings.expiry,
+        confidence=settings.confidence,
+        now=moment,
+        intraday=fetched.intraday,
+        chain=settings.chain,
+        overnight=overnight,
+        notes=notes,
+    )
+    if watch is not None:
+        report = replace(report, monitoring=watch(bars, moment))
+    page, missing = page_of(report, settings.html)
+    files: dict[str | os.PathLike[str], str] = {settings.folder / REPORT_NAME: report.to_json()}
+    if page is not None:
+        files[settings.folder / PAGE_NAME] = page
+    _log.info("writing %s", ", ".join(str(path) for path in files))
+    write_together(files, None if record is None else lambda: record(report))
+    removed = remove_leftovers(settings.folder, LEFTOVERS_KEPT)
+    if removed:
+        _log.warning("removed %d leftovers of interrupted runs from %s", removed, settings.folder)
+    return Published(report, fetched, tuple(Path(path) for path in files), missing)
+
+
+def page_of(report: Report, wanted: bool | None) -> tuple[str | None, MissingExtraError | None]:
+    """Draw the page, if it is wanted or can be.
+
+    Parameters
+    ----------
+    report : Report
+        What to draw, validated first.
+    wanted : bool or None
+        True: it must be there. False: it must not. None: where its extra is installed.
+
+    Returns
+    -------
+    page : str or None
+        The page.
+    missing : MissingExtraError or None
+        Why there is none, where `wanted` is None.
+
+    Raises
+    ------
+    MissingExtraError
+        If it must be there and cannot.
+    """
+    if wanted is False:
+        return None, None
+    try:
+        report.validate()
+        return report.to_html(), None
+    except MissingExtraError as error:
+        if wanted:
+            raise
+        return None, error
+
+
+def check_open(moment: datetime) -> None:
+    """Refuse while NSE is closed.
+
+    Parameters
+    ----------
+    moment : aware datetime
+
+    Raises
+    ------
+    MarketClosedError
+        Saying when it opens next.
+    """
+    clock = session_at(moment)
+    if not clock.is_open:
+        following = next_session(clock.session)
+        raise MarketClosedError(moment=moment.isoformat(), next_session=following.isoformat())
+
+
+def _current(last: date, moment: datetime, settings: Settings) -> list[str]:
+    """Refuse bars that stand still; return what is to be said of those that are allowed."""
+    _, ends = calendar_span()
+    today = moment.astimezone(IST).date()
+    notes = []
+    if (ends - today).days <= CALENDAR_WARNING_DAYS:
+        notes.append(f"The exchange's calendar of this package ends on {ends}: update the package.")
+    try:
+        completed = session_at(moment).completed
+    except CalendarRangeError:
+        # Without a calendar nobody knows which sessions have closed. Whoever gives the horizon in
+        # days needs no calendar otherwise.
+        if settings.horizon_days is None:
+            raise
+        return [*notes, "Whether the bars are current was not checked."]
+    if last >= completed:
+        return notes
+    missing = trading_days_between(last, completed)
+    if settings.allow_stale is None or completed - last > settings.allow_stale:
+        raise BarsBehindError(
+            last=last.isoformat(), completed=completed.isoformat(), sessions=missing
+        )
+    return [*notes, f"The last bar is of {last}: sessions closed since: {missing}."]

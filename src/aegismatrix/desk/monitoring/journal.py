@@ -1,0 +1,374 @@
+"""The forecast log: what was said of which day, kept to be judged once the day has come.
+
+One SQLite file. A run is appended in one transaction, so that a process killed at any point leaves
+it logged or not; a digest of each run, and one of its claims, tell a flipped bit from a forecast.
+Nothing that was logged is ever changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass, fields
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from aegismatrix.desk.analysis import DISTANCE_FRACTIONS
+from aegismatrix.desk.database import Database, Kind
+from aegismatrix.desk.report import Report
+from aegismatrix.engine.engine import BREACH
+from aegismatrix.errors import (
+    ContractError,
+    ForeignJournalError,
+    JournalBusyError,
+    JournalDamagedError,
+    JournalUnusableError,
+)
+from aegismatrix.market.outcomes import EVENTS
+
+APPLICATION_ID = 0x41_45_47_4A
+"""Marks a SQLite file as one of these: AEGJ."""
+
+VERSION = 1
+"""The form of the tables; in the file it is `user_version`."""
+
+BUSY_SECONDS = 30.0
+"""How long a run waits for others' transactions, which take milliseconds each."""
+
+SAFE_RANGE = "safe_range"
+
+_TABLES = (
+    "CREATE TABLE runs (id INTEGER PRIMARY KEY, generated_at TEXT NOT NULL, as_of TEXT NOT NULL,"
+    " session TEXT NOT NULL, market TEXT NOT NULL, package_version TEXT NOT NULL,"
+    " manifest_digest TEXT NOT NULL, in_sample INTEGER NOT NULL, high REAL NOT NULL,"
+    " low REAL NOT NULL, close REAL NOT NULL, iv_percent REAL NOT NULL, bar_digest TEXT NOT NULL,"
+    " features TEXT NOT NULL, claims_digest TEXT NOT NULL, digest TEXT NOT NULL UNIQUE)",
+    "CREATE TABLE claims (run INTEGER NOT NULL REFERENCES runs, output TEXT NOT NULL,"
+    " series TEXT NOT NULL, horizon_days INTEGER NOT NULL, probability REAL NOT NULL,"
+    " lower_edge REAL, upper_edge REAL, base_rate REAL, PRIMARY KEY (run, output)) WITHOUT ROWID",
+)
+_KIND = Kind(
+    application_id=APPLICATION_ID,
+    version=VERSION,
+    tables=_TABLES,
+    busy=JournalBusyError,
+    unusable=JournalUnusableError,
+    damaged=JournalDamagedError,
+    foreign=ForeignJournalError,
+)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One probability, with what decides it.
+
+    Attributes
+    ----------
+    output : str
+        Such as ``trap_10``, or, of the breach surface, ``breach_h20_p523``: within 20 trading days
+        and 523 points.
+    series : str
+        What it is scored with: its output; of the surface, whose points differ from day to day, the
+        name with the distance in basis points of spot, ``breach_h20_d200``; of the safe range, the
+        name with horizon and confidence in per cent, ``safe_range_h20_c80``.
+    horizon_days : int
+        Trading days until it is decided.
+    probability : float
+        Unrounded; of the safe range, that it holds.
+    lower_edge, upper_edge : float or None
+        Index points whose touch is the event, or, for the safe range, its failure.
+    base_rate : float or None
+        Sealed with the artifacts that said so, where there is one.
+    """
+
+    output: str
+    series: str
+    horizon_days: int
+    probability: float
+    lower_edge: float | None = None
+    upper_edge: float | None = None
+    base_rate: float | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One logged report.
+
+    Attributes
+    ----------
+    id : int
+        Number in the log.
+    generated_at : datetime
+        When, UTC.
+    as_of : date
+        Day of the last bar.
+    session : {'closed', 'partial'}
+        Whether that day's session had ended.
+    market : {'nifty', 'other'}
+        Whose bars.
+    package_version, manifest_digest : str
+        Which code, which set of artifacts.
+    in_sample : bool
+        Whether the last bar lies inside the training span.
+    high, low, close, iv_percent : float
+        The last bar.
+    bar_digest : str
+        sha256 of these four values, without their day: a frozen feed may put new days on old ones.
+    features : mapping of str to float
+        What the models read.
+    """
+
+    id: int
+    generated_at: datetime
+    as_of: date
+    session: str
+    market: str
+    package_version: str
+    manifest_digest: str
+    in_sample: bool
+    high: float
+    low: float
+    close: float
+    iv_percent: float
+    bar_digest: str
+    features: Mapping[str, float]
+
+
+_RUN_COLUMNS = tuple(one.name for one in fields(Run) if one.name != "id")
+_CLAIM_COLUMNS = tuple(one.name for one in fields(Claim))
+_ADD_RUN = (
+    f"INSERT INTO runs ({', '.join(_RUN_COLUMNS)}, claims_digest, digest)"
+    f" VALUES ({', '.join('?' * (len(_RUN_COLUMNS) + 2))}) ON CONFLICT (digest) DO NOTHING"
+)
+_ADD_CLAIM = (
+    f"INSERT INTO claims (run, {', '.join(_CLAIM_COLUMNS)})"
+    f" VALUES ({', '.join('?' * (len(_CLAIM_COLUMNS) + 1))})"
+)
+
+
+def claims_of(report: Report) -> tuple[Claim, ...]:
+    """Return every probability of a report that its future will decide.
+
+    Parameters
+    ----------
+    report : Report
+        From `aegismatrix.analyze`.
+
+    Returns
+    -------
+    tuple of Claim
+        Events, then the breach surface, either edge and each side, then the safe range.
+    """
+    record = report.record
+    events = [
+        Claim(name, name, EVENTS[name].horizon_days, probability, None, None, usual)
+        for name, probability in record.probabilities.items()
+        for usual in (record.base_rates.get(name),)
+        if name in EVENTS
+    ]
+    return (*events, *_touches(report), _safe_range(report))
+
+
+def _touches(report: Report) -> Iterator[Claim]:
+    surface = report.seller.breach_surface
+    basis_points = [round(fraction * 1e4) for fraction in DISTANCE_FRACTIONS]
+    edges = zip(surface.lower_edges, surface.upper_edges, strict=True)
+    places = list(zip(basis_points, surface.distance_points, edges, strict=True))
+    for name, side, lower_counts, upper_counts in (
+        (BREACH, surface.either, True, True),
+        (f"{BREACH}_down", surface.down, True, False),
+        (f"{BREACH}_up", surface.up, False, True),
+    ):
+        for days, row in zip(surface.horizon_days, side, strict=True):
+            for (distance, points, (lower, upper)), probability in zip(places, row, strict=True):
+                series = f"{name}_h{days}_d{distance}"
+                yield Claim(
+                    output=f"{name}_h{days}_p{points}",
+                    series=series,
+                    horizon_days=days,
+                    probability=probability,
+                    lower_edge=lower if lower_counts else None,
+                    upper_edge=upper if upper_counts else None,
+                    base_rate=report.record.base_rates.get(series),
+                )
+
+
+def _safe_range(report: Report) -> Claim:
+    given = report.seller.safe_range
+    return Claim(
+        output=SAFE_RANGE,
+        series=f"{SAFE_RANGE}_h{given.horizon_days}_c{given.confidence * 100:g}",
+        horizon_days=given.horizon_days,
+        probability=given.confidence,
+        lower_edge=given.lower,
+        upper_edge=given.upper,
+    )
+
+
+class Journal:
+    """A forecast log.
+
+    Several processes may use one file at a time.
+
+    Parameters
+    ----------
+    path : path-like
+        The file; the first `append` makes it, and its folder.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self._database = Database(self.path, _KIND)
+
+    def __repr__(self) -> str:
+        return f"Journal({str(self.path)!r})"
+
+    def append(self, report: Report) -> bool:
+        """Log a report and its claims in one transaction.
+
+        Parameters
+        ----------
+        report : Report
+            From `aegismatrix.analyze`.
+
+        Returns
+        -------
+        bool
+            False if this very report is in the log already; another run on the same bars, at
+            another second, is a run of its own.
+
+        Raises
+        ------
+        JournalError
+            One of its children: damaged, foreign, locked, unusable; nothing is logged then.
+        ContractError
+            If it is not a report.
+        """
+        if not isinstance(report, Report):
+            raise ContractError(
+                "journal",
+                "report",
+                f"is a {type(report).__name__}",
+                remedy="Give a Report, made with aegismatrix.analyze.",
+            )
+        claims = sorted(claims_of(report), key=lambda claim: claim.output)
+        row = _row(report)
+        claims_digest = _digest([astuple(claim) for claim in claims])
+        with self._database.writing(BUSY_SECONDS) as file:
+            if not self._database.is_laid_out(file):
+                self._database.lay_out(file)
+            added = file.execute(_ADD_RUN, (*row, claims_digest, _digest([*row, claims_digest])))
+            if not added.rowcount:
+                return False
+            number = added.lastrowid
+            file.executemany(_ADD_CLAIM, ((number, *astuple(claim)) for claim in claims))
+        return True
+
+    def runs(self, market: str | None = None) -> tuple[Run, ...]:
+        """Read the logged runs.
+
+        Parameters
+        ----------
+        market : {'nifty', 'other'}, optional
+            Of that market alone.
+
+        Returns
+        -------
+        tuple of Run
+            By time of generation; empty if there is no file yet.
+
+        Raises
+        ------
+        JournalError
+            One of its children: damaged, foreign, locked, unusable.
+        """
+        if not self.path.exists():
+            return ()
+        asked = f"SELECT id, {', '.join(_RUN_COLUMNS)}, claims_digest, digest FROM runs"
+        with self._database.reading(BUSY_SECONDS) as file:
+            rows = file.execute(asked).fetchall() if self._database.is_laid_out(file) else []
+        runs = (self._run(row) for row in rows)
+        kept = [run for run in runs if market is None or run.market == market]
+        return tuple(sorted(kept, key=lambda run: (run.generated_at, run.id)))
+
+    def claims(self, runs: Sequence[Run]) -> tuple[tuple[Claim, ...], ...]:
+        """Read what some runs claimed.
+
+        Parameters
+        ----------
+        runs : sequence of Run
+            From `runs`.
+
+        Returns
+        -------
+        tuple of tuple of Claim
+            Run by run, each in order of output.
+
+        Raises
+        ------
+        JournalError
+            One of its children; a run without its claims is damage.
+        """
+        if not runs:
+            return ()
+        asked = f"SELECT {', '.join(_CLAIM_COLUMNS)} FROM claims WHERE run = ? ORDER BY output"
+        sealed = "SELECT claims_digest FROM runs WHERE id = ?"
+        found = []
+        with self._database.reading(BUSY_SECONDS) as file:
+            self._database.is_laid_out(file)
+            for run in runs:
+                rows = file.execute(asked, (run.id,)).fetchall()
+                (digest,) = file.execute(sealed, (run.id,)).fetchone() or ("",)
+                if not _is_of(digest, rows):
+                    raise JournalDamagedError(
+                        str(self.path), reason=f"the claims of run {run.id} are not those written"
+                    )
+                found.append(tuple(Claim(*row) for row in rows))
+        return tuple(found)
+
+    def _run(self, row: tuple[Any, ...]) -> Run:
+        number, *values, digest = row
+        if not _is_of(digest, values):
+            raise JournalDamagedError(
+                str(self.path), reason=f"run {number} is not what was written"
+            )
+        given = dict(zip(_RUN_COLUMNS, values, strict=False))
+        given["generated_at"] = datetime.fromisoformat(given["generated_at"].replace("Z", "+00:00"))
+        given["as_of"] = date.fromisoformat(given["as_of"])
+        given["in_sample"] = bool(given["in_sample"])
+        given["features"] = json.loads(given["features"])
+        return Run(id=number, **given)
+
+
+def _row(report: Report) -> tuple[Any, ...]:
+    record, provenance = report.record, report.provenance
+    bar = [record.high, record.low, record.close, record.iv_percent]
+    return (
+        report.generated_at,
+        report.as_of,
+        report.session,
+        provenance.market,
+        provenance.package_version,
+        provenance.manifest_digest,
+        int(provenance.in_sample),
+        *bar,
+        _digest(bar),
+        json.dumps(dict(record.features), allow_nan=False),
+    )
+
+
+def _digest(values: Sequence[Any]) -> str:
+    # JSON writes a float in the shortest form that reads back as the same one.
+    text = json.dumps(values, allow_nan=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _is_of(digest: str, values: Sequence[Any]) -> bool:
+    try:
+        return digest == _digest(values)
+    except (TypeError, ValueError):
+        # A flipped bit may have changed a type, or made a number infinite.
+        return False

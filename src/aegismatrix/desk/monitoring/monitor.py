@@ -1,0 +1,546 @@
+"""Monitoring: whether what was logged came true, and whether the input is what models know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta, timezone
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+
+from aegismatrix.artifacts.manifest import FeatureRange, Manifest, read_manifest
+from aegismatrix.desk.analysis import session_state
+from aegismatrix.desk.monitoring.journal import SAFE_RANGE, Journal, Run
+from aegismatrix.desk.monitoring.scores import (
+    Decided,
+    OutputScore,
+    RangeScore,
+    decide,
+    gap_interval,
+    matches,
+    score_output,
+    score_range,
+    sealed_skills,
+)
+from aegismatrix.errors import CalendarRangeError, ContractError
+from aegismatrix.market.bars import Bars
+from aegismatrix.market.calendars.nse import session_at
+
+LEAST_DAYS = 60
+"""Scored days below which neither calibration nor a safe range raises an alert."""
+
+DRIFT_DAYS = 60
+"""Days whose features are held against the training span."""
+
+FROZEN_RUNS = 3
+"""This many runs on one bar, each of which should have seen a new one, are a frozen feed."""
+
+FROZEN_AFTER = timedelta(hours=1)
+"""How long after another a run within a session should see a new bar."""
+
+WARNING, CRITICAL = "warning", "critical"
+FROZEN_INPUT = "FROZEN_INPUT"
+FEATURE_OUT_OF_RANGE = "FEATURE_OUT_OF_RANGE"
+CALIBRATION_BROKEN = "CALIBRATION_BROKEN"
+SAFE_RANGE_BROKEN = "SAFE_RANGE_BROKEN"
+
+_SIGNIFICANCE = 0.05
+# The fused graph may differ from the one that the range was sealed with in the last digits.
+_RANGE_TOLERANCE = 1e-9
+_BLOCK_ALERTS, _BLOCK_OUTPUTS = 3, 5
+
+
+@dataclass(frozen=True)
+class Alert:
+    """Something to act on.
+
+    Attributes
+    ----------
+    code : str
+        ``FROZEN_INPUT``, ``FEATURE_OUT_OF_RANGE``, ``CALIBRATION_BROKEN`` or ``SAFE_RANGE_BROKEN``.
+    severity : {'warning', 'critical'}
+        Critical is what chance or an odd day does not explain.
+    sentence : str
+        What is wrong, with its figures.
+    names : tuple of str
+        Outputs or features concerned.
+    """
+
+    code: str
+    severity: str
+    sentence: str
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Note:
+    """What a reader of the figures has to know.
+
+    Attributes
+    ----------
+    code : str
+        ``NOTHING_TO_SCORE``, ``NOT_SEALED``, ``IN_SAMPLE``, ``LOGGED_LATE``, ``NOT_IN_BARS`` or
+        ``ARTIFACTS``.
+    sentence : str
+        In words.
+    """
+
+    code: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class FeatureDrift:
+    """Where a feature stands against the training span.
+
+    Attributes
+    ----------
+    feature : str
+        Column.
+    latest : float
+        In the last run.
+    minimum, maximum : float
+        Over the training rows.
+    outside : bool
+        Whether the last one lies beyond them.
+    days, days_outside : int
+        Of the last 60 logged days: how many there are, and how many lie beyond them.
+    shift : float
+        How far these days have left the deciles of training: the total variation distance between
+        their shares and a tenth each, 0 for none, 0.9 if all lie in one decile.
+    """
+
+    feature: str
+    latest: float
+    minimum: float
+    maximum: float
+    outside: bool
+    days: int
+    days_outside: int
+    shift: float
+
+
+@dataclass(frozen=True, repr=False)
+class MonitorReport:
+    """What became of what was logged.
+
+    Attributes
+    ----------
+    through : str
+        The last completed session of the bars.
+    market : {'nifty', 'other'}
+        Whose.
+    manifest_digest : str
+        Whose training span and sealed skills are held against.
+    runs, days : int
+        Logged runs, and closed sessions among them.
+    scored_days : int
+        Days with at least one decided claim.
+    in_sample_days, late_days : int
+        Of these, how many lie in the training span, and how many were logged after the day that
+        followed: they prove nothing.
+    outputs : tuple of OutputScore
+        By output; empty if nothing is decided yet.
+    safe_ranges : tuple of RangeScore
+        By horizon and confidence.
+    drift : tuple of FeatureDrift
+        By feature; empty if the training range is not sealed or nothing is logged.
+    alerts : tuple of Alert
+        Worst first.
+    notes : tuple of Note
+        What to know about the figures.
+    """
+
+    through: str
+    market: str
+    manifest_digest: str
+    runs: int
+    days: int
+    scored_days: int
+    in_sample_days: int
+    late_days: int
+    outputs: tuple[OutputScore, ...]
+    safe_ranges: tuple[RangeScore, ...]
+    drift: tuple[FeatureDrift, ...]
+    alerts: tuple[Alert, ...]
+    notes: tuple[Note, ...]
+
+    @property
+    def calibration_broken(self) -> tuple[str, ...]:
+        """Outputs whose calibration raised an alert."""
+        found = (alert.names for alert in self.alerts if alert.code == CALIBRATION_BROKEN)
+        return tuple(name for names in found for name in names)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as plain values, unrounded.
+
+        Returns
+        -------
+        dict
+            Strict JSON: no NaN, no infinity.
+        """
+        return asdict(self)
+
+    def block(self) -> dict[str, Any]:
+        """Return a handful of values for a page that has little room.
+
+        Returns
+        -------
+        dict
+            ``through``, ``scored_days``, ``outputs`` (how many are scored), ``calibration_broken``
+            (how many), ``broken_outputs`` (the first five), ``safe_range`` (rate, confidence and n
+            of the one with most windows, or None), ``alerts`` (code, severity and sentence of the
+            three worst) and ``further_alerts`` (how many more).
+        """
+        broken = self.calibration_broken
+        kept = max(self.safe_ranges, key=lambda one: one.n, default=None)
+        return {
+            "through": self.through,
+            "scored_days": self.scored_days,
+            "outputs": len(self.outputs),
+            "calibration_broken": len(broken),
+            "broken_outputs": list(broken[:_BLOCK_OUTPUTS]),
+            "safe_range": kept
+            and {"rate": round(kept.rate, 6), "confidence": kept.confidence, "n": kept.n},
+            "alerts": [
+                {"code": alert.code, "severity": alert.severity, "sentence": alert.sentence}
+                for alert in self.alerts[:_BLOCK_ALERTS]
+            ],
+            "further_alerts": max(len(self.alerts) - _BLOCK_ALERTS, 0),
+        }
+
+    def summary(self) -> str:
+        """Return lines for a terminal: alerts, scores by output, drift, notes."""
+        lines = [
+            f"{self.through}  {self.scored_days} days scored of {self.days} logged in"
+            f" {self.runs} runs, {len(self.outputs)} outputs, {len(self.alerts)} alerts"
+        ]
+        lines += [f"{one.severity:<8} {one.code}: {one.sentence}" for one in self.alerts]
+        if self.outputs:
+            lines.append(
+                f"{'output':<22} {'n':>5} {'forecast':>9} {'happened':>9} {'brier':>7} {'skill':>7}"
+                f" {'sealed':>7}"
+            )
+        lines += [
+            f"{one.output:<22} {one.n:>5} {one.forecast:>9.1%} {one.frequency:>9.1%}"
+            f" {one.brier:>7.4f} {_percent(one.skill):>7} {_percent(one.sealed_skill):>7}"
+            for one in self.outputs
+        ]
+        lines += [
+            f"{one.output:<22} {one.n:>5} held {one.rate:.1%} [{one.lower:.1%}, {one.upper:.1%}],"
+            f" stated {one.confidence:.0%}"
+            for one in self.safe_ranges
+        ]
+        lines += [
+            f"{one.feature}: {one.days_outside} of {one.days} days outside of training, shift"
+            f" {one.shift:.2f}"
+            for one in sorted(self.drift, key=lambda one: -one.shift)[:3]
+        ]
+        lines += [f"note: {one.sentence}" for one in self.notes]
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return self.summary()
+
+
+def monitor(
+    journal: Journal,
+    bars: Bars,
+    *,
+    manifest: Manifest | None = None,
+    now: datetime | None = None,
+) -> MonitorReport:
+    """Hold what was logged against what happened.
+
+    Parameters
+    ----------
+    journal : Journal
+        The forecast log.
+    bars : Bars
+        What happened, with the year before the first logged day: regimes are measured against it.
+        Runs on another market are left aside.
+    manifest : Manifest, optional
+        Whose training range and sealed skills are held against; by default the bundled one.
+    now : datetime, optional
+        With a time zone; by default the present. A last bar whose session has not ended by then
+        decides nothing.
+
+    Returns
+    -------
+    MonitorReport
+        With nothing logged or decided, n = 0 and a note that says so.
+
+    Raises
+    ------
+    JournalError
+        One of its children: damaged, foreign, locked, unusable.
+    ArtifactError
+        If the bundled manifest is not what was sealed.
+    ContractError
+        If `bars` are none, `now` has no time zone, or no session has ended.
+    """
+    moment = now or datetime.now(timezone.utc)
+    completed = _completed(bars, moment)
+    manifest = manifest or read_manifest()
+    runs = journal.runs(bars.market)
+    days = _one_a_day(runs, completed)
+    known = [run for run in days if matches(run, completed)]
+    decided = decide(known, journal.claims(known), completed)
+    scored = {day for one in decided.values() for day in one.dates.astype(str).tolist()}
+    counted = [run for run in known if run.as_of.isoformat() in scored]
+    sealed = sealed_skills([one for m in manifest.models.values() for one in m.own_judgements()])
+    ranges = manifest.model("features").training_range
+    drift = _drift(runs, days, ranges)
+    outputs = {name: one for name, one in decided.items() if not name.startswith(SAFE_RANGE)}
+    kept = {name: one for name, one in decided.items() if name.startswith(SAFE_RANGE)}
+    late = sum(_is_late(run, completed) for run in counted)
+    alerts = (
+        *_frozen(runs),
+        *_broken(kept, SAFE_RANGE_BROKEN),
+        *_broken(outputs, CALIBRATION_BROKEN),
+        *_out_of_range(runs, drift),
+    )
+    unknown = sum(str(run.as_of) <= str(completed.dates[-1]) for run in days) - len(known)
+    in_sample = sum(run.in_sample for run in counted)
+    return MonitorReport(
+        through=str(completed.dates[-1]),
+        market=bars.market,
+        manifest_digest=manifest.digest,
+        runs=len(runs),
+        days=len(days),
+        scored_days=len(scored),
+        in_sample_days=in_sample,
+        late_days=late,
+        outputs=tuple(score_output(one, sealed.get(name)) for name, one in outputs.items()),
+        safe_ranges=tuple(score_range(one) for one in kept.values()),
+        drift=drift,
+        alerts=tuple(sorted(alerts, key=lambda alert: alert.severity != CRITICAL)),
+        notes=_notes(len(runs), len(scored), in_sample, late, unknown, counted, bool(ranges)),
+    )
+
+
+def _completed(bars: Bars, moment: datetime) -> Bars:
+    if not isinstance(bars, Bars):
+        raise ContractError(
+            "monitor",
+            "bars",
+            f"is a {type(bars).__name__}",
+            remedy="Give Bars, made with Bars.from_csv, from_frames or from_arrays.",
+        )
+    if moment.tzinfo is None:
+        raise ContractError(
+            "monitor", "now", "has no time zone", remedy="Give one, such as timezone.utc."
+        )
+    over = len(bars)
+    while over and session_state(bars[:over], moment) == "partial":
+        over -= 1
+    if not over:
+        raise ContractError(
+            "monitor", "bars", "has no session that has ended", remedy="Give earlier bars, too."
+        )
+    return bars[:over]
+
+
+def _is_late(run: Run, bars: Bars) -> bool:
+    """Whether a run was made after the day that followed its own: it could have known."""
+    after = int(np.searchsorted(bars.dates, np.datetime64(run.as_of), side="right"))
+    made_on = run.generated_at.date().isoformat()
+    return after < len(bars) and made_on > str(bars.dates[after])
+
+
+def _one_a_day(runs: Sequence[Run], bars: Bars) -> list[Run]:
+    """Return the last run on each closed session, one made in time where there is one."""
+    best: dict[str, Run] = {}
+    for run in runs:
+        day = run.as_of.isoformat()
+        held = best.get(day)
+        if run.session == "closed" and (
+            held is None or _is_late(held, bars) or not _is_late(run, bars)
+        ):
+            best[day] = run
+    return [best[day] for day in sorted(best)]
+
+
+def _frozen(runs: Sequence[Run]) -> list[Alert]:
+    """Count the last runs on one bar, each long enough after the one counted before it."""
+    same: list[Run] = []
+    for run in reversed(runs):
+        if run.bar_digest != runs[-1].bar_digest:
+            break
+        same.insert(0, run)
+    counted = same[:1]
+    for run in same[1:]:
+        if _should_differ(counted[-1], run):
+            counted.append(run)
+    if len(counted) < FROZEN_RUNS:
+        return []
+    first, last = counted[0], counted[-1]
+    behind = last.session == "partial" or _sessions_behind(last)
+    sentence = (
+        f"{len(counted)} runs from {_minute(first)} to {_minute(last)} saw the same last bar"
+        f" (close {last.close:g}, iv {last.iv_percent:g}), though each should have seen a new one."
+    )
+    if not behind:
+        sentence += " A source without the session under way looks like this until it ends."
+    return [Alert(FROZEN_INPUT, CRITICAL if behind else WARNING, sentence)]
+
+
+def _should_differ(earlier: Run, later: Run) -> bool:
+    if later.market == "nifty":
+        try:
+            before, after = session_at(earlier.generated_at), session_at(later.generated_at)
+        except CalendarRangeError:
+            return _weekdays(earlier.generated_at, later.generated_at)
+        if before.completed != after.completed:
+            return True
+        apart = later.generated_at - earlier.generated_at > FROZEN_AFTER
+        return after.is_open and (apart or before.session != after.session)
+    return _weekdays(earlier.generated_at, later.generated_at)
+
+
+def _weekdays(earlier: datetime, later: datetime) -> bool:
+    """Whether a weekday ended between two moments: of other exchanges no calendar is known."""
+    return bool(np.busday_count(earlier.date(), later.date()) > 0)
+
+
+def _sessions_behind(run: Run) -> bool:
+    if run.market == "nifty":
+        try:
+            return session_at(run.generated_at).completed > run.as_of
+        except CalendarRangeError:
+            return True
+    return True
+
+
+def _minute(run: Run) -> str:
+    return run.generated_at.strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _broken(decided: dict[str, Decided], code: str) -> list[Alert]:
+    """Alert where the interval of frequency minus forecast excludes 0.
+
+    Critical is what still does after Bonferroni's correction for the number of outputs looked at.
+    """
+    judged = [one for one in decided.values() if len(one.dates) >= LEAST_DAYS]
+    if not judged:
+        return []
+    strict = NormalDist().inv_cdf(1.0 - _SIGNIFICANCE / 2.0 / len(judged))
+    alerts = []
+    for one in judged:
+        gap = float(one.happened.mean() - one.probability.mean())
+        lower, upper = gap_interval(one)
+        # A range that holds more often than stated is cautious, not broken.
+        if upper < 0.0 or (lower > 0.0 and code == CALIBRATION_BROKEN):
+            lowest, highest = gap_interval(one, strict)
+            verb = "held" if code == SAFE_RANGE_BROKEN else "happened"
+            sentence = (
+                f"{one.series} {verb} in {one.happened.mean():.1%} of {len(one.dates)} days,"
+                f" {one.probability.mean():.1%} were forecast: off by {gap:+.1%}, 95 % interval"
+                f" {lower:+.1%} to {upper:+.1%}."
+            )
+            severity = CRITICAL if highest < 0.0 or lowest > 0.0 else WARNING
+            alerts.append(Alert(code, severity, sentence, (one.series,)))
+    return alerts
+
+
+def _drift(
+    runs: Sequence[Run], days: Sequence[Run], ranges: Mapping[str, FeatureRange]
+) -> tuple[FeatureDrift, ...]:
+    if not runs:
+        return ()
+    found = []
+    for name, known in ranges.items():
+        if name not in runs[-1].features:
+            continue
+        latest = float(runs[-1].features[name])
+        past = np.array([run.features[name] for run in days[-DRIFT_DAYS:] if name in run.features])
+        past = past if len(past) else np.array([latest])
+        deciles = np.searchsorted(known.deciles, past, side="right")
+        shares = np.bincount(deciles, minlength=len(known.deciles) + 1) / len(past)
+        found.append(
+            FeatureDrift(
+                feature=name,
+                latest=latest,
+                minimum=known.minimum,
+                maximum=known.maximum,
+                outside=_is_outside(latest, known),
+                days=len(past),
+                days_outside=sum(_is_outside(value, known) for value in past.tolist()),
+                shift=float(0.5 * np.abs(shares - 1.0 / len(shares)).sum()),
+            )
+        )
+    return tuple(found)
+
+
+def _is_outside(value: float, known: FeatureRange) -> bool:
+    room = _RANGE_TOLERANCE * (known.maximum - known.minimum)
+    return not known.minimum - room <= value <= known.maximum + room
+
+
+def _out_of_range(runs: Sequence[Run], drift: Sequence[FeatureDrift]) -> list[Alert]:
+    outside = [one for one in drift if one.outside]
+    if not outside:
+        return []
+    figures = ", ".join(
+        f"{one.feature} {one.latest:.3g} (training {one.minimum:.3g} to {one.maximum:.3g})"
+        for one in outside
+    )
+    sentence = f"The run of {_minute(runs[-1])} read what training never saw: {figures}."
+    return [
+        Alert(FEATURE_OUT_OF_RANGE, WARNING, sentence, tuple(one.feature for one in outside)),
+    ]
+
+
+def _notes(
+    runs: int,
+    scored: int,
+    in_sample: int,
+    late: int,
+    unknown: int,
+    counted: Sequence[Run],
+    has_range: bool,
+) -> tuple[Note, ...]:
+    artifacts = len({run.manifest_digest for run in counted})
+    said = (
+        (
+            not scored,
+            "NOTHING_TO_SCORE",
+            "Nothing is logged yet on this market."
+            if not runs
+            else "No logged forecast has been decided yet: n = 0 throughout. One counts if it"
+            " was made after its session had closed, and once its horizon has passed in the bars.",
+        ),
+        (
+            not has_range,
+            "NOT_SEALED",
+            "These artifacts seal no training range of the features: drift is not measured.",
+        ),
+        (
+            bool(in_sample),
+            "IN_SAMPLE",
+            f"{in_sample} of {scored} scored days lie in the training span: they prove nothing.",
+        ),
+        (
+            bool(late),
+            "LOGGED_LATE",
+            f"{late} of {scored} scored days were logged after the day that followed.",
+        ),
+        (
+            bool(unknown),
+            "NOT_IN_BARS",
+            f"{unknown} logged days are missing from the bars or have another close or iv there:"
+            " they are not scored.",
+        ),
+        (
+            artifacts > 1,
+            "ARTIFACTS",
+            f"The scores are of {artifacts} sets of artifacts together.",
+        ),
+    )
+    return tuple(Note(code, sentence) for applies, code, sentence in said if applies)
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.1%}"

@@ -1,0 +1,377 @@
+"""Scores of logged forecasts against what happened, output by output."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+
+from aegismatrix.desk.monitoring.journal import SAFE_RANGE, Claim, Run
+from aegismatrix.market.bars import Bars
+from aegismatrix.market.outcomes import EVENTS, excursions
+from aegismatrix.market.readers import DateArray, FloatArray
+from aegismatrix.market.statistics import (
+    TWO_SIDED_95,
+    binomial_interval,
+    skill_interval,
+    windows_needed,
+)
+
+RELIABILITY_BINS = 10
+
+BAR_TOLERANCE = 1e-3
+"""A logged close or iv may differ by this share from that of the bars: providers round."""
+
+
+@dataclass(frozen=True)
+class Bin:
+    """A tenth of the forecasts, from the lowest to the highest.
+
+    Attributes
+    ----------
+    forecast, frequency : float
+        Mean probability, and how often it happened.
+    n : int
+        Days.
+    lower, upper : float
+        95 % interval of the frequency (Wilson 1927) on as many windows as do not overlap.
+    """
+
+    forecast: float
+    frequency: float
+    n: int
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True)
+class OutputScore:
+    """How one output did.
+
+    Attributes
+    ----------
+    output : str
+        As `Claim.series` names it.
+    horizon_days : int
+        Trading days.
+    n : int
+        Scored days.
+    forecast, frequency : float
+        Mean probability, and how often it happened.
+    brier : float
+        Mean squared difference of probability and outcome (Brier 1950).
+    base_rate : float or None
+        Mean of what was sealed as how often it happens; None where nothing was.
+    skill : float or None
+        1 - brier / brier of the base rate; None where that is not known, or has no loss.
+    skill_lower, skill_upper : float or None
+        Its 95 % interval from a circular block bootstrap (Politis, Romano 1992); None for fewer
+        windows than three blocks.
+    sealed_skill : float or None
+        Against climatology in the walk-forward that was sealed; None where it was scored otherwise.
+    gap, gap_lower, gap_upper : float
+        Frequency minus mean forecast, with a 95 % interval: Wilson's of the frequency, on as many
+        windows as do not overlap. Of forecasts that are right, the errors of windows that share no
+        day are not correlated, so overlap cannot make the mean vary more than that.
+    reliability : tuple of Bin
+        At most ten.
+    """
+
+    output: str
+    horizon_days: int
+    n: int
+    forecast: float
+    frequency: float
+    brier: float
+    base_rate: float | None
+    skill: float | None
+    skill_lower: float | None
+    skill_upper: float | None
+    sealed_skill: float | None
+    gap: float
+    gap_lower: float
+    gap_upper: float
+    reliability: tuple[Bin, ...]
+
+
+@dataclass(frozen=True)
+class RangeScore:
+    """How often a safe range held.
+
+    Attributes
+    ----------
+    output : str
+        As `Claim.series` names it.
+    horizon_days, n : int
+        Trading days of a window; windows.
+    confidence, rate : float
+        As stated; share of windows in which neither edge was touched by a high or a low.
+    lower, upper : float
+        95 % interval of the rate (Wilson 1927) on as many windows as do not overlap.
+    """
+
+    output: str
+    horizon_days: int
+    n: int
+    confidence: float
+    rate: float
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True, eq=False)
+class Decided:
+    """The claims of one series whose horizon has passed, one a day, oldest first.
+
+    Attributes
+    ----------
+    series : str
+        As `Claim` has it.
+    horizon_days : int
+        Trading days.
+    dates : ndarray of shape (n,), datetime64[D]
+        Days of forecast.
+    probability, happened : ndarray of shape (n,), float64
+        What was said, and 1 or 0.
+    base_rate : ndarray of shape (n,), float64
+        NaN where none was sealed.
+    """
+
+    series: str
+    horizon_days: int
+    dates: DateArray
+    probability: FloatArray
+    happened: FloatArray
+    base_rate: FloatArray
+
+
+def matches(run: Run, bars: Bars) -> bool:
+    """Say whether the bars have the bar that a run was made from.
+
+    Parameters
+    ----------
+    run : Run
+        A logged run.
+    bars : Bars
+        What happened.
+
+    Returns
+    -------
+    bool
+        False if the day is missing, or its close or iv is another by more than `BAR_TOLERANCE`.
+    """
+    day = np.datetime64(run.as_of)
+    row = int(np.searchsorted(bars.dates, day))
+    if row == len(bars) or bars.dates[row] != day:
+        return False
+    pairs = ((run.close, bars.close[row]), (run.iv_percent, bars.iv[row]))
+    return all(abs(logged / known - 1.0) <= BAR_TOLERANCE for logged, known in pairs)
+
+
+def decide(
+    runs: Sequence[Run], claims: Sequence[Sequence[Claim]], bars: Bars
+) -> dict[str, Decided]:
+    """Decide every claim whose horizon has passed.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        One a day, rising, each of which `matches` the bars.
+    claims : sequence of sequence of Claim
+        Of each run.
+    bars : Bars
+        Completed sessions.
+
+    Returns
+    -------
+    dict of str to Decided
+        By series, in order of name with numbers by size; one without a decided claim is absent.
+    """
+    rows = np.searchsorted(bars.dates, np.array([run.as_of for run in runs], dtype="datetime64[D]"))
+    longest = max((one.horizon_days for one in chain(*claims) if _has_edges(one)), default=1)
+    down, up = excursions(bars, longest)
+    labels: dict[str, FloatArray] = {}
+    found: dict[str, list[tuple[int, Claim, float]]] = {}
+    for row, of_run in zip(rows.tolist(), claims, strict=True):
+        close = float(bars.close[row])
+        for claim in of_run:
+            if _has_edges(claim):
+                column = claim.horizon_days - 1
+                reached = float(down[row, column]), float(up[row, column])
+                happened = _touched(claim, close, *reached)
+            elif claim.series in EVENTS:
+                if claim.series not in labels:
+                    labels[claim.series] = EVENTS[claim.series].happened(bars)
+                happened = float(labels[claim.series][row])
+            else:
+                # Another version of the package may have logged what this one cannot decide.
+                continue
+            if not np.isnan(happened):
+                found.setdefault(claim.series, []).append((row, claim, happened))
+    return {series: _decided(series, found[series], bars) for series in sorted(found, key=_order)}
+
+
+def _order(series: str) -> list[str]:
+    return [part.zfill(9) if part.isdigit() else part for part in re.split(r"(\d+)", series)]
+
+
+def _has_edges(claim: Claim) -> bool:
+    return claim.lower_edge is not None or claim.upper_edge is not None
+
+
+def _touched(claim: Claim, close: float, down: float, up: float) -> float:
+    """1 or 0, NaN while the horizon has not passed; of a safe range, whether it held."""
+    if np.isnan(down):
+        return float("nan")
+    below, above = claim.lower_edge, claim.upper_edge
+    touched = (below is not None and down > np.log(close / below)) or (
+        above is not None and up > np.log(above / close)
+    )
+    return float(touched != (claim.output == SAFE_RANGE))
+
+
+def _decided(series: str, cases: Sequence[tuple[int, Claim, float]], bars: Bars) -> Decided:
+    rows = [row for row, _, _ in cases]
+    usual = [np.nan if claim.base_rate is None else claim.base_rate for _, claim, _ in cases]
+    return Decided(
+        series=series,
+        horizon_days=cases[0][1].horizon_days,
+        dates=bars.dates[rows],
+        probability=np.array([claim.probability for _, claim, _ in cases]),
+        happened=np.array([happened for _, _, happened in cases]),
+        base_rate=np.array(usual),
+    )
+
+
+def score_output(decided: Decided, sealed_skill: float | None = None) -> OutputScore:
+    """Score one series.
+
+    Parameters
+    ----------
+    decided : Decided
+        From `decide`.
+    sealed_skill : float, optional
+        Its skill in the walk-forward that was sealed.
+
+    Returns
+    -------
+    OutputScore
+    """
+    probability, happened = decided.probability, decided.happened
+    losses = (probability - happened) ** 2
+    usual = (decided.base_rate - happened) ** 2
+    forecast, frequency = float(probability.mean()), float(happened.mean())
+    known = not np.isnan(usual).any()
+    has_reference = known and bool((usual > 0.0).all())
+    interval = (
+        skill_interval(losses, usual, decided.horizon_days)
+        if has_reference and len(losses) >= windows_needed(decided.horizon_days)
+        else (None, None)
+    )
+    lower, upper = gap_interval(decided)
+    return OutputScore(
+        output=decided.series,
+        horizon_days=decided.horizon_days,
+        n=len(losses),
+        forecast=forecast,
+        frequency=frequency,
+        brier=float(losses.mean()),
+        base_rate=float(decided.base_rate.mean()) if known else None,
+        skill=float(1.0 - losses.mean() / usual.mean()) if has_reference else None,
+        skill_lower=interval[0],
+        skill_upper=interval[1],
+        sealed_skill=sealed_skill,
+        gap=frequency - forecast,
+        gap_lower=lower,
+        gap_upper=upper,
+        reliability=_reliability(decided),
+    )
+
+
+def score_range(decided: Decided) -> RangeScore:
+    """Score one safe range.
+
+    Parameters
+    ----------
+    decided : Decided
+        From `decide`.
+
+    Returns
+    -------
+    RangeScore
+    """
+    rate = float(decided.happened.mean())
+    lower, upper = _frequency_interval(rate, len(decided.happened), decided.horizon_days)
+    return RangeScore(
+        output=decided.series,
+        horizon_days=decided.horizon_days,
+        n=len(decided.happened),
+        confidence=float(decided.probability.mean()),
+        rate=rate,
+        lower=lower,
+        upper=upper,
+    )
+
+
+def gap_interval(decided: Decided, deviations: float = TWO_SIDED_95) -> tuple[float, float]:
+    """Return the interval of frequency minus mean forecast.
+
+    Parameters
+    ----------
+    decided : Decided
+        From `decide`.
+    deviations : float
+        Standard deviations to either side, by default those of 95 %.
+
+    Returns
+    -------
+    lower, upper : float
+        As `OutputScore` has it.
+    """
+    frequency, n = float(decided.happened.mean()), len(decided.happened)
+    forecast = float(decided.probability.mean())
+    lower, upper = _frequency_interval(frequency, n, decided.horizon_days, deviations)
+    return lower - forecast, upper - forecast
+
+
+def sealed_skills(judgements: Sequence[Mapping[str, object]]) -> dict[str, float]:
+    """Return the sealed skills that a score here can be held against.
+
+    Parameters
+    ----------
+    judgements : sequence of mapping
+        As a manifest has them.
+
+    Returns
+    -------
+    dict of str to float
+        By output: those of single events, against climatology.
+    """
+    skills = {}
+    for one in judgements:
+        against = one["skills"]
+        if one["output"] in EVENTS and one["score"] == "Brier skill" and isinstance(against, dict):
+            skills[str(one["output"])] = float(against["climatology"]["skill"])
+    return skills
+
+
+def _frequency_interval(
+    frequency: float, n: int, horizon_days: int, deviations: float = TWO_SIDED_95
+) -> tuple[float, float]:
+    apart = max(n / horizon_days, 1.0)
+    return binomial_interval(frequency * apart, apart, deviations)
+
+
+def _reliability(decided: Decided) -> tuple[Bin, ...]:
+    order = np.argsort(decided.probability, kind="stable")
+    bins = []
+    for part in np.array_split(order, RELIABILITY_BINS):
+        if len(part):
+            frequency = float(decided.happened[part].mean())
+            lower, upper = _frequency_interval(frequency, len(part), decided.horizon_days)
+            forecast = float(decided.probability[part].mean())
+            bins.append(Bin(forecast, frequency, len(part), lower, upper))
+    return tuple(bins)

@@ -1,0 +1,613 @@
+"""The report: everything about the last bar, as typed values and as strict JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from aegismatrix.desk.files import write_atomically
+from aegismatrix.desk.signals import seller as selling
+from aegismatrix.desk.signals.buyer import BuyerSignal, SpikeRate
+from aegismatrix.desk.signals.direction import DirectionSignal
+from aegismatrix.desk.signals.intraday import IntradaySignal
+from aegismatrix.desk.signals.market import MarketState
+from aegismatrix.desk.signals.overnight import DIRECTION, SPIKE, OvernightSignal
+from aegismatrix.desk.signals.seller import HitRate, SellerSignal
+from aegismatrix.engine.engine import BREACH, BREAKOUT
+from aegismatrix.errors import ContractError, MissingExtraError
+from aegismatrix.market.events import SIDES
+
+NOT_JUDGED = "not judged"
+"""In place of a verdict on what no walk-forward has scored."""
+
+_PROBABILITY_DIGITS = 6
+_DISTANCE_DIGITS = 12
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where the numbers come from.
+
+    Attributes
+    ----------
+    package_version, manifest_digest : str
+        Which code, which set of artifacts.
+    market : {'nifty', 'other'}
+        Whose bars.
+    source : str
+        What they were read from.
+    intraday_source, chain_source : str or None
+        What 5-minute bars and option chain were read from, where given.
+    source_notes : tuple of str
+        What the source has to say of the bars, such as their age.
+    rows : int
+        Bars.
+    iv_fills : tuple of dict
+        Days whose iv was carried forward.
+    artifacts : mapping of str to dict
+        File, version and sha256 of each artifact.
+    training : tuple of dict
+        Markets and spans that the models were trained on.
+    skill : mapping of str to dict
+        By judged output: verdict, skill with its 95 % interval, baseline, market.
+    in_sample : bool
+        Whether the last bar lies inside the training span.
+    demonstration : str or None
+        Why the report proves nothing, where it does not: another market, in-sample.
+    overnight_source : str or None
+        What the US bars were read from, where given.
+    """
+
+    package_version: str
+    manifest_digest: str
+    market: str
+    source: str
+    intraday_source: str | None
+    chain_source: str | None
+    source_notes: tuple[str, ...]
+    rows: int
+    iv_fills: tuple[dict[str, Any], ...]
+    artifacts: Mapping[str, Mapping[str, str]]
+    training: tuple[dict[str, Any], ...]
+    skill: Mapping[str, Mapping[str, Any]]
+    in_sample: bool
+    demonstration: str | None
+    overnight_source: str | None = None
+
+
+@dataclass(frozen=True)
+class PriceHistory:
+    """The last sessions, for a chart.
+
+    Attributes
+    ----------
+    dates : tuple of str
+        ISO 8601, rising; the last one is that of the report.
+    close : tuple of float
+        Index points.
+    iv_percent : tuple of float
+        The volatility index.
+    """
+
+    dates: tuple[str, ...]
+    close: tuple[float, ...]
+    iv_percent: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a log must keep of a report to judge it later, beyond what it shows.
+
+    Attributes
+    ----------
+    high, low, close : float
+        The last bar, index points.
+    iv_percent : float
+        The volatility index with it.
+    features : mapping of str to float
+        What the models read.
+    probabilities : mapping of str to float
+        By the engine's column, every probability but those of the breach surface, unrounded.
+    base_rates : mapping of str to float
+        As sealed, by column, those of the breach surface included.
+    """
+
+    high: float
+    low: float
+    close: float
+    iv_percent: float
+    features: Mapping[str, float]
+    probabilities: Mapping[str, float]
+    base_rates: Mapping[str, float]
+
+
+@dataclass(frozen=True, repr=False)
+class Report:
+    """What `analyze` says about the last bar.
+
+    Attributes
+    ----------
+    generated_at : str
+        ISO 8601, UTC: the only field that two runs on the same bars and artifacts may differ in.
+    as_of : str
+        Day of the last bar.
+    session : {'closed', 'partial'}
+        Whether that day's session had ended when the report was made.
+    market : MarketState
+        Spot, volatility index, regime.
+    direction : DirectionSignal
+        Sign and size of the moves ahead.
+    seller : SellerSignal
+        What a seller of options reads.
+    buyer : BuyerSignal
+        What a buyer of options reads.
+    intraday : IntradaySignal or None
+        The last session of the 5-minute bars, where given.
+    price_history : PriceHistory
+        The last sessions.
+    provenance : Provenance
+        Where the numbers come from.
+    record : Record
+        What a log keeps; no part of the JSON.
+    overnight : OvernightSignal or None
+        The next session given the US close, where US bars were.
+    monitoring : mapping or None
+        What earlier forecasts were worth (`MonitorReport.block`), where they are logged.
+    """
+
+    generated_at: str
+    as_of: str
+    session: str
+    market: MarketState
+    direction: DirectionSignal
+    seller: SellerSignal
+    buyer: BuyerSignal
+    intraday: IntradaySignal | None
+    price_history: PriceHistory
+    provenance: Provenance
+    record: Record
+    overnight: OvernightSignal | None = None
+    monitoring: Mapping[str, Any] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as plain values, probabilities to six digits, points to two.
+
+        Returns
+        -------
+        dict
+            As the shipped JSON Schema says (`schema`).
+        """
+        plain: dict[str, Any] = {
+            "generated_at": self.generated_at,
+            "as_of": self.as_of,
+            "session": self.session,
+            "market": {**_rounded(asdict(self.market)), "spot": self._spot()},
+            "direction": self._direction(),
+            "seller": self._seller(),
+            "buyer": self._buyer(),
+        }
+        if self.intraday is not None:
+            plain["intraday"] = _rounded(_present(asdict(self.intraday)))
+        if self.overnight is not None:
+            plain["overnight"] = self._overnight(self.overnight)
+        if self.monitoring is not None:
+            plain["monitoring"] = _rounded(_present(self.monitoring))
+        plain["price_history"] = _rounded(asdict(self.price_history))
+        plain["provenance"] = _rounded(_present(asdict(self.provenance)))
+        return plain
+
+    def _direction(self) -> dict[str, Any]:
+        today, direction = self.direction.today, self.direction
+        return {
+            "today": {**_rounded(asdict(today)), "verdict": self.verdict("direction_t1")},
+            "horizons": {
+                name: {
+                    **_rounded(_present(asdict(forecast))),
+                    "verdict": self.verdict(f"direction_{name}"),
+                }
+                for name, forecast in direction.horizons.items()
+            },
+            "risk_score": round(direction.risk_score, _PROBABILITY_DIGITS),
+        }
+
+    def _seller(self) -> dict[str, Any]:
+        seller = self.seller
+        return {
+            "safe_range": {
+                **self._points(seller.safe_range.lower, seller.safe_range.upper),
+                "horizon_days": seller.safe_range.horizon_days,
+                "confidence": seller.safe_range.confidence,
+                "log_distance": round(seller.safe_range.log_distance, _DISTANCE_DIGITS),
+                **({"expiry": seller.safe_range.expiry} if seller.safe_range.expiry else {}),
+                "verdict": self.verdict(f"{BREACH}_h{seller.safe_range.horizon_days}"),
+            },
+            "max_pain": {
+                **self._points(seller.max_pain.lower, seller.max_pain.upper),
+                "confidence": round(seller.max_pain.confidence, _PROBABILITY_DIGITS),
+                "method": seller.max_pain.method,
+                "verdict": NOT_JUDGED,
+            },
+            "trap": {
+                **_rounded(asdict(seller.trap)),
+                "verdict": self.verdict(f"trap_{selling.HEADLINE_TRAP_DAYS}"),
+                "verdicts": {days: self.verdict(f"trap_{days}") for days in seller.trap.horizons},
+            },
+            "skew": _rounded(asdict(seller.skew)),
+            "expiry_stress": {
+                **_rounded(asdict(seller.expiry_stress)),
+                "verdict": self.verdict("regime"),
+            },
+            "breach_probabilities": [_rounded(asdict(p)) for p in seller.breach_probabilities],
+            "breach_surface": {
+                **_rounded(asdict(seller.breach_surface)),
+                **{
+                    name: [round(edge, self._edge_digits()) for edge in edges]
+                    for name, edges in (
+                        ("upper_edges", seller.breach_surface.upper_edges),
+                        ("lower_edges", seller.breach_surface.lower_edges),
+                    )
+                },
+                "verdicts": [
+                    self.verdict(f"{BREACH}_h{days}") for days in seller.breach_surface.horizon_days
+                ],
+            },
+            "seller_flag": {**_rounded(asdict(seller.seller_flag)), "verdict": NOT_JUDGED},
+            **_measured("historical_hit_rate", seller.hit_rate),
+            "regime": seller.regime,
+            "daily_flag": seller.daily_flag,
+        }
+
+    def _buyer(self) -> dict[str, Any]:
+        buyer = self.buyer
+        bias = buyer.spike_direction_bias
+        up_prob = round(bias.up_prob, _PROBABILITY_DIGITS)
+        next_sessions = [
+            {**_rounded(asdict(one)), "verdict": self.verdict(f"{BREAKOUT}_{one.day_offset}")}
+            for one in buyer.breakout_next
+        ]
+        reason = buyer.gamma_windows_reason
+        return {
+            "breakout_today": {
+                name: value for name, value in next_sessions[0].items() if name != "day_offset"
+            },
+            "breakout_next": next_sessions,
+            "spike_direction_bias": {
+                "up_prob": up_prob,
+                "down_prob": round(1.0 - up_prob, _PROBABILITY_DIGITS),
+                "verdict": NOT_JUDGED,
+            },
+            "breakout_levels": self._points(
+                buyer.breakout_levels.lower, buyer.breakout_levels.upper
+            ),
+            "gamma_windows": [_rounded(asdict(window)) for window in buyer.gamma_windows],
+            **({"gamma_windows_reason": reason} if reason is not None else {}),
+            "theta_edge": {**_rounded(asdict(buyer.theta_edge)), "verdict": self.verdict("theta")},
+            "regime": buyer.regime,
+            "variance_ratio": round(buyer.variance_ratio, _PROBABILITY_DIGITS),
+            "buyer_environment": {
+                **_rounded(asdict(buyer.buyer_environment)),
+                "verdict": NOT_JUDGED,
+            },
+            **_measured("historical_spike_rate", buyer.spike_rate),
+            "environment_state": buyer.environment_state,
+        }
+
+    def _overnight(self, night: OvernightSignal) -> dict[str, Any]:
+        return {
+            "us_as_of": night.us_as_of,
+            "us_sessions": night.us_sessions,
+            "us_close": round(night.us_close, _PROBABILITY_DIGITS),
+            "us_return": round(night.us_return, _PROBABILITY_DIGITS) + 0.0,
+            "us_vix": round(night.us_vix, _PROBABILITY_DIGITS),
+            "us_vix_change": round(night.us_vix_change, _PROBABILITY_DIGITS) + 0.0,
+            "direction": {
+                "probabilities": _rounded(night.probabilities),
+                "base_rates": _rounded(night.base_rates),
+                "verdict": self.verdict(DIRECTION),
+            },
+            "spikes": {
+                side: {
+                    "probability": round(night.spike_probabilities[side], _PROBABILITY_DIGITS),
+                    "base_rate": round(night.spike_base_rates[side], _PROBABILITY_DIGITS),
+                    "verdict": self.verdict(f"{SPIKE}_{side}"),
+                }
+                for side in SIDES
+            },
+        }
+
+    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Return the report as strict JSON, and write it to a file in one step.
+
+        Parameters
+        ----------
+        path : path-like, optional
+            The file; without it nothing is written.
+
+        Returns
+        -------
+        str
+            No NaN, no infinity; one trailing line end.
+
+        Raises
+        ------
+        OutputError
+            If the file cannot be written; the previous one is untouched then.
+        """
+        text = json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n"
+        if path is not None:
+            write_atomically(path, text)
+        return text
+
+    def to_html(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Return the report as one self-contained page, and write it to a file in one step.
+
+        Parameters
+        ----------
+        path : path-like, optional
+            The file; without it nothing is written.
+
+        Returns
+        -------
+        str
+            HTML that needs no script and no network.
+
+        Raises
+        ------
+        MissingExtraError
+            If Jinja2 is not installed (extra ``report``).
+        OutputError
+            If the file cannot be written; the previous one is untouched then.
+        """
+        # Imported here, since a service that only wants the JSON never draws a page.
+        from aegismatrix.desk.html.page import render_page
+
+        page = render_page(self.to_dict())
+        if path is not None:
+            write_atomically(path, page)
+        return page
+
+    def _repr_html_(self) -> str | None:
+        """Show the page in a notebook; where Jinja2 is missing the summary is shown instead."""
+        from aegismatrix.desk.html.page import notebook_frame
+
+        try:
+            return notebook_frame(self.to_html())
+        except MissingExtraError:
+            return None
+
+    def validate(self) -> None:
+        """Hold the report against the shipped JSON Schema (extra ``report``).
+
+        Raises
+        ------
+        MissingExtraError
+            If jsonschema is not installed.
+        ContractError
+            If a field is missing, of another type or out of its range.
+        """
+        try:
+            import jsonschema
+        except ImportError as error:
+            raise MissingExtraError("jsonschema", extra="report") from error
+        try:
+            jsonschema.validate(self.to_dict(), schema(), format_checker=jsonschema.FormatChecker())
+        except jsonschema.ValidationError as error:
+            raise ContractError(
+                "report",
+                error.json_path,
+                error.message,
+                remedy="Nothing was published; report the bars that led here as a bug.",
+            ) from error
+
+    def summary(self) -> str:
+        """Return a few lines for a terminal, each forecast with its verdict."""
+        # From the values of the JSON, so that both say the same to the last digit.
+        plain = self.to_dict()
+        lines = [
+            _head_line(plain),
+            *_seller_lines(plain["seller"]),
+            *_buyer_lines(plain["buyer"]),
+            *_direction_lines(plain["direction"]),
+            *self._night_lines(),
+        ]
+        if "intraday" in plain:
+            lines.append(_intraday_line(plain["intraday"]))
+        judged_on = sorted({str(one["market"]) for one in self.provenance.skill.values()})
+        lines.append(
+            f"In brackets: whether skill was shown, walk-forward on {', '.join(judged_on)}."
+        )
+        lines += [f"note: {note}" for note in plain["provenance"]["source_notes"]]
+        if self.provenance.demonstration:
+            lines.append(f"demonstration: {self.provenance.demonstration}")
+        return "\n".join(lines)
+
+    def _night_lines(self) -> list[str]:
+        night = self.overnight
+        if night is None:
+            return []
+        classes = ", ".join(
+            f"{name} {p:.0%} (usual {night.base_rates[name]:.0%})"
+            for name, p in night.probabilities.items()
+        )
+        spikes = ", ".join(
+            f"{side} {p:.0%} (usual {night.spike_base_rates[side]:.0%},"
+            f" {self.verdict(f'{SPIKE}_{side}')})"
+            for side, p in night.spike_probabilities.items()
+        )
+        return [
+            f"overnight, US close of {night.us_as_of}: {night.us_return:+.2%}, VIX"
+            f" {night.us_vix:.2f} ({night.us_vix_change:+.2f})",
+            f"  next session   {classes} ({self.verdict(DIRECTION)}); mostly the opening gap",
+            f"  spike          {spikes}",
+        ]
+
+    def verdict(self, output: str) -> str:
+        """Return the verdict on a judged output, or that there is none.
+
+        Parameters
+        ----------
+        output : str
+            Such as ``trap_10``, ``regime`` or ``breach_h20``.
+
+        Returns
+        -------
+        str
+            ``demonstrated``, ``none demonstrated`` or ``not judged``.
+        """
+        judged = self.provenance.skill.get(output)
+        return str(judged["verdict"]) if judged else NOT_JUDGED
+
+    def _spot(self) -> float:
+        """Six decimals, and more for an index so low that levels would change sides."""
+        spot = self.market.spot
+        return round(spot, max(_PROBABILITY_DIGITS, 8 - math.floor(math.log10(spot))))
+
+    def _edge_digits(self) -> int:
+        """As many as keep edges apart on an index however low."""
+        return max(_PROBABILITY_DIGITS, 12 - math.floor(math.log10(self.market.spot)))
+
+    def _points(self, lower: float, upper: float) -> dict[str, float]:
+        """Two decimals, and more for an index so low that they would merge."""
+        digits = max(2, 5 - math.floor(math.log10(self.market.spot)))
+        return {"lower": round(lower, digits), "upper": round(upper, digits)}
+
+    def __repr__(self) -> str:
+        return self.summary()
+
+
+@cache
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of a report (draft 2020-12), with a description of every field.
+
+    Returns
+    -------
+    dict
+    """
+    text = (Path(__file__).parent / "report.schema.json").read_text(encoding="utf-8")
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
+
+
+def _rounded(value: Any) -> Any:
+    """Round every float among plain values."""
+    if isinstance(value, float):
+        # Adding 0 makes -0.0 plain.
+        return round(value, _PROBABILITY_DIGITS) + 0.0
+    if isinstance(value, Mapping):
+        return {name: _rounded(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_rounded(inner) for inner in value]
+    return value
+
+
+def _present(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what is not known, inside of mappings too."""
+    return {
+        name: _present(value) if isinstance(value, Mapping) else value
+        for name, value in values.items()
+        if value is not None
+    }
+
+
+def _measured(name: str, rate: HitRate | SpikeRate) -> dict[str, Any]:
+    """A measured rate with its number of cases and its interval."""
+    return {
+        name: round(rate.rate, _PROBABILITY_DIGITS),
+        f"{name}_n": rate.n,
+        f"{name}_interval": {
+            "lower": round(rate.lower, _PROBABILITY_DIGITS),
+            "upper": round(rate.upper, _PROBABILITY_DIGITS),
+        },
+    }
+
+
+def _head_line(plain: Mapping[str, Any]) -> str:
+    market = plain["market"]
+    return (
+        f"{plain['as_of']} ({plain['session']})  spot {market['spot']:.2f}"
+        f" ({market['spot_change_pct']:+.2%}), vix {market['vix']:.2f}"
+        f" ({market['vix_change']:+.2f}), {market['regime']}"
+    )
+
+
+def _seller_lines(seller: Mapping[str, Any]) -> list[str]:
+    flag, trap, stress = (seller[name] for name in ("seller_flag", "trap", "expiry_stress"))
+    safe, rate = seller["safe_range"], seller["historical_hit_rate"]
+    interval = seller["historical_hit_rate_interval"]
+    days = safe["horizon_days"]
+    chances = ", ".join(
+        f"{horizon} d {p:.0%} ({trap['verdicts'][horizon]})"
+        for horizon, p in trap["horizons"].items()
+    )
+    curve = ", ".join(
+        f"{point['distance']} {point['probability']:.1%}"
+        for point in seller["breach_probabilities"]
+    )
+    until = f" to {safe['expiry']}" if "expiry" in safe else ""
+    return [
+        "for sellers",
+        f"  seller flag    {flag['label']}: {', '.join(flag['reasons'])} ({flag['verdict']})",
+        f"  trap           {trap['label']}: {chances}; usual {trap['base_rate']:.0%}",
+        f"  expiry stress  {stress['label']}: {stress['score']:.2f}, high volatility"
+        f" {stress['probabilities']['high']:.0%} ({stress['verdict']})",
+        f"  safe range     {safe['lower']:.0f} to {safe['upper']:.0f} over {days} days{until} at"
+        f" {safe['confidence']:.0%} ({safe['verdict']})",
+        f"  held           {rate:.0%} of the last {seller['historical_hit_rate_n']} windows"
+        f" [{interval['lower']:.0%}, {interval['upper']:.0%}]",
+        f"  touch          within {days} days, by points: {curve} ({safe['verdict']})",
+    ]
+
+
+def _buyer_lines(buyer: Mapping[str, Any]) -> list[str]:
+    environment, theta = buyer["buyer_environment"], buyer["theta_edge"]
+    today, levels = buyer["breakout_today"], buyer["breakout_levels"]
+    bias, interval = buyer["spike_direction_bias"], buyer["historical_spike_rate_interval"]
+    verdicts = sorted({one["verdict"] for one in buyer["breakout_next"]})
+    chances = ", ".join(
+        f"{one['day_offset']} d {one['score']:.0%}" for one in buyer["breakout_next"]
+    )
+    return [
+        "for buyers",
+        f"  environment    {environment['label']}: {', '.join(environment['reasons'])}"
+        f" ({environment['verdict']})",
+        f"  breakout       {today['label']}: {chances}; usual {today['base_rate']:.0%}"
+        f" ({', '.join(verdicts)})",
+        f"  then           up {bias['up_prob']:.0%}, down {bias['down_prob']:.0%}, to"
+        f" {levels['upper']:.0f} or {levels['lower']:.0f} ({bias['verdict']})",
+        f"  followed       {buyer['historical_spike_rate']:.0%} of"
+        f" {buyer['historical_spike_rate_n']} days with comparable scores"
+        f" [{interval['lower']:.0%}, {interval['upper']:.0%}]",
+        f"  theta edge     {theta['label']}: {theta['score']:.0%}; usual {theta['base_rate']:.0%}"
+        f" ({theta['verdict']})",
+    ]
+
+
+def _direction_lines(direction: Mapping[str, Any]) -> list[str]:
+    today, horizons = direction["today"], direction["horizons"].values()
+    verdicts = sorted({forecast["verdict"] for forecast in horizons})
+    moves = ", ".join(
+        f"{forecast['horizon_days']} d {forecast['direction']}"
+        f" {forecast['expected_move_points']:+.0f}"
+        f" [{forecast['move_interval_80']['lower']:+.0f},"
+        f" {forecast['move_interval_80']['upper']:+.0f}]"
+        for forecast in horizons
+    )
+    return [
+        f"direction ({', '.join(verdicts)}), points with 80 % of outcomes",
+        f"  today          {today['direction']} {today['expected_move_points']:+.0f},"
+        f" {today['conviction']:.0%}, usual {today['base_rate']:.0%}, from {today['basis']}",
+        f"  ahead          {moves}",
+    ]
+
+
+def _intraday_line(intraday: Mapping[str, Any]) -> str:
+    used = {"next": "refines today", "same": "of the last daily bar's day"}
+    what = used.get(intraday["relation"], "not of today: refines nothing")
+    notes = f" ({', '.join(intraday['notes'])})" if intraday["notes"] else ""
+    return f"5-minute bars of {intraday['session_date']}, {intraday['bars']} of them: {what}{notes}"

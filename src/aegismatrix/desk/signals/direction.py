@@ -1,0 +1,312 @@
+"""Where the index may go, and how far: signs from the direction model, sizes from volatility."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from aegismatrix.desk.signals.intraday import IntradaySignal
+from aegismatrix.desk.signals.levels import DIRECTION_LEAN
+from aegismatrix.market.bars import Bars
+from aegismatrix.market.events import CLASSES, LABELS, NEUTRAL_DEVIATIONS
+from aegismatrix.market.statistics import TRADING_DAYS, normal_below, percentile_rank
+
+UPPER_TENTH = 1.2815515655446004
+"""Nine tenths of a normal distribution lie below so many deviations."""
+
+_MEAN_SIZE = math.sqrt(2.0 / math.pi)
+_LEAST_BEFORE = 1e-12
+# The exchange's close is the mean of the last half hour: a third of its variance stays open.
+_CLOSE_VARIANCE = 30.0 / 375.0 / 3.0
+
+
+@dataclass(frozen=True)
+class MoveInterval:
+    """Points between which the move ends with a probability of 80 %.
+
+    Attributes
+    ----------
+    lower, upper : float
+        Below and above 0.
+    """
+
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True)
+class HorizonForecast:
+    """Sign and size of the move over one horizon.
+
+    Attributes
+    ----------
+    label : str
+        Such as ``This Week``.
+    horizon_days : int
+        Trading days.
+    direction : {'DOWN', 'NEUTRAL', 'UP'}
+        The class whose probability stands furthest above its base rate, as a multiple of it;
+        NEUTRAL if that is less than 1 % above it (`levels.DIRECTION_LEAN`).
+    expected_move_points : float
+        Signed; 0 if NEUTRAL. Its size is that of the mean absolute move of a normal return with the
+        forecast deviation.
+    conviction, base_rate : float
+        Probability of the class named, and how often it came.
+    probabilities : mapping of str to float
+        ``down``, ``neutral``, ``up``: the return against 0.35 implied deviations either way.
+    move_interval_80 : MoveInterval
+        From the forecast deviation.
+    deviation : float
+        Forecast standard deviation of the log return: that of a driftless path that touches its
+        median distance, as the breach surface has it, half the time; beyond its longest horizon it
+        grows with the square root of time.
+    target : str or None
+        The session that it ends with, ISO 8601; None where the exchange's calendar does not say.
+    """
+
+    label: str
+    horizon_days: int
+    direction: str
+    expected_move_points: float
+    conviction: float
+    base_rate: float
+    probabilities: Mapping[str, float]
+    move_interval_80: MoveInterval
+    deviation: float
+    target: str | None = None
+
+
+@dataclass(frozen=True)
+class TodayForecast:
+    """The session under way, or the next one where none is.
+
+    Attributes
+    ----------
+    direction, expected_move_points, conviction, base_rate, probabilities
+        As for a `HorizonForecast` of one day, of the whole session against the last daily close.
+    intraday_volatility_score : float
+        Where the session's volatility stands among the range volatilities of the last 252 daily
+        bars, 0 to 1: that of its 5-minute returns where given, else the last daily bar's range.
+    last_update : str
+        End of the last bar used, ISO 8601, UTC.
+    basis : {'daily bars', '5-minute bars'}
+        Whether the session's own bars refined it.
+    """
+
+    direction: str
+    expected_move_points: float
+    conviction: float
+    base_rate: float
+    intraday_volatility_score: float
+    last_update: str
+    probabilities: Mapping[str, float]
+    basis: str
+
+
+@dataclass(frozen=True)
+class DirectionSignal:
+    """All horizons.
+
+    Attributes
+    ----------
+    today : TodayForecast
+        The session under way.
+    horizons : mapping of str to HorizonForecast
+        ``t1`` to ``t40``.
+    risk_score : float
+        Uncertainty, 0 to 1: the mean of the horizons' normalised entropy and of the percentile at
+        which the volatility index stands in its year.
+    """
+
+    today: TodayForecast
+    horizons: Mapping[str, HorizonForecast]
+    risk_score: float
+
+
+def horizon_forecast(
+    horizon_days: int,
+    probabilities: Mapping[str, float],
+    base_rates: Mapping[str, float],
+    spot: float,
+    deviation: float,
+    target: str | None = None,
+) -> HorizonForecast:
+    """Read one horizon.
+
+    Parameters
+    ----------
+    horizon_days : int
+        One of those of `LABELS`.
+    probabilities, base_rates : mapping of str to float
+        Of ``down``, ``neutral``, ``up``.
+    spot : float
+        Index points.
+    deviation : float
+        Forecast standard deviation of the log return over the horizon.
+    target : str, optional
+        The session that the horizon ends with.
+
+    Returns
+    -------
+    HorizonForecast
+    """
+    named = _named(probabilities, base_rates)
+    return HorizonForecast(
+        label=LABELS[horizon_days],
+        horizon_days=horizon_days,
+        direction=named.upper(),
+        expected_move_points=_signed(named, spot, _MEAN_SIZE * deviation),
+        conviction=probabilities[named],
+        base_rate=base_rates[named],
+        probabilities=dict(probabilities),
+        move_interval_80=MoveInterval(
+            lower=spot * math.expm1(-UPPER_TENTH * deviation),
+            upper=spot * math.expm1(UPPER_TENTH * deviation),
+        ),
+        deviation=deviation,
+        target=target,
+    )
+
+
+def today_forecast(
+    next_day: HorizonForecast,
+    base_rates: Mapping[str, float],
+    bars: Bars,
+    last_update: str,
+    intraday: IntradaySignal | None,
+) -> TodayForecast:
+    """Forecast the session under way, refined by its 5-minute bars where there are any.
+
+    Parameters
+    ----------
+    next_day : HorizonForecast
+        Of one day.
+    base_rates : mapping of str to float
+        Of ``down``, ``neutral``, ``up`` over one day.
+    bars : Bars
+        For the last close and the daily range volatilities.
+    last_update : str
+        End of the last daily bar.
+    intraday : IntradaySignal, optional
+        Of the last session of the 5-minute bars.
+
+    Returns
+    -------
+    TodayForecast
+
+    Notes
+    -----
+    The session's return so far updates the model's probabilities by Bayes' rule: a class gains by
+    as much as a Brownian path with the forecast deviation, seen at that point, has become likelier
+    to end in it. Before the first bar they are the model's. After the last one as much
+    stays open as the exchange's close, the mean of its last half hour, may differ from it.
+    """
+    spot = float(bars.close[-1])
+    probabilities = next_day.probabilities
+    move_points = next_day.expected_move_points
+    under_way = intraday is not None and intraday.relation == "next"
+    if intraday is not None and under_way:
+        implied = float(bars.iv[-1]) / 100.0 / math.sqrt(TRADING_DAYS)
+        so_far = math.log(intraday.last / spot)
+        left = next_day.deviation * math.sqrt(max(1.0 - intraday.elapsed, _CLOSE_VARIANCE))
+        probabilities = _updated(
+            probabilities, NEUTRAL_DEVIATIONS * implied, next_day.deviation, so_far, left
+        )
+        size = _mean_absolute(so_far, left)
+        move_points = {
+            "down": spot * math.expm1(-size),
+            "neutral": 0.0,
+            "up": spot * math.expm1(size),
+        }[_named(probabilities, base_rates)]
+    volatilities = _range_volatilities(bars)
+    seen = intraday is not None and intraday.relation in ("same", "next")
+    if intraday is not None and seen and intraday.realised_vol_percent is not None:
+        others = volatilities[:-1] if intraday.relation == "same" else volatilities
+        volatilities = np.append(others, intraday.realised_vol_percent)
+    named = _named(probabilities, base_rates)
+    return TodayForecast(
+        direction=named.upper(),
+        expected_move_points=move_points,
+        conviction=probabilities[named],
+        base_rate=base_rates[named],
+        intraday_volatility_score=percentile_rank(volatilities),
+        last_update=intraday.last_bar if intraday is not None and seen else last_update,
+        probabilities=dict(probabilities),
+        basis="5-minute bars" if under_way else "daily bars",
+    )
+
+
+def risk_score(horizons: Mapping[str, HorizonForecast], iv_percentile: float) -> float:
+    """Return the mean of normalised entropy and volatility percentile.
+
+    Parameters
+    ----------
+    horizons : mapping of str to HorizonForecast
+        All horizons.
+    iv_percentile : float
+        Within 0 and 1.
+
+    Returns
+    -------
+    float
+    """
+    entropies = [
+        -sum(p * math.log(p) for p in forecast.probabilities.values() if p > 0.0)
+        for forecast in horizons.values()
+    ]
+    normalised = sum(entropies) / len(entropies) / math.log(len(CLASSES))
+    return min(1.0, 0.5 * normalised + 0.5 * iv_percentile)
+
+
+def _named(probabilities: Mapping[str, float], base_rates: Mapping[str, float]) -> str:
+    ratios = {name: probabilities[name] / base_rates[name] for name in CLASSES}
+    furthest = max(CLASSES, key=lambda name: ratios[name])
+    return furthest if ratios[furthest] >= DIRECTION_LEAN else "neutral"
+
+
+def _signed(named: str, spot: float, log_size: float) -> float:
+    """The smaller of a rise and a fall of that size, so that sizes grow with the horizon."""
+    size = -spot * math.expm1(-log_size)
+    return {"down": -size, "neutral": 0.0, "up": size}[named]
+
+
+def _updated(
+    probabilities: Mapping[str, float],
+    edge: float,
+    deviation: float,
+    so_far: float,
+    left: float,
+) -> dict[str, float]:
+    before = _normal_classes(0.0, deviation, edge)
+    now = _normal_classes(so_far, left, edge)
+    weights = {
+        name: probabilities[name] * now[name] / max(before[name], _LEAST_BEFORE) for name in CLASSES
+    }
+    total = sum(weights.values())
+    # What the model had ruled out has come about.
+    return {name: weight / total for name, weight in weights.items()} if total > 0.0 else now
+
+
+def _normal_classes(mean: float, deviation: float, edge: float) -> dict[str, float]:
+    down = normal_below(-edge - mean, deviation)
+    up = normal_below(mean - edge, deviation)
+    # A sum of two rounded tails may exceed 1 by an ulp.
+    return {"down": down, "neutral": max(0.0, 1.0 - down - up), "up": up}
+
+
+def _mean_absolute(mean: float, deviation: float) -> float:
+    """Mean of the absolute value of a normal variable (the folded normal; Leone et al. 1961)."""
+    if deviation == 0.0:
+        return abs(mean)
+    ratio = mean / deviation
+    tail = normal_below(-abs(ratio), 1.0)
+    return deviation * _MEAN_SIZE * math.exp(-0.5 * ratio**2) + abs(mean) * (1.0 - 2.0 * tail)
+
+
+def _range_volatilities(bars: Bars) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Annualised range volatility of single bars, per cent (Parkinson 1980)."""
+    ranges = np.log(bars.high[-TRADING_DAYS:] / bars.low[-TRADING_DAYS:])
+    return np.asarray(100.0 * math.sqrt(TRADING_DAYS / (4.0 * math.log(2.0))) * ranges)

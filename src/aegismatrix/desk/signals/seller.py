@@ -1,0 +1,486 @@
+"""What a seller of options reads."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from aegismatrix.desk.signals.levels import LEVELS
+from aegismatrix.errors import HitRateUnavailableError
+from aegismatrix.market.bars import Bars
+from aegismatrix.market.readers import FloatArray
+from aegismatrix.market.statistics import (
+    TRADING_DAYS,
+    contrast,
+    normal_below,
+    percentile_rank,
+    realised_vol,
+    share_interval,
+    windows_needed,
+)
+
+HEADLINE_TRAP_DAYS = 10
+REALISED_WINDOW = 20
+ZONE_WIDTH = 0.01
+HIT_WINDOWS = 252
+# Ratio of the 95th to the 75th quantile of a normal distribution.
+_NORMAL_TAIL = 2.4387
+_FLAGS = {"FAVOURABLE": "GREEN", "CAUTION": "AMBER", "HOSTILE": "RED"}
+_REGIMES = {"CALM": "CALM", "CAUTION": "CAUTIOUS", "HOSTILE": "HOSTILE"}
+_DAILY_FLAGS = {"FAVOURABLE": "FAVOURABLE", "CAUTION": "NEUTRAL", "HOSTILE": "RISKY"}
+
+
+@dataclass(frozen=True)
+class SafeRange:
+    """The range that neither a high nor a low leaves, with the stated confidence.
+
+    Attributes
+    ----------
+    lower, upper : float
+        Index points, ``spot * exp(-d)`` and ``spot * exp(d)``.
+    horizon_days : int
+        Trading days.
+    confidence : float
+        1 - P(either edge is touched).
+    log_distance : float
+        d, unrounded.
+    expiry : str or None
+        The expiry that the horizon ends with, ISO 8601; None if it was given in days.
+    """
+
+    lower: float
+    upper: float
+    horizon_days: int
+    confidence: float
+    log_distance: float
+    expiry: str | None = None
+
+
+@dataclass(frozen=True)
+class MaxPain:
+    """Where the index is likeliest to end.
+
+    Attributes
+    ----------
+    lower, upper : float
+        Index points.
+    confidence : float
+        Probability that it ends there.
+    method : {'option_chain', 'distribution'}
+        ``option_chain``: around the strike at which the holders of all options receive least, half
+        the way to its neighbours. ``distribution``: 1 % of spot on either side of it, the mode of
+        a driftless normal whose deviation is that of a path that touches its median distance half
+        the time; the width is fixed, the probability is what changes. The probability comes from
+        that normal either way.
+    """
+
+    lower: float
+    upper: float
+    confidence: float
+    method: str
+
+
+@dataclass(frozen=True)
+class Trap:
+    """P(realised volatility exceeds implied).
+
+    Attributes
+    ----------
+    score : float
+        Over 10 trading days.
+    label : {'LOW', 'MEDIUM', 'HIGH'}
+        Against the base rate.
+    iv_percentile, rv_percentile : float
+        Where iv and 20-day realised volatility stand among their last 252 values, 0 to 1.
+    horizons : mapping of str to float
+        Over 5, 10 and 20 trading days.
+    base_rate : float
+        How often it happened, over 10 trading days.
+    """
+
+    score: float
+    label: str
+    iv_percentile: float
+    rv_percentile: float
+    horizons: Mapping[str, float]
+    base_rate: float
+
+
+@dataclass(frozen=True)
+class Skew:
+    """What weighs below against what weighs above; each within -1 and 1 by construction.
+
+    Attributes
+    ----------
+    put_skew, call_skew : float
+        By returns, how much longer the lower, and the upper, 5 % tail of the last 252 daily log
+        returns is than a normal distribution with the same quartile would have it: (tail - normal
+        tail) / (tail + normal tail). By open interest, puts (calls) out of the money against those
+        in it, (out - in) / (out + in).
+    net_skew : float
+        By returns, the lower against the upper tail, (lower - upper) / (lower + upper): above 0
+        falls are longer than rises (the quantile skewness of Hinkley 1975). By open interest, puts
+        against calls, (puts - calls) / (puts + calls).
+    method : {'returns', 'open_interest'}
+        Open interest where an option chain is given.
+    """
+
+    put_skew: float
+    call_skew: float
+    net_skew: float
+    method: str = "returns"
+
+
+@dataclass(frozen=True)
+class ExpiryStress:
+    """Stress over the next 20 trading days, from the regime model.
+
+    Attributes
+    ----------
+    score : float
+        0.5 P(MEDIUM) + P(HIGH).
+    label : {'CALM', 'CAUTION', 'HOSTILE'}
+        Against the score of the base rates.
+    probabilities : mapping of str to float
+        ``low``, ``medium``, ``high``.
+    """
+
+    score: float
+    label: str
+    probabilities: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class BreachPoint:
+    """P(either edge is touched) at one distance.
+
+    Attributes
+    ----------
+    distance : int
+        Index points.
+    probability : float
+        Within the horizon of the safe range.
+    """
+
+    distance: int
+    probability: float
+
+
+@dataclass(frozen=True)
+class BreachSurface:
+    """P(touch) over horizons and distances.
+
+    Attributes
+    ----------
+    horizon_days : tuple of int
+        Trading days.
+    distance_points : tuple of int
+        Index points upwards.
+    upper_edges, lower_edges : tuple of float
+        Where the edges are: ``spot + p`` and, as far away in log, ``spot ** 2 / (spot + p)``.
+    either, down, up : tuple of tuple of float
+        A row per horizon, a column per distance.
+    """
+
+    horizon_days: tuple[int, ...]
+    distance_points: tuple[int, ...]
+    upper_edges: tuple[float, ...]
+    lower_edges: tuple[float, ...]
+    either: tuple[tuple[float, ...], ...]
+    down: tuple[tuple[float, ...], ...]
+    up: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class SellerFlag:
+    """The day in one word.
+
+    Attributes
+    ----------
+    label : {'FAVOURABLE', 'CAUTION', 'HOSTILE'}
+        HOSTILE if stress is HOSTILE and the trap is not LOW, or the trap is HIGH and stress is not
+        CALM; FAVOURABLE if stress is CALM, the trap is not HIGH and the hit rate is not below the
+        stated confidence beyond its interval; otherwise CAUTION.
+    color : {'GREEN', 'AMBER', 'RED'}
+        In that order.
+    reasons : tuple of str
+        ``TRAP_*`` and ``STRESS_*`` with their labels; ``HIT_RATE_BELOW_CONFIDENCE`` if it is.
+    """
+
+    label: str
+    color: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class HitRate:
+    """How often the same safe-range rule held over the last completed windows.
+
+    Attributes
+    ----------
+    rate : float
+        Share of windows in which neither edge was touched by a high or a low, each edge forecast by
+        a fit that had not seen its window.
+    n : int
+        Windows, at most 252.
+    lower, upper : float
+        95 % interval.
+    """
+
+    rate: float
+    n: int
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True)
+class SellerSignal:
+    """All that a seller of options reads.
+
+    Attributes
+    ----------
+    safe_range, max_pain, trap, skew, expiry_stress, breach_surface, seller_flag, hit_rate
+        The parts.
+    breach_probabilities : tuple of BreachPoint
+        The surface's row at the safe range's horizon.
+    regime : {'CALM', 'CAUTIOUS', 'HOSTILE'}
+        Expiry stress in the words of older tiles.
+    daily_flag : {'FAVOURABLE', 'NEUTRAL', 'RISKY'}
+        The flag in the words of older tiles.
+    """
+
+    safe_range: SafeRange
+    max_pain: MaxPain
+    trap: Trap
+    skew: Skew
+    expiry_stress: ExpiryStress
+    breach_probabilities: tuple[BreachPoint, ...]
+    breach_surface: BreachSurface
+    seller_flag: SellerFlag
+    hit_rate: HitRate
+    regime: str
+    daily_flag: str
+
+
+def safe_range(
+    spot: float,
+    log_distance: float,
+    horizon_days: int,
+    confidence: float,
+    expiry: str | None = None,
+) -> SafeRange:
+    """Turn an inverted breach surface into a range.
+
+    Parameters
+    ----------
+    spot : float
+        Index points.
+    log_distance : float
+        At which either edge is touched with probability 1 - confidence.
+    horizon_days : int
+        Trading days.
+    confidence : float
+        Within 0 and 1.
+    expiry : str, optional
+        That the horizon ends with.
+
+    Returns
+    -------
+    SafeRange
+    """
+    return SafeRange(
+        lower=spot * math.exp(-log_distance),
+        upper=spot * math.exp(log_distance),
+        horizon_days=horizon_days,
+        confidence=confidence,
+        log_distance=log_distance,
+        expiry=expiry,
+    )
+
+
+def max_pain(
+    spot: float, deviation: float, chain_zone: tuple[float, float] | None = None
+) -> MaxPain:
+    """Return where the index is likeliest to end.
+
+    Parameters
+    ----------
+    spot : float
+        Index points.
+    deviation : float
+        Forecast standard deviation of the log return over the horizon.
+    chain_zone : tuple of float, optional
+        Lower and upper end of the zone of least payout, index points; without it the modal zone of
+        the forecast distribution is taken.
+
+    Returns
+    -------
+    MaxPain
+    """
+    lower, upper = chain_zone or (spot * math.exp(-ZONE_WIDTH), spot * math.exp(ZONE_WIDTH))
+    below, within = (normal_below(math.log(edge / spot), deviation) for edge in (lower, upper))
+    return MaxPain(
+        lower=lower,
+        upper=upper,
+        confidence=within - below,
+        method="distribution" if chain_zone is None else "option_chain",
+    )
+
+
+def trap(probabilities: Mapping[str, float], base_rate: float, bars: Bars) -> Trap:
+    """Read the volatility trap.
+
+    Parameters
+    ----------
+    probabilities : mapping of str to float
+        By horizon in days, ``'10'`` among them.
+    base_rate : float
+        Of the headline horizon.
+    bars : Bars
+        For the percentiles.
+
+    Returns
+    -------
+    Trap
+    """
+    score = probabilities[str(HEADLINE_TRAP_DAYS)]
+    past = realised_vol(bars.close[-(TRADING_DAYS + REALISED_WINDOW) :], REALISED_WINDOW)
+    return Trap(
+        score=score,
+        label=LEVELS["trap"].label(score, base_rate),
+        iv_percentile=percentile_rank(bars.iv[-TRADING_DAYS:]),
+        rv_percentile=percentile_rank(past),
+        horizons=dict(probabilities),
+        base_rate=base_rate,
+    )
+
+
+def skew(close: FloatArray) -> Skew:
+    """Measure the tails of daily log returns.
+
+    Parameters
+    ----------
+    close : ndarray of shape (T,)
+        Index points; the last 253 are looked at.
+
+    Returns
+    -------
+    Skew
+    """
+    returns = np.diff(np.log(close[-(TRADING_DAYS + 1) :]))
+    q05, q25, q50, q75, q95 = (
+        float(q) for q in np.quantile(returns, [0.05, 0.25, 0.5, 0.75, 0.95])
+    )
+    lower, upper = q50 - q05, q95 - q50
+    return Skew(
+        put_skew=contrast(lower, _NORMAL_TAIL * (q50 - q25)),
+        call_skew=contrast(upper, _NORMAL_TAIL * (q75 - q50)),
+        net_skew=contrast(lower, upper),
+    )
+
+
+def expiry_stress(
+    probabilities: Mapping[str, float], base_rates: Mapping[str, float]
+) -> ExpiryStress:
+    """Read the stress off the regime probabilities.
+
+    Parameters
+    ----------
+    probabilities, base_rates : mapping of str to float
+        Of ``low``, ``medium`` and ``high``.
+
+    Returns
+    -------
+    ExpiryStress
+    """
+    score, usual = (0.5 * of["medium"] + of["high"] for of in (probabilities, base_rates))
+    return ExpiryStress(
+        score=score,
+        label=LEVELS["expiry_stress"].label(score, usual),
+        probabilities=dict(probabilities),
+    )
+
+
+def hit_rate(held: FloatArray, horizon_days: int) -> HitRate:
+    """Average how often the rule held.
+
+    Parameters
+    ----------
+    held : ndarray of shape (n,)
+        1 where neither edge was touched, 0 where one was; oldest first.
+    horizon_days : int
+        Length of a window.
+
+    Returns
+    -------
+    HitRate
+
+    Raises
+    ------
+    HitRateUnavailableError
+        If there are fewer windows than an interval needs.
+    """
+    need = windows_needed(horizon_days)
+    if len(held) < need:
+        raise HitRateUnavailableError(have=len(held), need=need)
+    lower, upper = share_interval(held, horizon_days)
+    return HitRate(rate=float(held.mean()), n=len(held), lower=lower, upper=upper)
+
+
+def seller_flag(trap_label: str, stress_label: str, rate: HitRate, confidence: float) -> SellerFlag:
+    """Put the day in one word.
+
+    Parameters
+    ----------
+    trap_label, stress_label : str
+        From `trap` and `expiry_stress`.
+    rate : HitRate
+        Of the safe-range rule.
+    confidence : float
+        That the rule states.
+
+    Returns
+    -------
+    SellerFlag
+    """
+    missed = rate.upper < confidence
+    reasons = [f"TRAP_{trap_label}", f"STRESS_{stress_label}"]
+    if missed:
+        reasons.append("HIT_RATE_BELOW_CONFIDENCE")
+    if (stress_label == "HOSTILE" and trap_label != "LOW") or (
+        trap_label == "HIGH" and stress_label != "CALM"
+    ):
+        label = "HOSTILE"
+    elif stress_label == "CALM" and trap_label != "HIGH" and not missed:
+        label = "FAVOURABLE"
+    else:
+        label = "CAUTION"
+    return SellerFlag(label, _FLAGS[label], tuple(reasons))
+
+
+def older_words(stress_label: str, flag_label: str) -> tuple[str, str]:
+    """Return regime and daily flag in the words of older tiles."""
+    return _REGIMES[stress_label], _DAILY_FLAGS[flag_label]
+
+
+def distances_in_points(spot: float, fractions: Sequence[float]) -> tuple[int, ...]:
+    """Return whole points for fractions of spot, rising, at least 1.
+
+    Parameters
+    ----------
+    spot : float
+        Index points.
+    fractions : sequence of float
+        Rising.
+
+    Returns
+    -------
+    tuple of int
+    """
+    points: list[int] = []
+    for fraction in fractions:
+        points.append(max(round(spot * fraction), 1, points[-1] + 1 if points else 1))
+    return tuple(points)

@@ -1,0 +1,142 @@
+"""Sources that are at hand: CSV files, frames and the embedded sample."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from aegismatrix.desk.sources.fetched import Fetched, utc_now
+from aegismatrix.desk.sources.sample import sample_bars
+from aegismatrix.market.bars import Bars, Day, Market
+from aegismatrix.market.intraday import IntradayBars
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class CsvSource:
+    """CSV files, read anew at every fetch.
+
+    Attributes
+    ----------
+    index, iv : path-like
+        Daily bars and their volatility index, as `Bars.from_csv` reads them.
+    market : {'nifty', 'other'}
+        Whose bars these are.
+    intraday : path-like, optional
+        Five-minute bars, as `IntradayBars.from_csv` reads them.
+    date_format, start, end
+        As for `Bars.from_csv`; they do not concern the five-minute bars.
+    """
+
+    index: str | os.PathLike[str]
+    iv: str | os.PathLike[str]
+    market: Market = "nifty"
+    intraday: str | os.PathLike[str] | None = None
+    date_format: str | None = None
+    start: Day | None = None
+    end: Day | None = None
+
+    @property
+    def description(self) -> str:
+        """The files' paths."""
+        paths = [os.fspath(path) for path in (self.index, self.iv, self.intraday) if path]
+        return f"CSV files {', '.join(paths)}"
+
+    def fetch(self) -> Fetched:
+        """Read the files.
+
+        Returns
+        -------
+        Fetched
+            Taken now: how old a file's content is shows in its last bar.
+
+        Raises
+        ------
+        BarsError
+            One of its children, naming file, rows and remedy.
+        """
+        now = utc_now()
+        bars = Bars.from_csv(
+            self.index,
+            iv=self.iv,
+            market=self.market,
+            date_format=self.date_format,
+            start=self.start,
+            end=self.end,
+        )
+        intraday = None if self.intraday is None else IntradayBars.from_csv(self.intraday)
+        return Fetched(bars, intraday, now)
+
+
+@dataclass(frozen=True, eq=False)
+class FrameSource:
+    """Pandas frames (extra ``frames``), checked at every fetch.
+
+    Attributes
+    ----------
+    index, iv : DataFrame, or Series for `iv`
+        Daily bars and their volatility index, as `Bars.from_frames` reads them.
+    market : {'nifty', 'other'}
+        Whose bars these are.
+    intraday : DataFrame, optional
+        Five-minute bars, as `IntradayBars.from_frame` reads them.
+    name : str
+        What to call them in messages and reports.
+    """
+
+    index: pd.DataFrame
+    iv: pd.DataFrame | pd.Series[Any]
+    market: Market = "nifty"
+    intraday: pd.DataFrame | None = None
+    name: str = "frame"
+
+    @property
+    def description(self) -> str:
+        """The frames' name and lengths."""
+        return f"frames {self.name}: {len(self.index)} rows, {len(self.iv)} of iv"
+
+    def fetch(self) -> Fetched:
+        """Read the frames.
+
+        Returns
+        -------
+        Fetched
+            Taken now.
+
+        Raises
+        ------
+        MissingExtraError
+            If pandas is not installed.
+        BarsError
+            One of its children, naming rows and remedy.
+        """
+        now = utc_now()
+        bars = Bars.from_frames(self.index, self.iv, market=self.market, source=self.name)
+        intraday = None
+        if self.intraday is not None:
+            intraday = IntradayBars.from_frame(self.intraday, source=self.name)
+        return Fetched(bars, intraday, now)
+
+
+@dataclass(frozen=True)
+class SampleSource:
+    """The embedded sample: real bars of another market, for trying things out."""
+
+    @property
+    def description(self) -> str:
+        """What the sample is."""
+        return "embedded sample: S&P 500 with the Cboe VIX, 2014 to 2018"
+
+    def fetch(self) -> Fetched:
+        """Read the sample.
+
+        Returns
+        -------
+        Fetched
+            Without five-minute bars; its notes say that it proves no skill.
+        """
+        note = "The sample is of another market and part of what the models were trained on."
+        return Fetched(sample_bars(), None, utc_now(), notes=(note,))

@@ -1,0 +1,270 @@
+"""Bars from Yahoo, through yfinance and a local cache (extra ``yahoo``)."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta, timezone
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aegismatrix.desk.sources.cache import PriceCache, Stored, cache_folder
+from aegismatrix.desk.sources.feed import ask_yahoo
+from aegismatrix.desk.sources.fetched import Fetched, age_in_words, utc_now
+from aegismatrix.desk.sources.patience import Attempt, Patience
+from aegismatrix.desk.sources.prices import COLUMNS, Interval, Prices
+from aegismatrix.desk.sources.refresh import refresh
+from aegismatrix.errors import BarsError, EndsEarlyError, NoDataError, SourceError
+from aegismatrix.market.bars import MAX_GAP_CALENDAR_DAYS, Bars, Market
+from aegismatrix.market.intraday import BAR_MINUTES, IntradayBars
+
+_LOG = logging.getLogger(__name__)
+
+NIFTY, INDIA_VIX = "^NSEI", "^INDIAVIX"
+"""NIFTY 50 and India VIX, as Yahoo names them."""
+
+FIRST_DAY = date(2015, 1, 1)
+"""The default beginning of the daily history: enough for every rate that a report measures."""
+
+INTRADAY_DAYS = 58
+"""Yahoo refuses five-minute bars that are older than 60 days."""
+
+_PROVIDER = "yahoo"
+
+
+@dataclass(frozen=True)
+class YahooSource:
+    """An index and its volatility index from Yahoo.
+
+    Attributes
+    ----------
+    index, iv : str
+        Symbols, NIFTY 50 and India VIX by default; ``^GSPC`` and ``^VIX`` are another pair.
+    market : {'nifty', 'other'}, optional
+        Whose bars these are; by default ``'nifty'`` for ``^NSEI`` alone.
+    start : date
+        First day of the daily bars.
+    intraday : bool, optional
+        Whether to fetch five-minute bars as well, which exist for NIFTY only; by default where
+        `market` is ``'nifty'``.
+    cached : bool
+        Whether to keep what was fetched and fetch only what is new.
+    cache_dir : path-like, optional
+        The cache's folder; by default the one that AEGISMATRIX_CACHE names, else the platform's.
+    allow_stale : timedelta, optional
+        If a fetch fails, take bars from the cache that were fetched at most this long ago, and say
+        so. By default a failed fetch is an error.
+    patience : Patience
+        How long and how often to try.
+    clock : callable
+        The time, aware; tests give their own.
+
+    Raises
+    ------
+    ValueError
+        For five-minute bars of another market, or `allow_stale` without a cache.
+    """
+
+    index: str = NIFTY
+    iv: str = INDIA_VIX
+    market: Market | None = None
+    start: date = FIRST_DAY
+    intraday: bool | None = None
+    cached: bool = True
+    cache_dir: str | os.PathLike[str] | None = None
+    allow_stale: timedelta | None = None
+    patience: Patience = field(default_factory=Patience)
+    clock: Callable[[], datetime] = field(default=utc_now, repr=False)
+
+    def __post_init__(self) -> None:
+        for name in ("index", "iv"):
+            # yfinance asks in capitals, and the cache must not keep a symbol twice.
+            object.__setattr__(self, name, getattr(self, name).upper())
+        if self.market is None:
+            object.__setattr__(self, "market", "nifty" if self.index == NIFTY else "other")
+        if self.intraday is None:
+            object.__setattr__(self, "intraday", self.market == "nifty")
+        if self.intraday and self.market != "nifty":
+            raise ValueError("five-minute bars are read on the session of NIFTY alone")
+        if self.allow_stale is not None and not self.cached:
+            raise ValueError("allow_stale needs the cache")
+
+    @property
+    def description(self) -> str:
+        """The symbols."""
+        return f"Yahoo {self.index} with {self.iv}"
+
+    def fetch(self) -> Fetched:
+        """Fetch what is new, and return daily and, where wanted, five-minute bars.
+
+        Returns
+        -------
+        Fetched
+            A last session that is under way is the last bar, as far as it has come.
+
+        Raises
+        ------
+        MissingExtraError
+            If a package of the extra ``yahoo`` is not installed.
+        SourceError
+            One of its children, if a fetch failed and `allow_stale` does not permit the cache.
+        CacheError
+            One of its children, if the cache is damaged, foreign, locked or not writable.
+        BarsError
+            One of its children, if what was fetched are no valid bars.
+        """
+        attempt = self.patience.begin()
+        try:
+            return self._fetched(attempt, afresh=False)
+        except BarsError as error:
+            if not self.cached:
+                raise
+            # The fault may be in an old row that the provider has mended since.
+            _LOG.warning("%s: %s Fetching everything again.", self.description, error.problem)
+            return self._fetched(attempt, afresh=True)
+
+    def _fetched(self, attempt: Attempt, *, afresh: bool) -> Fetched:
+        now = self.clock().astimezone(timezone.utc)
+        failures: dict[str, SourceError] = {}
+
+        def take(symbol: str, interval: Interval, since: date) -> Stored:
+            def ask(first: date) -> Prices:
+                return ask_yahoo(symbol, interval, first, today=now.date(), attempt=attempt)
+
+            if not self.cached:
+                return Stored(ask(since), since, now)
+            cache = PriceCache(cache_folder(self.cache_dir), _PROVIDER, symbol, interval)
+            try:
+                return refresh(cache, ask, since=since, now=now, afresh=afresh)
+            except SourceError as error:
+                stored = self._permitted(cache, since, now)
+                if stored is None:
+                    raise
+                failures[f"{symbol} {interval}"] = error
+                return stored
+
+        # A print of iv from before the first day still serves it.
+        earlier = self.start - timedelta(days=MAX_GAP_CALENDAR_DAYS)
+        index = take(self.index, "1d", self.start)
+        iv = take(self.iv, "1d", earlier)
+        parts = [index, iv]
+        if self.intraday:
+            first = now.date() - timedelta(days=INTRADAY_DAYS)
+            parts.append(take(self.index, "5m", first))
+        fetched_at = min(part.fetched_at for part in parts)
+        stale_for = now - fetched_at if failures else None
+
+        notes: list[str] = _failure_notes(failures, stale_for)
+        bars = self._daily(index, iv, now, notes)
+        intraday = self._five_minutes(parts[2].prices, now, notes) if self.intraday else None
+        for note in notes:
+            _LOG.info("%s: %s", self.description, note)
+        return Fetched(bars, intraday, fetched_at, stale_for, tuple(notes))
+
+    def _permitted(self, cache: PriceCache, since: date, now: datetime) -> Stored | None:
+        if self.allow_stale is None:
+            return None
+        stored = cache.read()
+        if stored is None or (cache.interval == "1d" and stored.since > since):
+            return None
+        age = now - stored.fetched_at
+        # A cache from the future says that one of the clocks was wrong, and so not how old it is.
+        if timedelta(0) <= age <= self.allow_stale:
+            return stored
+        _LOG.warning("%s is %s old, which is not permitted.", cache.path, age_in_words(abs(age)))
+        return None
+
+    def _daily(self, stored: Stored, stored_iv: Stored, now: datetime, notes: list[str]) -> Bars:
+        index = stored.prices.since(self.start)
+        index = _without_blanks(index, ("high", "low", "close"), self.index, notes)
+        iv = _without_blanks(stored_iv.prices, ("close",), self.iv, notes)
+        for prices, symbol, of in ((index, self.index, stored), (iv, self.iv, stored_iv)):
+            _check_end(prices, f"Yahoo {symbol} 1d", of.fetched_at.date())
+        first = index.stamps[0].item()
+        if first > self.start + timedelta(days=MAX_GAP_CALENDAR_DAYS):
+            notes.append(f"{self.index} begins on {first}, later than asked ({self.start}).")
+        last, last_iv = index.last_day(), iv.last_day()
+        if last != last_iv:
+            notes.append(
+                f"The last bars are of different days: {self.index} {last}, {self.iv} {last_iv}."
+            )
+        assert self.market is not None
+        return Bars.from_arrays(
+            index.stamps,
+            index.column("high"),
+            index.column("low"),
+            index.column("close"),
+            iv.column("close"),
+            open=index.column("open"),
+            iv_dates=iv.stamps,
+            market=self.market,
+            source=self.description,
+            today=(now + timedelta(hours=14)).date(),
+        )
+
+    def _five_minutes(self, prices: Prices, now: datetime, notes: list[str]) -> IntradayBars:
+        # Blank rows between others are left out and counted by IntradayBars.
+        prices = _without_blank_end(prices, COLUMNS, f"{self.index} 5m", notes)
+        if len(prices) and int(prices.stamps[-1].astype(np.int64)) % (60 * BAR_MINUTES):
+            notes.append(
+                f"{self.index} 5m: the last row, stamped {prices.stamps[-1]}Z with the last trade,"
+                " was left out."
+            )
+            prices = prices.cut(slice(None, -1))
+        if not len(prices):
+            raise NoDataError(f"Yahoo {self.index} 5m", reason="every row is blank")
+        columns = {name: prices.column(name) for name in COLUMNS}
+        return IntradayBars.from_arrays(
+            prices.stamps, **columns, source=f"Yahoo {self.index}", now=now
+        )
+
+
+def _check_end(prices: Prices, source: str, asked_on: date) -> None:
+    # The provider may have answered to the end, and with blank rows.
+    if not len(prices):
+        raise NoDataError(source, reason="every row is blank")
+    last = prices.last_day()
+    if (asked_on - last).days > MAX_GAP_CALENDAR_DAYS:
+        raise EndsEarlyError(source, last=str(last), today=str(asked_on))
+
+
+def _failure_notes(failures: Mapping[str, SourceError], stale_for: timedelta | None) -> list[str]:
+    if stale_for is None:
+        return []
+    return [
+        f"{name} is from the cache, up to {age_in_words(stale_for)} old, since its fetch failed:"
+        f" {error.problem}"
+        for name, error in failures.items()
+    ]
+
+
+def _without_blanks(
+    prices: Prices, columns: tuple[str, ...], name: str, notes: list[str]
+) -> Prices:
+    prices = _without_blank_end(prices, columns, name, notes)
+    blank = np.flatnonzero(_blank(prices, columns).all(axis=0))
+    if not blank.size:
+        return prices
+    days = ", ".join(str(day) for day in prices.stamps[blank][-3:])
+    notes.append(f"{name}: {blank.size} blank rows were left out, the last of them {days}.")
+    return prices.cut(~np.isin(np.arange(len(prices)), blank))
+
+
+def _without_blank_end(
+    prices: Prices, columns: tuple[str, ...], name: str, notes: list[str]
+) -> Prices:
+    """Leave out last rows that are blank in any column: bars that are not there yet."""
+    whole = np.flatnonzero(~_blank(prices, columns).any(axis=0))
+    length = int(whole[-1]) + 1 if whole.size else 0
+    for stamp in prices.stamps[length : length + 1]:
+        rows = "row is" if len(prices) == length + 1 else f"{len(prices) - length} rows are"
+        notes.append(f"{name}: the last {rows} blank, from {stamp} on, and left out.")
+    return prices.cut(slice(None, length))
+
+
+def _blank(prices: Prices, columns: tuple[str, ...]) -> NDArray[np.bool_]:
+    blank: NDArray[np.bool_] = np.isnan(np.stack([prices.column(column) for column in columns]))
+    return blank

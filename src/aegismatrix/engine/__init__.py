@@ -1,0 +1,1 @@
+"""Models run: artifacts opened, bars to probabilities. Alone imports onnxruntime."""

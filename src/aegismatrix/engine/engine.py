@@ -1,0 +1,588 @@
+"""Engine: bars in, every probability out."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from aegismatrix.artifacts.manifest import (
+    ENGINE_NAME,
+    ArraySpec,
+    Manifest,
+    ModelSpec,
+    read_manifest,
+)
+from aegismatrix.engine.model import Model, load_model
+from aegismatrix.errors import (
+    ArtifactRejectedError,
+    ContractError,
+    InsufficientHistoryError,
+    NotTransferableError,
+    UnknownModelError,
+)
+from aegismatrix.market.bars import Bars
+from aegismatrix.market.overnight import Nights
+from aegismatrix.market.readers import DateArray, FloatArray
+
+LONGEST_DAYS = 30
+"""The longest horizon of the breach surface, in trading days."""
+
+LEAST_DISTANCE, MOST_DISTANCE = 1e-9, 10.0
+"""What a log distance may be."""
+
+HORIZONS_DAYS = (1, 5, 10, 20)
+"""Horizons of the breach surface unless others are asked for."""
+
+DISTANCES = tuple(math.log1p(basis_points / 1e4) for basis_points in (100, 200, 300, 400, 500, 700))
+"""Its log distances unless others are asked for: 1, 2, 3, 4, 5 and 7 % of spot."""
+
+_DEFAULT_HORIZONS = np.array(HORIZONS_DAYS, dtype=np.float64)
+_DEFAULT_DISTANCES = np.array(DISTANCES)
+for _values in (_DEFAULT_HORIZONS, _DEFAULT_DISTANCES):
+    _values.flags.writeable = False
+
+BREACH, BREAKOUT, OVERNIGHT = "breach", "breakout", "overnight"
+
+_PROBABILITY = "probability"
+_INPUTS = frozenset({"high", "low", "close", "iv", "horizon", "distance"})
+_NEAREST, _FURTHEST = 1e-5, 2.0
+_GRID, _REFINEMENTS = 64, 3
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Forecast:
+    """Probabilities for N days, the last row for the last bar.
+
+    ``forecast["trap"]`` is the array of one model; `row` is one day by column name, `table` all of
+    them.
+
+    Attributes
+    ----------
+    dates : ndarray of shape (N,), datetime64[D]
+        Days of forecast: what was known at their close.
+    in_sample : ndarray of shape (N,), bool
+        Whether the day lies inside the span that the models were trained on: such rows demonstrate,
+        they prove nothing.
+    close : ndarray of shape (N,), float64
+        Index points.
+    iv_percent : ndarray of shape (N,), float64
+        The volatility index.
+    implied_sigma : ndarray of shape (N,), float64
+        Daily standard deviation of log returns that it implies.
+    features : ndarray of shape (N, F), float64
+        What the models read; their names are those of ``Engine.spec``'s output.
+    horizon_days : ndarray of shape (H,), float64
+        Horizons of the surfaces.
+    distance : ndarray of shape (D,), float64
+        Log distances of the surfaces: the edges are ``close * exp(-d)`` and ``close * exp(d)``.
+    probabilities : mapping of str to ndarray, float64
+        By model name: shape (N, len(columns)), and (N, 3, H, D) for a surface, with either edge,
+        the lower and the upper along axis 1.
+    columns : mapping of str to tuple of str
+        By model name: the columns of `table`.
+    manifest_digest : str
+        Which set of artifacts said so.
+    """
+
+    dates: DateArray
+    in_sample: NDArray[np.bool_]
+    close: FloatArray
+    iv_percent: FloatArray
+    implied_sigma: FloatArray
+    features: FloatArray
+    horizon_days: FloatArray
+    distance: FloatArray
+    probabilities: Mapping[str, FloatArray]
+    columns: Mapping[str, tuple[str, ...]]
+    manifest_digest: str
+
+    def __len__(self) -> int:
+        return len(self.dates)
+
+    def __getitem__(self, model: str) -> FloatArray:
+        if model not in self.probabilities:
+            raise UnknownModelError(model, known=tuple(self.probabilities), path="this forecast")
+        return self.probabilities[model]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.probabilities)
+
+    def table(self) -> dict[str, FloatArray]:
+        """Return every probability as a column.
+
+        Returns
+        -------
+        dict of str to ndarray of shape (N,)
+            In the order in which the engine gives them; of a surface, the probability of either
+            edge, with the distance named in basis points of spot.
+        """
+        return {
+            column: values
+            for model, columns in self.columns.items()
+            for column, values in zip(columns, _flat(self.probabilities[model]).T, strict=True)
+        }
+
+    def row(self, position: int = -1) -> dict[str, float]:
+        """Return one day's probabilities by column.
+
+        Parameters
+        ----------
+        position : int
+            Row, -1 for the last day.
+
+        Returns
+        -------
+        dict of str to float
+            As `table` has them.
+        """
+        return {column: float(values[position]) for column, values in self.table().items()}
+
+    def __repr__(self) -> str:
+        last = ", ".join(f"{column} {value:.3f}" for column, value in list(self.row().items())[:3])
+        return f"Forecast({len(self)} days to {self.dates[-1]}: {last}, ...)"
+
+
+def _flat(probability: FloatArray) -> FloatArray:
+    """One row per day; of a surface, either edge."""
+    return probability if probability.ndim == 2 else probability[:, 0].reshape(len(probability), -1)
+
+
+class Engine:
+    """The fused artifact: raw bars to every probability, in one session.
+
+    Safe to share between threads.
+
+    Parameters
+    ----------
+    path : path-like, optional
+        A folder of artifacts; by default the bundled one.
+
+    Attributes
+    ----------
+    manifest : Manifest
+        Everything sealed about its artifacts.
+
+    Raises
+    ------
+    ArtifactError
+        One of its children, saying which file and why.
+    """
+
+    def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
+        self.manifest = manifest = read_manifest(path)
+        self._model = load_model(manifest, ENGINE_NAME)
+        _check_engine(manifest)
+        self._beside: dict[str, Model] = {}
+        self._heads = [out for out in self._model.spec.outputs if out.unit == _PROBABILITY]
+        self._inputs = {array.name for array in self._model.spec.inputs}
+        self._spans = _training_spans(manifest)
+
+    def __reduce__(self) -> NoReturn:
+        raise NotTransferableError("Engine", "Engine()")
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What is sealed about the fused artifact."""
+        return self._model.spec
+
+    @property
+    def lookback_bars(self) -> int:
+        """Bars that one forecast needs."""
+        return self._model.spec.lookback_bars
+
+    @property
+    def heads(self) -> tuple[ArraySpec, ...]:
+        """The probabilities that it gives: names and columns."""
+        return tuple(self._heads)
+
+    def __repr__(self) -> str:
+        heads = ", ".join(head.name for head in self._heads)
+        return f"Engine({heads}; {self.lookback_bars} bars; manifest {self.manifest.digest[:12]})"
+
+    def predict(
+        self,
+        bars: Bars,
+        *,
+        horizon_days: ArrayLike = HORIZONS_DAYS,
+        distance: ArrayLike = DISTANCES,
+    ) -> Forecast:
+        """Forecast from the last bar.
+
+        Parameters
+        ----------
+        bars : Bars
+            At least `lookback_bars`; older ones are not looked at.
+        horizon_days : array-like of shape (H,)
+            Horizons of the breach surface: whole trading days, 1 to 30.
+        distance : array-like of shape (D,)
+            Its log distances, above 0; p points are ``ln(1 + p / close)``.
+
+        Returns
+        -------
+        Forecast
+            One day.
+
+        Raises
+        ------
+        InsufficientHistoryError
+            Saying how many bars are missing.
+        """
+        return self._forecast(bars, horizon_days, distance, last_only=True)
+
+    def history(
+        self,
+        bars: Bars,
+        *,
+        horizon_days: ArrayLike = HORIZONS_DAYS,
+        distance: ArrayLike = DISTANCES,
+    ) -> Forecast:
+        """Forecast from every bar that has enough history.
+
+        Parameters
+        ----------
+        bars : Bars
+            T bars, at least `lookback_bars`.
+        horizon_days, distance : array-like
+            As for `predict`.
+
+        Returns
+        -------
+        Forecast
+            T - lookback_bars + 1 days. Row i is what `predict` gives on the bars up to it.
+
+        Raises
+        ------
+        InsufficientHistoryError
+            Saying how many bars are missing.
+        """
+        return self._forecast(bars, horizon_days, distance, last_only=False)
+
+    def breach_distances(self, bars: Bars, targets: Sequence[tuple[int, float]]) -> FloatArray:
+        """Invert the breach surface of the last bar.
+
+        Parameters
+        ----------
+        bars : Bars
+            At least `lookback_bars`.
+        targets : sequence of (horizon_days, probability)
+            Whole trading days, 1 to 30, and a probability between 0 and 1, both excluded.
+
+        Returns
+        -------
+        ndarray of shape (len(targets),)
+            The log distances at which either edge is touched with that probability.
+
+        Raises
+        ------
+        InsufficientHistoryError
+            Saying how many bars are missing.
+        ContractError
+            If the surface does not reach a probability.
+
+        Notes
+        -----
+        Three grids, each within a cell of the one before, then a straight line: the touch
+        probability at the result is the one asked for to 1e-9.
+        """
+        horizons = sorted({horizon_days for horizon_days, _ in targets})
+        low, high = np.full(len(targets), _NEAREST), np.full(len(targets), _FURTHEST)
+        results = np.empty(len(targets))
+        for refinement in range(_REFINEMENTS):
+            grids = np.geomspace(low, high, _GRID)
+            distances = np.unique(grids)
+            forecast = self.predict(bars, horizon_days=horizons, distance=distances)
+            surface = forecast[BREACH][0, 0]
+            for number, (horizon_days, probability) in enumerate(targets):
+                grid = grids[:, number]
+                of_target = surface[horizons.index(horizon_days), np.searchsorted(distances, grid)]
+                nearer = int((of_target > probability).sum())
+                if not 0 < nearer < _GRID:
+                    raise ContractError(
+                        ENGINE_NAME,
+                        BREACH,
+                        f"does not reach a probability of {probability} in {horizon_days} days",
+                        remedy="Ask for a probability further from 0 and 1.",
+                    )
+                low[number], high[number] = grid[nearer - 1], grid[nearer]
+                if refinement == _REFINEMENTS - 1:
+                    above, below = of_target[nearer - 1], of_target[nearer]
+                    share = (above - probability) / (above - below)
+                    results[number] = low[number] + (high[number] - low[number]) * share
+        return results
+
+    def unseen_breach(
+        self, forecast: Forecast, *, horizon_days: int, distance: FloatArray
+    ) -> FloatArray:
+        """Say what was or would have been forecast of either edge without a look at the outcome.
+
+        Parameters
+        ----------
+        forecast : Forecast
+            N days.
+        horizon_days : int
+            Whole trading days, 1 to 30.
+        distance : ndarray of shape (N,)
+            A log distance for each day.
+
+        Returns
+        -------
+        ndarray of shape (N,)
+            For days outside of the training span, the model's probabilities; inside of it, those
+            of the fits that had seen nothing later; NaN where there is no such fit.
+        """
+        unseen = self._unseen(
+            BREACH,
+            forecast,
+            implied_sigma=forecast.implied_sigma,
+            horizon=_horizons(horizon_days),
+            distance=np.ascontiguousarray(distance[:, None]),
+        )
+        return np.asarray(unseen[:, 0, 0, 0])
+
+    def unseen_breakout(self, forecast: Forecast) -> FloatArray:
+        """Say what was or would have been forecast of the next session's breakout, likewise.
+
+        Parameters
+        ----------
+        forecast : Forecast
+            N days.
+
+        Returns
+        -------
+        ndarray of shape (N,)
+            As `unseen_breach`.
+        """
+        return np.asarray(self._unseen(BREAKOUT, forecast)[:, 0])
+
+    def overnight(self, forecast: Forecast, nights: Nights) -> dict[str, FloatArray]:
+        """Forecast the session after each night from what the US markets did in it.
+
+        Parameters
+        ----------
+        forecast : Forecast
+            N days.
+        nights : Nights
+            Those after the same days, all known.
+
+        Returns
+        -------
+        dict of str to ndarray of shape (N,)
+            By column of ``overnight.onnx``; it is no part of the fused artifact.
+
+        Raises
+        ------
+        UnknownModelError
+            If the artifacts hold no ``overnight.onnx``: it is made where US bars are at hand.
+        ContractError
+            If nights and days differ, or one is not known.
+        """
+        if OVERNIGHT not in self.manifest.models:
+            raise UnknownModelError(
+                OVERNIGHT,
+                known=tuple(self.manifest.models),
+                path=str(self.manifest.folder),
+                remedy="Use artifacts trained with US bars, or leave the overnight bars out.",
+            )
+        if not np.array_equal(forecast.dates, nights.dates) or not nights.known.all():
+            raise ContractError(
+                OVERNIGHT,
+                "nights",
+                f"are not {len(forecast)} known ones after the days of the forecast",
+                remedy="Align the US bars with the same days and keep those that are known.",
+            )
+        model = self._open(OVERNIGHT)
+        probability = model.run(
+            features=np.ascontiguousarray(forecast.features),
+            implied_sigma=np.ascontiguousarray(forecast.implied_sigma),
+            **nights.inputs(),
+        )[_PROBABILITY]
+        return dict(zip(model.spec.outputs[0].columns, probability.T, strict=True))
+
+    def _open(self, name: str) -> Model:
+        """Open an artifact beside the fused one, when it is first asked for."""
+        if name not in self._beside:
+            self._beside[name] = load_model(self.manifest, name)
+        return self._beside[name]
+
+    def _unseen(self, head: str, forecast: Forecast, **given: NDArray[Any]) -> FloatArray:
+        """Run the fits that speak for the past; NaN where none does."""
+        past = self._open(f"{head}_past")
+        starts = np.array([first for first, _ in past.spec.stretches], dtype="datetime64[D]")
+        fit = np.searchsorted(starts, forecast.dates, side="right") - 1
+        (span,) = past.spec.training
+        # What came before the first bar of training was not seen by the last fit either.
+        fit = np.where(forecast.dates < np.datetime64(span.first), len(starts) - 1, fit)
+        outputs = past.run(features=forecast.features, fit=np.maximum(fit, 0), **given)
+        unseen: FloatArray = outputs[_PROBABILITY].copy()
+        unseen[fit < 0] = np.nan
+        return unseen
+
+    def _forecast(
+        self, bars: Bars, horizon_days: ArrayLike, distance: ArrayLike, *, last_only: bool
+    ) -> Forecast:
+        if not isinstance(bars, Bars):
+            raise ContractError(
+                ENGINE_NAME,
+                "bars",
+                f"is a {type(bars).__name__}",
+                remedy="Give Bars, made with Bars.from_csv, from_frames or from_arrays.",
+            )
+        if len(bars) < self.lookback_bars:
+            raise InsufficientHistoryError(need=self.lookback_bars, have=len(bars))
+        first = len(bars) - self.lookback_bars if last_only else 0
+        chosen = {"horizon": _horizons(horizon_days), "distance": _distances(distance)}
+        # An instance of Bars that exists is finite, float64 and of one length.
+        given = {
+            "high": bars.high[first:],
+            "low": bars.low[first:],
+            "close": bars.close[first:],
+            "iv": bars.iv[first:],
+            **chosen,
+        }
+        outputs = self._model.run_validated(
+            {name: values for name, values in given.items() if name in self._inputs}
+        )
+        start = first + self.lookback_bars - 1
+        dates = bars.dates[start:]
+        for name, values in outputs.items():
+            if len(values) != len(dates):
+                raise ContractError(
+                    ENGINE_NAME,
+                    name,
+                    f"has {len(values)} rows for {len(dates)} days",
+                    remedy="Nothing was published; use artifacts made by scripts/export.py.",
+                )
+        in_sample = np.zeros(len(dates), dtype=bool)
+        for span_first, span_last in self._spans:
+            in_sample |= (dates >= span_first) & (dates <= span_last)
+        return Forecast(
+            dates=dates,
+            in_sample=in_sample,
+            close=bars.close[start:],
+            iv_percent=bars.iv[start:],
+            implied_sigma=outputs["implied_sigma"],
+            features=outputs["features"],
+            horizon_days=chosen["horizon"],
+            distance=chosen["distance"],
+            probabilities={head.name: outputs[head.name] for head in self._heads},
+            columns={
+                head.name: _columns(head, chosen["horizon"], chosen["distance"])
+                for head in self._heads
+            },
+            manifest_digest=self.manifest.digest,
+        )
+
+
+def _check_engine(manifest: Manifest) -> None:
+    """Refuse a fused artifact that keeps its own contract but not the one of an engine."""
+    spec = manifest.model(ENGINE_NAME)
+    shapes = {array.name: array.shape for array in spec.outputs}
+    features = shapes.get("features", ())
+    faults = [array.name for array in spec.inputs if array.name not in _INPUTS]
+    faults += [array.name for array in spec.inputs if len(array.shape) != 1]
+    if len(features) != 2 or features[0] != "N":
+        faults.append("features")
+    if shapes.get("implied_sigma") != ("N",):
+        faults.append("implied_sigma")
+    for array in spec.outputs:
+        of_columns = array.shape == ("N", len(array.columns))
+        of_surface = array.shape == ("N", 3, "H", "D")
+        if array.unit == _PROBABILITY and not (of_columns or of_surface):
+            faults.append(array.name)
+    faults += [array.name for array in (*spec.inputs, *spec.outputs) if array.dtype != "float64"]
+    if faults:
+        raise ArtifactRejectedError(
+            str(manifest.folder / spec.file),
+            f"its contract is not that of an engine, by {', '.join(dict.fromkeys(faults))}"[:300],
+        )
+
+
+def _horizons(horizon_days: ArrayLike) -> FloatArray:
+    if horizon_days is HORIZONS_DAYS:
+        return _DEFAULT_HORIZONS
+    horizons = _numbers(horizon_days)
+    if (
+        horizons is None
+        or not ((horizons >= 1) & (horizons <= LONGEST_DAYS)).all()
+        or (horizons != np.floor(horizons)).any()
+    ):
+        raise ContractError(
+            ENGINE_NAME,
+            "horizon_days",
+            f"is {horizon_days!r}",
+            remedy=f"Give one or more different whole trading days from 1 to {LONGEST_DAYS}.",
+        )
+    return horizons
+
+
+def _distances(distance: ArrayLike) -> FloatArray:
+    if distance is DISTANCES:
+        return _DEFAULT_DISTANCES
+    distances = _numbers(distance)
+    if (
+        distances is None
+        or not ((distances >= LEAST_DISTANCE) & (distances <= MOST_DISTANCE)).all()
+    ):
+        raise ContractError(
+            ENGINE_NAME,
+            "distance",
+            f"is {distance!r}",
+            remedy="Give one or more different log distances above 0, from"
+            f" {LEAST_DISTANCE} to {MOST_DISTANCE}: p points are ln(1 + p / close).",
+        )
+    return distances
+
+
+def _numbers(values: ArrayLike) -> FloatArray | None:
+    """One number, or a row of different ones, as a row of floats; None where it is neither."""
+    try:
+        given = np.asarray(values)
+    except ValueError:
+        return None
+    if given.dtype.kind not in "iuf" or given.ndim > 1 or not given.size:
+        return None
+    row = np.atleast_1d(given.astype(np.float64))
+    return row if len(set(row.tolist())) == row.size else None
+
+
+def _columns(head: ArraySpec, horizon_days: FloatArray, distance: FloatArray) -> tuple[str, ...]:
+    if len(head.shape) == 2:
+        return head.columns
+    return _surface_columns(head.name, tuple(horizon_days.tolist()), tuple(distance.tolist()))
+
+
+@lru_cache(maxsize=64)
+def _surface_columns(
+    name: str, horizon_days: tuple[float, ...], distance: tuple[float, ...]
+) -> tuple[str, ...]:
+    points = [_basis_points(one) for one in distance]
+    return tuple(f"{name}_h{horizon:g}_d{point}" for horizon in horizon_days for point in points)
+
+
+def _basis_points(distance: float) -> str:
+    """Whole basis points where it is some to rounding, all digits where it is not."""
+    points = math.expm1(distance) * 1e4
+    return f"{round(points)}" if abs(points - round(points)) < 1e-6 else repr(points)
+
+
+def _training_spans(manifest: Manifest) -> list[tuple[np.datetime64, np.datetime64]]:
+    """Spans of days that any model has learnt from, on whichever market, without overlaps."""
+    spans = sorted(
+        (np.datetime64(span.first), np.datetime64(span.last))
+        for model in manifest.models.values()
+        for span in model.training
+    )
+    merged: list[tuple[np.datetime64, np.datetime64]] = []
+    for first, last in spans:
+        if merged and first <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], last))
+        else:
+            merged.append((first, last))
+    return merged

@@ -1,0 +1,432 @@
+"""Run verified artifacts: the only module that imports onnxruntime.
+
+A `Model` is a session made from bytes whose hash was checked, whose names, types and shapes equal
+what the manifest seals, and whose every call is checked: onnxruntime itself takes NaN, infinities
+and Python lists in silence.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aegismatrix.artifacts.golden import GoldenCase, check_golden, read_golden
+from aegismatrix.artifacts.manifest import (
+    GOLDEN_KEY,
+    REPORT_KEY,
+    WALKFORWARD_KEY,
+    ArraySpec,
+    Manifest,
+    ModelSpec,
+    foreign_files,
+    read_artifact,
+    read_beside,
+    read_manifest,
+)
+from aegismatrix.artifacts.operators import METADATA_KEY, check_content
+from aegismatrix.errors import (
+    AegisError,
+    ArtifactRejectedError,
+    ContractError,
+    InsufficientHistoryError,
+    ModelFailedError,
+    NonFiniteOutputError,
+    NotTransferableError,
+)
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+_ONNX_TYPES = {"float64": "tensor(double)", "float32": "tensor(float)", "int64": "tensor(int64)"}
+_BARS_AXIS, _ROWS_AXIS = "T", "N"
+_SHOWN_LETTERS = 300
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that `verify` found to be off.
+
+    Attributes
+    ----------
+    artifact : str
+        Name of the artifact, or ``manifest``.
+    error : AegisError
+        What is wrong, and the remedy.
+    """
+
+    artifact: str
+    error: AegisError
+
+    def __str__(self) -> str:
+        return f"{self.artifact}: {self.error}"
+
+
+class Model:
+    """One verified artifact, ready to run. Safe to share between threads.
+
+    Attributes
+    ----------
+    spec : ModelSpec
+        Everything sealed about it: contract, training span, judgements.
+    """
+
+    def __init__(self, spec: ModelSpec, session: onnxruntime.InferenceSession) -> None:
+        self.spec = spec
+        self._session = session
+        self._output_names = [output.name for output in spec.outputs]
+
+    @classmethod
+    def from_bytes(cls, spec: ModelSpec, data: bytes, path: str) -> Model:
+        """Open a session from bytes and hold it against its contract.
+
+        Parameters
+        ----------
+        spec : ModelSpec
+            The contract.
+        data : bytes
+            The artifact, already verified.
+        path : str
+            For messages.
+
+        Returns
+        -------
+        Model
+
+        Raises
+        ------
+        ArtifactRejectedError
+            If it holds what no artifact may hold, onnxruntime does not load it, or a name, type,
+            shape or look-back differs.
+        """
+        check_content(data, path)
+        session = _open_session(data, path)
+        for sealed, actual in (
+            (spec.inputs, session.get_inputs()),
+            (spec.outputs, session.get_outputs()),
+        ):
+            promised = [
+                (array.name, _ONNX_TYPES.get(array.dtype), list(array.shape)) for array in sealed
+            ]
+            found = [(node.name, node.type, list(node.shape)) for node in actual]
+            if promised != found:
+                raise ArtifactRejectedError(path, f"its contract is {found}, sealed is {promised}")
+        # Given fewer rows than it depends on, onnxruntime may end the process.
+        needs = {"lookback_bars": spec.lookback_bars, "rows": spec.rows}
+        stamp = _stamp(session, path)
+        if {key: stamp.get(key) for key in needs} != needs:
+            raise ArtifactRejectedError(path, f"it does not say of itself what is sealed, {needs}")
+        return cls(spec, session)
+
+    def __reduce__(self) -> NoReturn:
+        raise NotTransferableError("Model", "load_models()")
+
+    @property
+    def name(self) -> str:
+        """Name in the manifest."""
+        return self.spec.name
+
+    def __repr__(self) -> str:
+        inputs = ", ".join(
+            f"{array.name}[{', '.join(str(size) for size in array.shape)}]"
+            for array in self.spec.inputs
+        )
+        return f"Model({self.name} {self.spec.version}: {inputs})"
+
+    def run(self, /, **arrays: NDArray[Any]) -> dict[str, NDArray[np.float64]]:
+        """Run the model.
+
+        Parameters
+        ----------
+        **arrays : ndarray
+            The inputs by name, of exactly the sealed types and shapes; all finite.
+
+        Returns
+        -------
+        dict of str to ndarray
+            The outputs by name.
+
+        Raises
+        ------
+        ContractError
+            If an input is missing, unknown, or of another type or shape, or is not finite.
+        InsufficientHistoryError
+            If there are fewer bars than the look-back.
+        NonFiniteOutputError
+            If an output is NaN or infinite.
+        ModelFailedError
+            If onnxruntime gives up.
+        """
+        self._check_inputs(arrays)
+        return self.run_validated(arrays)
+
+    def run_validated(self, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float64]]:
+        """Run the model on inputs that are known to keep the contract, as those of `Bars` are.
+
+        Parameters
+        ----------
+        arrays : mapping of str to ndarray
+            The inputs by name; not checked again.
+
+        Returns
+        -------
+        dict of str to ndarray
+            The outputs by name.
+
+        Raises
+        ------
+        NonFiniteOutputError, ContractError
+            If an output is NaN or infinite or of another shape than sealed, or a probability is
+            outside of 0 and 1.
+        ModelFailedError
+            If onnxruntime gives up.
+        """
+        try:
+            values = self._session.run(self._output_names, arrays)
+        except Exception as error:
+            raise ModelFailedError(self.name, _first_line(error)) from error
+        outputs = dict(zip(self._output_names, values, strict=True))
+        for array in self.spec.outputs:
+            self._check_output(array, outputs[array.name])
+        return outputs
+
+    def _check_inputs(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        sizes: dict[str, int] = {}
+        wanted = [array.name for array in self.spec.inputs]
+        for name in arrays:
+            if name not in wanted:
+                raise ContractError(
+                    self.name, name, "is not an input", remedy=f"Give exactly {wanted}."
+                )
+        for array in self.spec.inputs:
+            if array.name not in arrays:
+                raise ContractError(
+                    self.name, array.name, "is missing", remedy=f"Give exactly {wanted}."
+                )
+            self._check_input(array, arrays[array.name], sizes)
+        bars = sizes.get(_BARS_AXIS)
+        if bars is not None and bars < self.spec.lookback_bars:
+            raise InsufficientHistoryError(need=self.spec.lookback_bars, have=bars)
+        rows = sizes.get(_ROWS_AXIS)
+        if rows is not None and rows < self.spec.rows:
+            raise ContractError(
+                self.name,
+                "features",
+                f"has {rows} rows, one forecast needs {self.spec.rows}",
+                remedy=f"Give {self.spec.rows - rows} earlier rows too.",
+            )
+
+    def _check_input(self, array: ArraySpec, given: object, sizes: dict[str, int]) -> None:
+        remedy = f"Give a numpy array of {array.dtype} with shape {list(array.shape)}."
+        # Not a subclass either: a masked array hides values from the checks, not from onnxruntime.
+        if type(given) is not np.ndarray:
+            raise ContractError(
+                self.name, array.name, f"is a {type(given).__name__}", remedy=remedy
+            )
+        if given.dtype != np.dtype(array.dtype):
+            raise ContractError(self.name, array.name, f"is of {given.dtype}", remedy=remedy)
+        fits = given.ndim == len(array.shape) and all(
+            size == (sizes.setdefault(axis, size) if isinstance(axis, str) else axis)
+            for size, axis in zip(given.shape, array.shape, strict=True)
+        )
+        if not fits or not given.size:
+            raise ContractError(
+                self.name, array.name, f"has the shape {list(given.shape)}", remedy=remedy
+            )
+        # A finite sum can only come from finite values; the slow test finds a sum that overflowed.
+        with np.errstate(over="ignore"):
+            total = given.sum()
+        if not math.isfinite(total) and not np.isfinite(given).all():
+            raise ContractError(
+                self.name, array.name, "has NaN or infinite values", remedy="Give finite values."
+            )
+        least, most = array.minimum, array.maximum
+        if (least is not None and given.min() < least) or (most is not None and given.max() > most):
+            raise ContractError(
+                self.name,
+                array.name,
+                f"runs from {given.min()} to {given.max()}",
+                remedy=f"Give {array.unit}, from {least} to {most}.",
+            )
+
+    def _check_output(self, array: ArraySpec, values: NDArray[np.float64]) -> None:
+        # onnxruntime itself only warns of a shape that is not the declared one.
+        fits = values.size and values.ndim == len(array.shape)
+        if not fits or any(
+            size != axis
+            for size, axis in zip(values.shape, array.shape, strict=True)
+            if not isinstance(axis, str)
+        ):
+            raise ContractError(
+                self.name,
+                array.name,
+                f"came out with the shape {list(values.shape)}, not {list(array.shape)}",
+                remedy="Nothing was published; use artifacts made by scripts/export.py.",
+            )
+        if not math.isfinite(values.sum()) and not np.isfinite(values).all():
+            raise NonFiniteOutputError(self.name, array.name)
+        if array.unit == "probability" and not 0.0 <= values.min() <= values.max() <= 1.0:
+            raise ContractError(
+                self.name,
+                array.name,
+                "left the range 0 to 1",
+                remedy="Nothing was published; report the bars that led here as a bug.",
+            )
+
+
+def load_model(manifest: Manifest, name: str) -> Model:
+    """Verify one artifact and open it.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        What is sealed.
+    name : str
+        Which one.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    ArtifactError
+        One of its children, saying which file and why.
+    """
+    data = read_artifact(manifest, name)
+    spec = manifest.model(name)
+    return Model.from_bytes(spec, data, str(manifest.folder / spec.file))
+
+
+def load_models(path: str | os.PathLike[str] | None = None) -> dict[str, Model]:
+    """Verify and open every staged artifact: the features and one model per head.
+
+    Parameters
+    ----------
+    path : path-like, optional
+        A folder of artifacts; by default the bundled one.
+
+    Returns
+    -------
+    dict of str to Model
+        By name. The fused engine is not among them: that is `Engine`.
+
+    Raises
+    ------
+    ArtifactError
+        One of its children, saying which file and why. There is no partial result.
+    """
+    manifest = read_manifest(path)
+    return {
+        name: load_model(manifest, name)
+        for name, spec in manifest.models.items()
+        if spec.kind != "engine"
+    }
+
+
+def verify(
+    path: str | os.PathLike[str] | None = None, *, golden: bool | None = None
+) -> list[Finding]:
+    """Check every artifact of a folder: bytes, session, contract and, if trusted, golden values.
+
+    Parameters
+    ----------
+    path : path-like, optional
+        A folder of artifacts; by default the bundled one.
+    golden : bool, optional
+        Whether to run the golden values, where they are sealed: whether this environment computes
+        the same numbers. To run a graph is to trust who sealed it, so that by default only the
+        bundled ones are run.
+
+    Returns
+    -------
+    list of Finding
+        Empty when all is well.
+    """
+    try:
+        manifest = read_manifest(path)
+    except AegisError as error:
+        return [Finding("manifest", error)]
+    return verify_manifest(manifest, golden=path is None if golden is None else golden)
+
+
+def verify_manifest(manifest: Manifest, *, golden: bool) -> list[Finding]:
+    """Check every file that a verified manifest names, and that there is no other model.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        What is sealed.
+    golden : bool
+        Whether to run the golden values, where they are sealed: ``GOLDEN_KEY in manifest.beside``.
+
+    Returns
+    -------
+    list of Finding
+    """
+    findings, beside = [], []
+    cases: Mapping[str, GoldenCase] = {}
+    for key in (WALKFORWARD_KEY, REPORT_KEY):
+        try:
+            read_beside(manifest, key)
+        except AegisError as error:
+            beside.append(Finding(key, error))
+    try:
+        cases = read_golden(manifest) or {}
+    except AegisError as error:
+        beside.append(Finding(GOLDEN_KEY, error))
+    for name in manifest.models:
+        try:
+            model = load_model(manifest, name)
+            if golden and name in cases:
+                check_golden(model, cases[name])
+        except AegisError as error:
+            findings.append(Finding(name, error))
+    foreign = [
+        Finding(os.path.basename(error.path), error)  # noqa: PTH119
+        for error in foreign_files(manifest)
+    ]
+    return [*findings, *beside, *foreign]
+
+
+def _open_session(data: bytes, path: str) -> onnxruntime.InferenceSession:
+    # Newer releases of onnxruntime send usage data and leave an identifier in the home folder. A
+    # trading desk has not asked for that; whoever wants it sets the variable to 0.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    # The graphs are shipped as they are to be computed: rewriting them at every start would double
+    # its cost and let numbers depend on the version of the optimiser. Planning memory reuse costs
+    # more than it saves on many small nodes.
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.enable_mem_reuse = False
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(
+            data, sess_options=options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:
+        raise ArtifactRejectedError(path, _first_line(error)) from error
+
+
+def _stamp(session: onnxruntime.InferenceSession, path: str) -> Mapping[str, Any]:
+    """What an artifact says about itself."""
+    try:
+        stamp = json.loads(session.get_modelmeta().custom_metadata_map.get(METADATA_KEY, "{}"))
+    except (ValueError, RecursionError) as error:
+        raise ArtifactRejectedError(path, "what it says of itself is not JSON") from error
+    return stamp if isinstance(stamp, dict) else {}
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return ascii(lines[0][:_SHOWN_LETTERS])[1:-1]

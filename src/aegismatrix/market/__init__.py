@@ -1,0 +1,1 @@
+"""What goes in: bars, chains, sessions and what became of them. Knows no model."""

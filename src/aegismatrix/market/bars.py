@@ -1,0 +1,492 @@
+"""Bars: validated daily bars of an index, aligned with its volatility index.
+
+The index's days rule. The volatility index is the last print at or before each of them, days that
+the index lacks included, carried over at most three trading days; every carry is recorded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from aegismatrix.errors import (
+    BarsError,
+    CalendarGapError,
+    EmptyBarsError,
+    FutureBarsError,
+    IvUnavailableError,
+    ScaleError,
+)
+from aegismatrix.market.readers import (
+    DateArray,
+    FloatArray,
+    Table,
+    as_date,
+    as_dates,
+    read_csv,
+    read_frame,
+)
+from aegismatrix.market.validation import (
+    ReadOnlyArrays,
+    as_floats,
+    check_bar_shape,
+    check_index_scale,
+    check_lengths,
+    check_not_frozen,
+    check_positive,
+    check_rising,
+    check_source,
+    named,
+    read_only,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Market = Literal["nifty", "other"]
+Day = str | date | np.datetime64
+
+IV_CARRY_TRADING_DAYS = 3
+"""A volatility print stands in for at most this many following trading days without one."""
+
+MAX_GAP_CALENDAR_DAYS = 15
+"""The longest pause between two bars; no closure of either market since 1945 was longer."""
+
+FROZEN_ROWS = 3
+"""This many identical trailing rows mean that the feed stopped."""
+
+MIN_IV_PERCENT, MAX_IV_PERCENT = 2.0, 250.0
+"""No volatility index of an equity market has ever closed outside of these."""
+
+MAX_IV_LOG_MOVE = 1.6
+"""The volatility index has never changed fivefold between two prints."""
+
+_UTC_OFFSETS: dict[str, timedelta | None] = {
+    "nifty": timedelta(hours=5, minutes=30),
+    "other": None,
+}
+
+
+@dataclass(frozen=True)
+class IvFill:
+    """A day on which the volatility index had no print of its own.
+
+    Attributes
+    ----------
+    date : str
+        The index's day, ISO 8601.
+    printed_on : str
+        The day of the print that stands in.
+    trading_days : int
+        How many trading days it was carried, at least 1.
+    """
+
+    date: str
+    printed_on: str
+    trading_days: int
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Bars(ReadOnlyArrays):
+    """Daily bars, oldest first; an instance that exists is valid.
+
+    Make one with `from_csv`, `from_frames` or `from_arrays`. A slice (``bars[-300:]``) is again
+    `Bars`.
+
+    Attributes
+    ----------
+    dates : ndarray of shape (T,), datetime64[D]
+        Exchange dates, strictly rising.
+    high, low, close : ndarray of shape (T,), float64
+        Index points.
+    iv : ndarray of shape (T,), float64
+        The volatility index at its close, in per cent a year.
+    open : ndarray of shape (T,), float64, or None
+        Index points as given, NaN where unknown; no model uses it.
+    market : {'nifty', 'other'}
+        Whose bars these are.
+    source : str
+        Where they came from.
+    iv_fills : tuple of IvFill
+        The days whose iv was carried forward.
+    """
+
+    dates: DateArray
+    high: FloatArray
+    low: FloatArray
+    close: FloatArray
+    iv: FloatArray
+    open: FloatArray | None = None
+    market: Market = "nifty"
+    source: str = "arrays"
+    iv_fills: tuple[IvFill, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        _check_market(self.market)
+        check_source(self.source)
+        object.__setattr__(self, "dates", read_only(as_dates(self.dates, self.source)))
+        for name in ("high", "low", "close", "iv", "open"):
+            values = getattr(self, name)
+            if name != "open" or values is not None:
+                object.__setattr__(self, name, read_only(as_floats(values, self.source, name)))
+        check_lengths(self._arrays())
+        if not len(self.dates):
+            raise EmptyBarsError(self.source)
+        check_rising(self.dates, self.source)
+        for name in ("high", "low", "close", "iv"):
+            check_positive(getattr(self, name), self.dates, self.source, name)
+        check_index_scale(self.close, self.dates, self.source)
+        check_bar_shape(self.high, self.low, {"close": self.close}, self.dates, self.source)
+        _check_iv_scale(self.iv, self.dates, self.source)
+        _check_gaps(self.dates, self.source)
+        check_not_frozen(
+            {name: getattr(self, name) for name in ("high", "low", "close", "iv")},
+            self.dates,
+            FROZEN_ROWS,
+        )
+
+    @classmethod
+    def from_arrays(
+        cls,
+        dates: ArrayLike,
+        high: ArrayLike,
+        low: ArrayLike,
+        close: ArrayLike,
+        iv: ArrayLike,
+        *,
+        open: ArrayLike | None = None,  # noqa: A002
+        iv_dates: ArrayLike | None = None,
+        market: Market = "nifty",
+        source: str = "arrays",
+        start: Day | None = None,
+        end: Day | None = None,
+        today: Day | None = None,
+    ) -> Bars:
+        """Make bars from arrays.
+
+        Parameters
+        ----------
+        dates : array-like of shape (T,)
+            datetime64, dates or ISO strings, rising.
+        high, low, close, open : array-like of shape (T,)
+            Index points.
+        iv : array-like of shape (T,) or (V,)
+            Volatility index in per cent a year: 13.5, not 0.135.
+        iv_dates : array-like of shape (V,), optional
+            The volatility index's own days; without them `iv` belongs to `dates`.
+        market : {'nifty', 'other'}
+            Whose bars these are.
+        source : str
+            What to call them in messages and reports.
+        start, end : date-like, optional
+            Keep only the days from `start` to `end`, both included.
+        today : date-like, optional
+            No bar may be later; by default the latest date anywhere on Earth.
+
+        Returns
+        -------
+        Bars
+
+        Raises
+        ------
+        BarsError
+            One of its children, naming rows and remedy.
+        """
+        _check_market(market)
+        offset = _UTC_OFFSETS[market]
+        columns = {"high": high, "low": low, "close": close}
+        if open is not None:
+            columns["open"] = open
+        index = Table(
+            source,
+            as_dates(dates, source, offset),
+            {name: as_floats(values, source, name) for name, values in columns.items()},
+        )
+        iv_source = f"iv of {source}"
+        iv_days = index.dates if iv_dates is None else as_dates(iv_dates, iv_source, offset)
+        prints = Table(iv_source, iv_days, {"iv": as_floats(iv, iv_source, "iv")})
+        return cls._join(index, prints, market, source, start, end, today)
+
+    @classmethod
+    def from_csv(
+        cls,
+        index: str | os.PathLike[str],
+        *,
+        iv: str | os.PathLike[str],
+        market: Market = "nifty",
+        date_format: str | None = None,
+        start: Day | None = None,
+        end: Day | None = None,
+        today: Day | None = None,
+    ) -> Bars:
+        """Make bars from two CSV files.
+
+        Parameters
+        ----------
+        index : path-like
+            Columns date, high, low, close and, where known, open, in any order and case.
+        iv : path-like
+            Columns date and close: the volatility index in per cent.
+        market : {'nifty', 'other'}
+            Whose bars these are. For ``'nifty'``, stamps with a UTC offset are read on the
+            exchange's clock; otherwise their date is taken as it is written.
+        date_format : str, optional
+            How dates are written, as for `datetime.strptime`; needed for forms like 03/04/2024.
+        start, end, today : date-like, optional
+            As for `from_arrays`.
+
+        Returns
+        -------
+        Bars
+
+        Raises
+        ------
+        BarsError
+            One of its children, naming file, rows and remedy.
+        """
+        _check_market(market)
+        offset = _UTC_OFFSETS[market]
+        return cls._join(
+            read_csv(
+                index,
+                required=("high", "low", "close"),
+                optional=("open",),
+                date_format=date_format,
+                utc_offset=offset,
+            ),
+            read_csv(iv, required=("iv",), date_format=date_format, utc_offset=offset),
+            market,
+            os.path.basename(os.fspath(index)),  # noqa: PTH119
+            start,
+            end,
+            today,
+        )
+
+    @classmethod
+    def from_frames(
+        cls,
+        index: pd.DataFrame,
+        iv: pd.DataFrame | pd.Series[Any],
+        *,
+        market: Market = "nifty",
+        source: str = "frame",
+        start: Day | None = None,
+        end: Day | None = None,
+        today: Day | None = None,
+    ) -> Bars:
+        """Make bars from pandas frames (extra ``frames``).
+
+        Parameters
+        ----------
+        index : DataFrame
+            DatetimeIndex, naive or tz-aware, or a column of dates; high, low, close and, where
+            known, open.
+        iv : DataFrame or Series
+            The volatility index's close, in per cent.
+        market, source, start, end, today
+            As for `from_arrays`.
+
+        Returns
+        -------
+        Bars
+
+        Raises
+        ------
+        MissingExtraError
+            If pandas is not installed.
+        BarsError
+            One of its children, naming rows and remedy.
+        """
+        _check_market(market)
+        offset = _UTC_OFFSETS[market]
+        return cls._join(
+            read_frame(
+                index,
+                source=source,
+                required=("high", "low", "close"),
+                optional=("open",),
+                utc_offset=offset,
+            ),
+            read_frame(iv, source=f"iv of {source}", required=("iv",), utc_offset=offset),
+            market,
+            source,
+            start,
+            end,
+            today,
+        )
+
+    @classmethod
+    def _join(
+        cls,
+        index: Table,
+        prints: Table,
+        market: Market,
+        source: str,
+        start: Day | None,
+        end: Day | None,
+        today: Day | None,
+    ) -> Bars:
+        for table in (index, prints):
+            check_lengths({"date": table.dates, **table.columns})
+            if not len(table.dates):
+                raise EmptyBarsError(table.source)
+            check_rising(table.dates, table.source)
+            _check_not_future(table, today)
+        known_days = index.dates
+        index = _between(index, start, end)
+        # Prints before `start` still serve its first days.
+        prints = _between(prints, None, end)
+        for table, bounds in ((index, (start, end)), (prints, (None, end))):
+            if not len(table.dates):
+                named = zip(("from", "to"), bounds, strict=True)
+                cut = " ".join(f"{word} {day}" for word, day in named if day is not None)
+                raise EmptyBarsError(f"{table.source}, cut {cut},")
+        check_positive(prints.columns["iv"], prints.dates, prints.source, "iv")
+        _check_iv_scale(prints.columns["iv"], prints.dates, prints.source)
+        iv, fills = _last_prints(index.dates, prints.dates, prints.columns["iv"], known_days)
+        return cls(
+            dates=index.dates,
+            high=index.columns["high"],
+            low=index.columns["low"],
+            close=index.columns["close"],
+            open=index.columns.get("open"),
+            iv=iv,
+            market=market,
+            source=source,
+            iv_fills=fills,
+        )
+
+    def __len__(self) -> int:
+        return len(self.dates)
+
+    def __getitem__(self, rows: slice) -> Bars:
+        if not isinstance(rows, slice) or rows.step not in (None, 1):
+            raise TypeError("Bars take slices without a step, such as bars[-300:]")
+        dates = self.dates[rows]
+        kept = set(dates.astype(str).tolist())
+        return replace(
+            self,
+            dates=dates,
+            high=self.high[rows],
+            low=self.low[rows],
+            close=self.close[rows],
+            iv=self.iv[rows],
+            open=None if self.open is None else self.open[rows],
+            iv_fills=tuple(fill for fill in self.iv_fills if fill.date in kept),
+        )
+
+    def __repr__(self) -> str:
+        return (
+            f"Bars({len(self)} of {self.market!r} from {self.source}, {self.dates[0]} to"
+            f" {self.dates[-1]}, close {self.close[-1]:g}, iv {self.iv[-1]:g} %)"
+        )
+
+    def digest(self) -> str:
+        """Hash what a model sees: dates, high, low, close and iv.
+
+        Returns
+        -------
+        str
+            sha256, hexadecimal.
+        """
+        sha256 = hashlib.sha256()
+        sha256.update(np.ascontiguousarray(self.dates.astype("<M8[D]")).tobytes())
+        for values in (self.high, self.low, self.close, self.iv):
+            sha256.update(np.ascontiguousarray(values.astype("<f8")).tobytes())
+        return sha256.hexdigest()
+
+    def _arrays(self) -> dict[str, FloatArray | DateArray]:
+        arrays: dict[str, FloatArray | DateArray] = {"date": self.dates}
+        for name in ("high", "low", "close", "iv", "open"):
+            if getattr(self, name) is not None:
+                arrays[name] = getattr(self, name)
+        return arrays
+
+
+def _check_market(market: str) -> None:
+    if not isinstance(market, str) or market not in get_args(Market):
+        raise BarsError(
+            f"There is no market {market!r}.", remedy=f"Choose one of {list(get_args(Market))}."
+        )
+
+
+def _check_not_future(table: Table, today: Day | None) -> None:
+    # The date is latest at UTC+14, anywhere else it is that or the day before.
+    if today is None:
+        today = (datetime.now(timezone.utc) + timedelta(hours=14)).date()
+    latest = _day(today)
+    if (table.dates > latest).any():
+        late = named(table.dates > latest, table.dates)
+        raise FutureBarsError(table.source, today=str(latest), **late)
+
+
+def _check_iv_scale(iv: FloatArray, dates: DateArray, source: str) -> None:
+    for wrong, what, remedy in (
+        (
+            iv < MIN_IV_PERCENT,
+            f"{source}: iv is below {MIN_IV_PERCENT:g} %, which looks like a fraction, in",
+            "Give per cent a year, as published: 13.5, not 0.135.",
+        ),
+        (
+            iv > MAX_IV_PERCENT,
+            f"{source}: iv is above {MAX_IV_PERCENT:g} %, which looks like basis points or like an"
+            " index, in",
+            "Give per cent a year, as published; check that index and iv are not swapped.",
+        ),
+        (
+            np.abs(np.diff(np.log(iv), prepend=np.log(iv[0]))) > MAX_IV_LOG_MOVE,
+            f"{source}: iv changes more than fivefold between two prints, a change of unit, in",
+            "Give one unit throughout, per cent a year.",
+        ),
+    ):
+        if wrong.any():
+            rows = named(wrong, dates)
+            seen = float(iv[rows["rows"][0]])
+            raise ScaleError("iv", seen=seen, what=what, remedy=remedy, **rows)
+
+
+def _check_gaps(dates: DateArray, source: str) -> None:
+    gaps = np.diff(dates.astype(np.int64), prepend=dates[:1].astype(np.int64))
+    holes = gaps > MAX_GAP_CALENDAR_DAYS
+    if holes.any():
+        raise CalendarGapError(source, limit_days=MAX_GAP_CALENDAR_DAYS, **named(holes, dates))
+
+
+def _day(day: Day) -> np.datetime64:
+    return as_date(day, "start, end or today")
+
+
+def _between(table: Table, start: Day | None, end: Day | None) -> Table:
+    kept = np.ones(len(table.dates), dtype=bool)
+    if start is not None:
+        kept &= table.dates >= _day(start)
+    if end is not None:
+        kept &= table.dates <= _day(end)
+    columns = {name: values[kept] for name, values in table.columns.items()}
+    return replace(table, dates=table.dates[kept], columns=columns)
+
+
+def _last_prints(
+    dates: DateArray, print_dates: DateArray, iv: FloatArray, trading_days: DateArray
+) -> tuple[FloatArray, tuple[IvFill, ...]]:
+    place = np.searchsorted(print_dates, dates, side="right") - 1
+    printed_on = print_dates[np.maximum(place, 0)]
+    # Counted on all days of the index: a cut must not make a print younger.
+    carried = np.searchsorted(trading_days, dates, side="right") - np.searchsorted(
+        trading_days, printed_on, side="right"
+    )
+    stale = printed_on < trading_days[0] - MAX_GAP_CALENDAR_DAYS
+    unknown = (place < 0) | (carried > IV_CARRY_TRADING_DAYS) | stale
+    if unknown.any():
+        raise IvUnavailableError(carry_days=IV_CARRY_TRADING_DAYS, **named(unknown, dates))
+    fills = tuple(
+        IvFill(str(dates[row]), str(printed_on[row]), int(carried[row]))
+        for row in np.flatnonzero(printed_on != dates)
+    )
+    return iv[place], fills

@@ -1,0 +1,275 @@
+"""Option chains: open interest of calls and puts by strike, of one expiry, validated."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from aegismatrix.errors import (
+    EmptyBarsError,
+    ForeignChainError,
+    OpenInterestError,
+    StrikeError,
+    TooFewStrikesError,
+)
+from aegismatrix.market.readers import (
+    FloatArray,
+    as_date,
+    path_text,
+    read_csv_columns,
+    read_frame_columns,
+)
+from aegismatrix.market.validation import (
+    MAX_INDEX_POINTS,
+    MIN_INDEX_POINTS,
+    ReadOnlyArrays,
+    as_floats,
+    check_lengths,
+    check_source,
+    read_only,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MIN_STRIKES = 5
+"""Fewer are a piece of a chain, not one."""
+
+MAX_OPEN_INTEREST = 1e12
+"""More contracts than any exchange has ever had open; up to it sums over strikes are exact."""
+
+_COLUMNS = ("strike", "call open interest", "put open interest")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class OptionChain(ReadOnlyArrays):
+    """Open interest by strike; an instance that exists is valid.
+
+    Make one with `from_csv`, `from_frame` or `from_arrays`.
+
+    Attributes
+    ----------
+    strikes : ndarray of shape (K,), float64
+        Index points, strictly rising, K at least 5.
+    call_open_interest, put_open_interest : ndarray of shape (K,), float64
+        Open contracts, or lots, at least 0; 0 where it was blank.
+    source : str
+        Where the chain came from.
+    expiry : str or None
+        When its options expire, ISO 8601.
+    """
+
+    strikes: FloatArray
+    call_open_interest: FloatArray
+    put_open_interest: FloatArray
+    source: str = "arrays"
+    expiry: str | None = None
+
+    def __post_init__(self) -> None:
+        check_source(self.source)
+        for name in ("strikes", "call_open_interest", "put_open_interest"):
+            values = as_floats(getattr(self, name), self.source, name)
+            if name != "strikes":
+                values = np.where(np.isnan(values), 0.0, values)
+            object.__setattr__(self, name, read_only(values))
+        check_lengths(
+            {
+                "strikes": self.strikes,
+                "call_open_interest": self.call_open_interest,
+                "put_open_interest": self.put_open_interest,
+            }
+        )
+        if not len(self.strikes):
+            raise EmptyBarsError(self.source)
+        self._check_strikes()
+        self._check_open_interest()
+        if self.expiry is not None:
+            day = as_date(self.expiry, f"expiry of {self.source}")
+            object.__setattr__(self, "expiry", str(day))
+
+    @classmethod
+    def from_arrays(
+        cls,
+        strikes: ArrayLike,
+        call_open_interest: ArrayLike,
+        put_open_interest: ArrayLike,
+        *,
+        expiry: str | date | None = None,
+        source: str = "arrays",
+    ) -> OptionChain:
+        """Make a chain from arrays.
+
+        Parameters
+        ----------
+        strikes : array-like of shape (K,)
+            Index points, rising.
+        call_open_interest, put_open_interest : array-like of shape (K,)
+            Open contracts, or lots; NaN counts as 0.
+        expiry : str or date, optional
+            When the options expire.
+        source : str
+            What to call the chain in messages and reports.
+
+        Returns
+        -------
+        OptionChain
+
+        Raises
+        ------
+        ChainError, LengthMismatchError, UnreadableCellError, BarsError
+            Naming rows and remedy.
+        """
+        return cls(
+            as_floats(strikes, source, "strikes"),
+            as_floats(call_open_interest, source, "call_open_interest"),
+            as_floats(put_open_interest, source, "put_open_interest"),
+            source,
+            None if expiry is None else str(expiry),
+        )
+
+    @classmethod
+    def from_csv(
+        cls, path: str | os.PathLike[str], *, expiry: str | date | None = None
+    ) -> OptionChain:
+        """Make a chain from a CSV file.
+
+        Parameters
+        ----------
+        path : path-like
+            Columns strike (or strike price), call open interest (or call OI, calls OI, CE OI) and
+            put open interest (or put OI, puts OI, PE OI), in any order and case, of one expiry.
+        expiry : str or date, optional
+            When the options expire.
+
+        Returns
+        -------
+        OptionChain
+
+        Raises
+        ------
+        BarsError
+            One of its children, naming file, rows and remedy.
+        """
+        name = os.path.basename(path_text(path))  # noqa: PTH119
+        return cls._of(read_csv_columns(path, required=_COLUMNS), expiry, name)
+
+    @classmethod
+    def from_frame(
+        cls, frame: pd.DataFrame, *, expiry: str | date | None = None, source: str = "frame"
+    ) -> OptionChain:
+        """Make a chain from a pandas frame (extra ``frames``).
+
+        Parameters
+        ----------
+        frame : DataFrame
+            Columns as for `from_csv`; the strike may be the index.
+        expiry : str or date, optional
+            When the options expire.
+        source : str
+            What to call the chain in messages and reports.
+
+        Returns
+        -------
+        OptionChain
+
+        Raises
+        ------
+        MissingExtraError
+            If pandas is not installed.
+        BarsError
+            One of its children, naming rows and remedy.
+        """
+        columns = read_frame_columns(frame, source=source, required=_COLUMNS)
+        return cls._of(columns, expiry, source)
+
+    @classmethod
+    def _of(
+        cls, columns: Mapping[str, FloatArray], expiry: str | date | None, source: str
+    ) -> OptionChain:
+        strikes, calls, puts = (columns[name] for name in _COLUMNS)
+        return cls.from_arrays(strikes, calls, puts, expiry=expiry, source=source)
+
+    def __len__(self) -> int:
+        return len(self.strikes)
+
+    def __repr__(self) -> str:
+        expiry = "" if self.expiry is None else f", expiry {self.expiry}"
+        return (
+            f"OptionChain({len(self)} strikes from {self.source}, {self.strikes[0]:g} to"
+            f" {self.strikes[-1]:g}{expiry})"
+        )
+
+    def check_spot(self, spot: float) -> None:
+        """Refuse a spot that these strikes cannot belong to.
+
+        Parameters
+        ----------
+        spot : float
+            Index points.
+
+        Raises
+        ------
+        ForeignChainError
+            If spot does not lie within the strikes.
+        """
+        lower, upper = float(self.strikes[0]), float(self.strikes[-1])
+        if not (math.isfinite(spot) and lower <= spot <= upper):
+            raise ForeignChainError(self.source, spot=spot, lower=lower, upper=upper)
+
+    def _check_strikes(self) -> None:
+        strikes = self.strikes
+        unusable = ~(np.isfinite(strikes) & (strikes > 0))
+        if unusable.any():
+            raise self._strike_error(
+                "are blank, infinite or not above 0",
+                unusable,
+                "Correct these rows or drop them; a line of totals is no strike.",
+            )
+        absurd = (strikes < MIN_INDEX_POINTS) | (strikes > MAX_INDEX_POINTS)
+        if absurd.any():
+            raise self._strike_error(
+                f"are not within {MIN_INDEX_POINTS:g} to {MAX_INDEX_POINTS:g} points",
+                absurd,
+                "Give strikes in index points; a line of totals is no strike.",
+            )
+        steps = np.diff(strikes, prepend=-np.inf)
+        if (steps == 0).any():
+            raise self._strike_error(
+                "occur more than once", steps == 0, "Give one row for each strike, of one expiry."
+            )
+        if (steps < 0).any():
+            raise self._strike_error(
+                "are not in rising order; these are lower than the row before them",
+                steps < 0,
+                "Sort the chain by strike, lowest first, and give one expiry alone.",
+            )
+        if len(strikes) < MIN_STRIKES:
+            raise TooFewStrikesError(self.source, need=MIN_STRIKES, have=len(strikes))
+
+    def _strike_error(self, what: str, mask: Any, remedy: str) -> StrikeError:
+        rows = np.flatnonzero(mask).tolist()
+        return StrikeError(
+            self.source, what, rows=rows, strikes=self.strikes[mask].tolist(), remedy=remedy
+        )
+
+    def _check_open_interest(self) -> None:
+        sides = {"call": self.call_open_interest, "put": self.put_open_interest}
+        for side, values in sides.items():
+            unusable = ~((values >= 0) & (values <= MAX_OPEN_INTEREST))
+            if unusable.any():
+                raise OpenInterestError(
+                    self.source,
+                    f"{side} open interest is below 0 or not a number of contracts at",
+                    rows=np.flatnonzero(unusable).tolist(),
+                    strikes=self.strikes[unusable].tolist(),
+                )
+        for side, values in sides.items():
+            if not values.any():
+                raise OpenInterestError(self.source, f"no {side} is open at any strike")

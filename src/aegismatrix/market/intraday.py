@@ -1,0 +1,355 @@
+"""Five-minute bars of NIFTY: validated, on the exchange's grid, inside of its sessions.
+
+The session is 09:15 to 15:30 IST, UTC+05:30 all the year round, so no database of time zones is
+needed. Rows that are blank throughout are a feed's gaps and left out, as are bars outside of the
+session; both are counted.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta, timezone
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from aegismatrix.errors import EmptyBarsError, FutureBarsError, OffGridError, OutsideSessionError
+from aegismatrix.market.readers import (
+    DateArray,
+    FloatArray,
+    Table,
+    as_date,
+    as_dates,
+    path_text,
+    read_csv,
+    read_frame,
+)
+from aegismatrix.market.validation import (
+    ReadOnlyArrays,
+    as_floats,
+    check_bar_shape,
+    check_index_scale,
+    check_lengths,
+    check_not_frozen,
+    check_positive,
+    check_rising,
+    check_source,
+    named,
+    read_only,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Moment = str | datetime | np.datetime64
+Day = str | date | np.datetime64
+
+BAR_MINUTES = 5
+"""Length of a bar."""
+
+OPEN_MINUTE, CLOSE_MINUTE = 9 * 60 + 15, 15 * 60 + 30
+"""The session in minutes after midnight, IST."""
+
+BARS_PER_SESSION = (CLOSE_MINUTE - OPEN_MINUTE) // BAR_MINUTES
+"""75, where none is missing."""
+
+FROZEN_BARS = 6
+"""Half an hour of identical trailing bars means that the feed stopped."""
+
+CLOCK_TOLERANCE_MINUTES = 5
+"""A bar may start this much after now: clocks differ."""
+
+MAX_STRAY_BARS = 5
+"""More bars than these, on one day of trading, before 09:00 or from 16:00 on are no stray prints
+but another clock. Between are the pre-open and the closing session, which feeds may show."""
+
+_PRE_OPEN_MINUTE, _POST_CLOSE_MINUTE = 9 * 60, 16 * 60
+_SESSION = "09:15-15:30 IST"
+_UTC_OFFSET_SECONDS = 19_800
+_PRICES = ("open", "high", "low", "close")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class IntradayBars(ReadOnlyArrays):
+    """Five-minute bars, oldest first; an instance that exists is valid.
+
+    Make one with `from_csv`, `from_frame` or `from_arrays`, which leave out what is blank or
+    outside of the session; in bars made directly nothing may be either.
+
+    Attributes
+    ----------
+    starts : ndarray of shape (T,), datetime64[s]
+        When each bar starts, UTC, strictly rising, on multiples of five minutes.
+    open, high, low, close : ndarray of shape (T,), float64
+        Index points.
+    source : str
+        Where they came from.
+    dropped : int
+        Bars outside of the session that were left out.
+    blank : int
+        Rows blank in all four columns that were left out.
+    """
+
+    starts: DateArray
+    open: FloatArray
+    high: FloatArray
+    low: FloatArray
+    close: FloatArray
+    source: str = "arrays"
+    dropped: int = 0
+    blank: int = 0
+
+    def __post_init__(self) -> None:
+        check_source(self.source)
+        starts = as_dates(self.starts, self.source, unit="s")
+        object.__setattr__(self, "starts", read_only(starts))
+        for name in _PRICES:
+            values = as_floats(getattr(self, name), self.source, name)
+            object.__setattr__(self, name, read_only(values))
+        columns = {name: getattr(self, name) for name in _PRICES}
+        check_lengths({"starts": starts, **columns})
+        if not len(starts):
+            raise EmptyBarsError(self.source)
+        check_rising(starts, self.source)
+        outside = ~_in_session(starts)
+        if outside.any():
+            raise _outside(self.source, outside, starts)
+        off_grid = starts.astype(np.int64) % (60 * BAR_MINUTES) != 0
+        if off_grid.any():
+            raise OffGridError(self.source, minutes=BAR_MINUTES, **named(off_grid, starts))
+        for name, values in columns.items():
+            check_positive(values, starts, self.source, name)
+        check_index_scale(self.close, starts, self.source)
+        inside = {name: columns[name] for name in ("open", "close")}
+        check_bar_shape(self.high, self.low, inside, starts, self.source)
+        check_not_frozen(columns, starts, FROZEN_BARS)
+
+    @classmethod
+    def from_arrays(
+        cls,
+        starts: ArrayLike,
+        open: ArrayLike,  # noqa: A002
+        high: ArrayLike,
+        low: ArrayLike,
+        close: ArrayLike,
+        *,
+        source: str = "arrays",
+        now: Moment | None = None,
+    ) -> IntradayBars:
+        """Make bars from arrays.
+
+        Parameters
+        ----------
+        starts : array-like of shape (T,)
+            When each bar starts, rising: datetime64, datetimes or ISO strings. UTC, unless a stamp
+            carries its offset.
+        open, high, low, close : array-like of shape (T,)
+            Index points; NaN in all four where a bar is not known.
+        source : str
+            What to call them in messages and reports.
+        now : str, datetime or datetime64, optional
+            No bar may start more than five minutes later; by default the clock of this machine.
+
+        Returns
+        -------
+        IntradayBars
+
+        Raises
+        ------
+        BarsError
+            One of its children, naming rows and remedy.
+        """
+        prices = zip(_PRICES, (open, high, low, close), strict=True)
+        columns = {name: as_floats(values, source, name) for name, values in prices}
+        return cls._cut(Table(source, as_dates(starts, source, unit="s"), columns), now)
+
+    @classmethod
+    def from_csv(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        now: Moment | None = None,
+        date_format: str | None = None,
+    ) -> IntradayBars:
+        """Make bars from a CSV file.
+
+        Parameters
+        ----------
+        path : path-like
+            Columns timestamp (by any name that daily bars' dates have), open, high, low and close,
+            in any order and case; others are ignored. Stamps are UTC, unless they carry an offset.
+        now : str, datetime or datetime64, optional
+            As for `from_arrays`.
+        date_format : str, optional
+            How stamps are written, as for `datetime.strptime`; ISO 8601 is read besides.
+
+        Returns
+        -------
+        IntradayBars
+
+        Raises
+        ------
+        BarsError
+            One of its children, naming file, rows and remedy.
+        """
+        table = read_csv(path, required=_PRICES, date_format=date_format, unit="s")
+        name = os.path.basename(path_text(path))  # noqa: PTH119
+        return cls._cut(replace(table, source=name), now)
+
+    @classmethod
+    def from_frame(
+        cls, frame: pd.DataFrame, *, source: str = "frame", now: Moment | None = None
+    ) -> IntradayBars:
+        """Make bars from a pandas frame (extra ``frames``).
+
+        Parameters
+        ----------
+        frame : DataFrame
+            DatetimeIndex, in any time zone or naive for UTC, or a column of stamps; open, high, low
+            and close. The two-level columns of a download of one ticker are accepted.
+        source : str
+            What to call it in messages and reports.
+        now : str, datetime or datetime64, optional
+            As for `from_arrays`.
+
+        Returns
+        -------
+        IntradayBars
+
+        Raises
+        ------
+        MissingExtraError
+            If pandas is not installed.
+        BarsError
+            One of its children, naming rows and remedy.
+        """
+        return cls._cut(read_frame(frame, source=source, required=_PRICES, unit="s"), now)
+
+    @classmethod
+    def _cut(cls, table: Table, now: Moment | None) -> IntradayBars:
+        check_lengths({"starts": table.dates, **table.columns})
+        if not len(table.dates):
+            raise EmptyBarsError(table.source)
+        blank = np.isnan(np.stack([table.columns[name] for name in _PRICES])).all(axis=0)
+        starts = table.dates[~blank]
+        if not len(starts):
+            raise EmptyBarsError(f"{table.source}, its {int(blank.sum())} blank rows left out,")
+        check_rising(starts, table.source)
+        _check_not_future(starts, table.source, now)
+        inside = _in_session(starts)
+        other_clock = _of_another_clock(starts, inside)
+        if other_clock.any() or not inside.any():
+            wrong = other_clock if other_clock.any() else ~inside
+            raise _outside(table.source, wrong, starts)
+        return cls(
+            starts=starts[inside],
+            **{name: table.columns[name][~blank][inside] for name in _PRICES},
+            source=table.source,
+            dropped=int((~inside).sum()),
+            blank=int(blank.sum()),
+        )
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def __repr__(self) -> str:
+        return (
+            f"IntradayBars({len(self)} in {len(self.sessions)} sessions from {self.source},"
+            f" {self.starts[0]}Z to {self.starts[-1]}Z, close {self.close[-1]:g})"
+        )
+
+    @property
+    def days(self) -> DateArray:
+        """The session's day of each bar, IST, datetime64[D] of shape (T,)."""
+        return _exchange_clock(self.starts).astype("datetime64[D]")
+
+    @property
+    def slots(self) -> NDArray[np.int64]:
+        """The place of each bar in a full session, 0 to 74, shape (T,)."""
+        return (_minutes(self.starts) - OPEN_MINUTE) // BAR_MINUTES
+
+    @property
+    def sessions(self) -> DateArray:
+        """The days that have bars, rising, datetime64[D] of shape (S,)."""
+        return np.unique(self.days)
+
+    def session(self, day: Day) -> IntradayBars:
+        """Return the bars of one session.
+
+        Parameters
+        ----------
+        day : date-like
+            The exchange's day.
+
+        Returns
+        -------
+        IntradayBars
+            What was left out is not counted again: `dropped` and `blank` are 0.
+
+        Raises
+        ------
+        EmptyBarsError
+            If that day has no bars.
+        FrozenBarsError
+            If that session ends in half an hour of identical bars.
+        """
+        wanted = as_date(day, "day of a session")
+        of_day = self.days == wanted
+        if not of_day.any():
+            raise EmptyBarsError(f"{self.source}, cut to {wanted},")
+        columns = {name: getattr(self, name)[of_day] for name in ("starts", *_PRICES)}
+        return replace(self, **columns, dropped=0, blank=0)
+
+
+def _exchange_clock(starts: DateArray) -> DateArray:
+    return starts + np.timedelta64(_UTC_OFFSET_SECONDS, "s")
+
+
+def _minutes(starts: DateArray) -> NDArray[np.int64]:
+    """Whole minutes after midnight, IST."""
+    seconds: NDArray[np.int64] = _exchange_clock(starts).astype(np.int64)
+    return seconds % 86_400 // 60
+
+
+def _in_session(starts: DateArray) -> NDArray[np.bool_]:
+    minutes = _minutes(starts)
+    return (minutes >= OPEN_MINUTE) & (minutes < CLOSE_MINUTE)
+
+
+def _of_another_clock(starts: DateArray, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    # Local stamps read as UTC lie in part inside of the session, and would pass for its last hour.
+    # A special session in the evening lies outside as a whole, and is merely left out.
+    minutes = _minutes(starts)
+    beyond = (minutes < _PRE_OPEN_MINUTE) | (minutes >= _POST_CLOSE_MINUTE)
+    days = _exchange_clock(starts).astype("datetime64[D]")
+    known, of_day = np.unique(days, return_inverse=True)
+    strays = np.bincount(of_day, weights=beyond, minlength=len(known))
+    trades = np.bincount(of_day, weights=inside, minlength=len(known)) > 0
+    return beyond & ((strays > MAX_STRAY_BARS) & trades)[of_day]
+
+
+def _outside(source: str, mask: NDArray[np.bool_], starts: DateArray) -> OutsideSessionError:
+    return OutsideSessionError(source, session=_SESSION, **named(mask, starts))
+
+
+def _check_not_future(starts: DateArray, source: str, now: Moment | None) -> None:
+    moment = _whole_seconds(datetime.now(timezone.utc) if now is None else now)
+    latest = moment + np.timedelta64(timedelta(minutes=CLOCK_TOLERANCE_MINUTES))
+    if (starts > latest).any():
+        raise FutureBarsError(
+            source,
+            today=f"{moment}Z",
+            remedy="Write stamps with their offset, since those without one are read as UTC, and"
+            " check the clock of this machine.",
+            **named(starts > latest, starts),
+        )
+
+
+def _whole_seconds(now: Moment) -> np.datetime64:
+    if isinstance(now, datetime):
+        now = now.replace(microsecond=0)
+    elif isinstance(now, np.datetime64):
+        now = now.astype("datetime64[s]")
+    return as_date(now, "now", unit="s")

@@ -1,0 +1,251 @@
+"""Statistics of bars that signals share."""
+
+from __future__ import annotations
+
+import math
+from random import Random
+
+import numpy as np
+
+from aegismatrix.market.bars import Bars
+from aegismatrix.market.readers import FloatArray
+
+TRADING_DAYS = 252
+AVERAGE_RANGE_BARS = 14
+BREAKOUT_RANGES = 1.25
+"""A session breaks out if its true range exceeds so many average true ranges."""
+
+_BOOTSTRAP_SAMPLES = 1000
+_BOOTSTRAP_SEED = 20240517
+_MIN_BLOCK_DAYS = 42
+_MIN_BLOCKS = 3
+# Half the probability of a driftless Brownian path lies within this many deviations throughout.
+_MEDIAN_TOUCH = 1.1490
+TWO_SIDED_95 = 1.959963984540054
+"""A normal variable is within so many deviations of its mean with a probability of 95 %."""
+
+
+def realised_vol(close: FloatArray, window: int) -> FloatArray:
+    """Return the annualised root mean square of log returns over a rolling window.
+
+    Parameters
+    ----------
+    close : ndarray of shape (T,)
+        Index points, T > window.
+    window : int
+        Bars.
+
+    Returns
+    -------
+    ndarray of shape (T - window,)
+        A fraction a year; the last element for the last bar.
+    """
+    squares = np.diff(np.log(close)) ** 2
+    sums = np.lib.stride_tricks.sliding_window_view(squares, window).sum(axis=1)
+    return np.asarray(np.sqrt(TRADING_DAYS / window * sums))
+
+
+def true_range(bars: Bars) -> FloatArray:
+    """Return the true range of every bar: its own range, the previous close included.
+
+    Parameters
+    ----------
+    bars : Bars
+        T bars.
+
+    Returns
+    -------
+    ndarray of shape (T,)
+        Index points (Wilder 1978); NaN for the first bar.
+    """
+    ranges = np.full(len(bars), np.nan)
+    before = bars.close[:-1]
+    ranges[1:] = np.maximum(bars.high[1:], before) - np.minimum(bars.low[1:], before)
+    return ranges
+
+
+def average_true_range(bars: Bars) -> FloatArray:
+    """Return the mean true range of the last 14 bars.
+
+    Parameters
+    ----------
+    bars : Bars
+        T bars.
+
+    Returns
+    -------
+    ndarray of shape (T,)
+        Index points; NaN for the first 14 bars.
+    """
+    average = np.full(len(bars), np.nan)
+    if len(bars) > AVERAGE_RANGE_BARS:
+        windows = np.lib.stride_tricks.sliding_window_view(true_range(bars), AVERAGE_RANGE_BARS)
+        average[AVERAGE_RANGE_BARS:] = windows[1:].mean(axis=1)
+    return average
+
+
+def percentile_rank(values: FloatArray) -> float:
+    """Return where the last value stands among all of them.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,)
+
+    Returns
+    -------
+    float
+        0 for the lowest, 1 for the highest; ties count half.
+    """
+    if len(values) < 2:
+        return 0.5
+    others = values[:-1]
+    below = float((others < values[-1]).sum()) + 0.5 * float((others == values[-1]).sum())
+    return below / len(others)
+
+
+def block_days(horizon_days: int) -> int:
+    """Return the length of bootstrap blocks for windows of that length."""
+    return max(2 * horizon_days, _MIN_BLOCK_DAYS)
+
+
+def windows_needed(horizon_days: int) -> int:
+    """Return how many windows a rate needs to have an interval: three blocks of them."""
+    return _MIN_BLOCKS * block_days(horizon_days)
+
+
+def share_interval(values: FloatArray, horizon_days: int) -> tuple[float, float]:
+    """Return a 95 % interval of the share of overlapping windows in which something held.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,)
+        1 or 0 per window, oldest first.
+    horizon_days : int
+        Length of a window; blocks are max(2 h, 42) days.
+
+    Returns
+    -------
+    lower, upper : float
+        From a seeded circular block bootstrap (Politis, Romano 1992): the same values give the same
+        interval. Where all are alike a bootstrap has no width; the exact binomial bound (Clopper,
+        Pearson 1934) on as many windows as do not overlap takes its place.
+    """
+    if values.min() == values.max():
+        bound = 0.025 ** (1.0 / max(len(values) / horizon_days, 1.0))
+        return (bound, 1.0) if values[0] else (0.0, 1.0 - bound)
+    lower, upper = np.quantile(_resampled_means(values, horizon_days), [0.025, 0.975])
+    return float(lower), float(upper)
+
+
+def skill_interval(
+    losses: FloatArray, reference_losses: FloatArray, horizon_days: int
+) -> tuple[float, float]:
+    """Return a 95 % interval of the skill of forecasts with overlapping windows.
+
+    Parameters
+    ----------
+    losses, reference_losses : ndarray of shape (n,)
+        Of the same days, oldest first; every circular block of the reference's sums to more than 0.
+    horizon_days : int
+        Length of a window.
+
+    Returns
+    -------
+    lower, upper : float
+        Of ``1 - mean loss / mean loss of the reference``, by the bootstrap of `share_interval`,
+        both resampled alike.
+    """
+    means, reference = (
+        _resampled_means(values, horizon_days) for values in (losses, reference_losses)
+    )
+    lower, upper = np.quantile(1.0 - means / reference, [0.025, 0.975])
+    return float(lower), float(upper)
+
+
+def _resampled_means(values: FloatArray, horizon_days: int) -> FloatArray:
+    count = len(values)
+    block = min(block_days(horizon_days), count)
+    whole, rest = divmod(count, block)
+    # The standard library's generator: importing numpy's would cost a tenth of a cold start.
+    draws = Random(_BOOTSTRAP_SEED).choices(range(count), k=_BOOTSTRAP_SAMPLES * (whole + 1))
+    starts = np.array(draws).reshape(_BOOTSTRAP_SAMPLES, whole + 1)
+    total = np.concatenate([[0.0], np.cumsum(np.concatenate([values, values]))])
+    sums = (total[starts[:, :whole] + block] - total[starts[:, :whole]]).sum(axis=1)
+    sums += total[starts[:, whole] + rest] - total[starts[:, whole]]
+    return np.asarray(sums / count)
+
+
+def deviation_of_median_touch(median_distance: float) -> float:
+    """Return the standard deviation of a driftless path that touches +-d with probability 0.5.
+
+    Parameters
+    ----------
+    median_distance : float
+        The log distance d.
+
+    Returns
+    -------
+    float
+        Of the log return at the end of the path.
+    """
+    return median_distance / _MEDIAN_TOUCH
+
+
+def binomial_interval(
+    count: float, n: float, deviations: float = TWO_SIDED_95
+) -> tuple[float, float]:
+    """Return an interval of a share among independent cases (Wilson 1927).
+
+    Parameters
+    ----------
+    count, n : float
+        How often it happened, of how many; of windows that overlap, of as many as do not.
+    deviations : float
+        Standard deviations to either side, by default those of 95 %.
+
+    Returns
+    -------
+    lower, upper : float
+        Within 0 and 1, around ``count / n``.
+    """
+    share, z = count / n, deviations
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    # Rounding must not leave the share outside of its interval at 0 and 1.
+    return min(max(centre - half, 0.0), share), max(min(centre + half, 1.0), share)
+
+
+def normal_below(value: float, deviation: float) -> float:
+    """Return the probability that a normal return without drift ends below a value.
+
+    Parameters
+    ----------
+    value : float
+        A log return.
+    deviation : float
+        Standard deviation; 0 for a return that is 0 for certain.
+
+    Returns
+    -------
+    float
+    """
+    if deviation == 0.0:
+        return 1.0 if value > 0.0 else 0.0
+    return 0.5 * math.erfc(-value / (deviation * math.sqrt(2.0)))
+
+
+def contrast(one: float, other: float) -> float:
+    """Return how much one of two amounts, each at least 0, exceeds the other, within -1 and 1.
+
+    Parameters
+    ----------
+    one, other : float
+        In the same unit.
+
+    Returns
+    -------
+    float
+        ``(one - other) / (one + other)``; 0 where both are 0.
+    """
+    total = one + other
+    return (one - other) / total if total > 0.0 else 0.0

@@ -1,0 +1,303 @@
+"""Publishing: all of it or nothing, whatever fails and whenever the process is killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+
+import aegismatrix as am
+from aegismatrix.desk.cli.main import main
+from aegismatrix.desk.job.publish import Settings, publish
+from aegismatrix.desk.monitoring.journal import Journal
+from aegismatrix.desk.report import schema
+from aegismatrix.desk.sources.fetched import Fetched
+from aegismatrix.errors import (
+    BarsBehindError,
+    CalendarRangeError,
+    MarketClosedError,
+    OutputError,
+    UnreachableError,
+)
+
+EVENING = datetime(2024, 12, 31, 12, 0, tzinfo=timezone.utc)
+KILLS = 50
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """A source that hands over the bars that it holds."""
+
+    bars: am.Bars
+    error: Exception | None = None
+
+    @property
+    def description(self) -> str:
+        return "held bars"
+
+    def fetch(self) -> Fetched:
+        if self.error is not None:
+            raise self.error
+        return Fetched(self.bars, None, EVENING)
+
+
+@pytest.fixture(scope="module")
+def engine() -> am.Engine:
+    return am.Engine()
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()} if folder.exists() else {}
+
+
+def test_a_run_writes_report_page_and_journal(
+    nifty: am.Bars, engine: am.Engine, tmp_path: Path
+) -> None:
+    journal = Journal(tmp_path / "forecasts.sqlite")
+    published = publish(
+        Held(nifty), Settings(tmp_path), engine=engine, record=journal.append, now=EVENING
+    )
+    report = json.loads((tmp_path / "aegismatrix.json").read_text(encoding="utf-8"))
+    jsonschema.validate(report, schema())
+    assert report["as_of"] in (tmp_path / "aegismatrix.html").read_text(encoding="utf-8")
+    assert [str(run.as_of) for run in journal.runs()] == ["2024-12-31"]
+    line = json.loads(json.dumps(published.to_dict(), allow_nan=False))
+    assert line["horizon_days"] == report["seller"]["safe_range"]["horizon_days"] == 2
+    assert line["safe_range"] == [
+        report["seller"]["safe_range"]["lower"],
+        report["seller"]["safe_range"]["upper"],
+    ]
+
+
+def fails(*_: object) -> None:
+    raise OutputError("the log", "no space left")
+
+
+@pytest.mark.parametrize("what", ["fetch", "analysis", "page", "journal", "disk"])
+def test_whatever_fails_leaves_what_was_published_before(
+    what: str,
+    nifty: am.Bars,
+    engine: am.Engine,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = tmp_path / "public"
+    publish(Held(nifty[:-1]), Settings(folder, check_current=False), engine=engine, now=EVENING)
+    before = contents(folder)
+    source, record = Held(nifty), None
+    if what == "fetch":
+        source = Held(nifty, UnreachableError("a host", reason="it is not there"))
+    elif what == "analysis":
+        source = Held(nifty[-300:])
+    elif what == "page":
+        monkeypatch.setattr(am.Report, "to_html", fails)
+    elif what == "journal":
+        record = fails
+    else:
+        monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "full")))
+    with pytest.raises(am.AegisError):
+        publish(source, Settings(folder), engine=engine, record=record, now=EVENING)
+    assert contents(folder) == before
+
+
+def test_bars_that_stand_still_are_refused_unless_an_age_is_allowed(
+    nifty: am.Bars, engine: am.Engine, tmp_path: Path
+) -> None:
+    late = EVENING + timedelta(days=3)
+    with pytest.raises(BarsBehindError) as raised:
+        publish(Held(nifty), Settings(tmp_path), engine=engine, now=late)
+    assert (raised.value.last, raised.value.completed) == ("2024-12-31", "2025-01-03")
+    assert raised.value.sessions == 3
+    assert contents(tmp_path) == {}
+    allowed = Settings(tmp_path, allow_stale=timedelta(days=3))
+    assert publish(Held(nifty), allowed, engine=engine, now=late).report.as_of == "2024-12-31"
+    with pytest.raises(BarsBehindError):
+        publish(
+            Held(nifty),
+            replace(allowed, allow_stale=timedelta(days=2)),
+            engine=engine,
+            now=late,
+        )
+
+
+def test_what_is_stale_by_leave_says_so_in_the_report(
+    nifty: am.Bars, engine: am.Engine, tmp_path: Path
+) -> None:
+    allowed = Settings(tmp_path, allow_stale=timedelta(days=3))
+    late = EVENING + timedelta(days=3)
+    report = publish(Held(nifty), allowed, engine=engine, now=late).report
+    (note,) = report.provenance.source_notes
+    assert "2024-12-31" in note
+    assert "3" in note
+
+
+def test_beyond_the_calendar_a_horizon_in_days_still_publishes_and_says_what_was_not_checked(
+    nifty: am.Bars, engine: am.Engine, tmp_path: Path
+) -> None:
+    moved = replace(nifty, dates=nifty.dates + np.timedelta64(732, "D"))
+    now = datetime(2027, 1, 5, 12, 0, tzinfo=timezone.utc)
+    with pytest.raises(CalendarRangeError):
+        publish(Held(moved), Settings(tmp_path), engine=engine, now=now)
+    made = publish(Held(moved), Settings(tmp_path, horizon_days=5), engine=engine, now=now)
+    assert any("not checked" in note for note in made.report.provenance.source_notes)
+    assert any("ends on 2026-12-31" in note for note in made.report.provenance.source_notes)
+
+
+def test_us_bars_that_cannot_be_there_yet_leave_the_overnight_block_out_and_say_so(
+    nifty: am.Bars, sp500: am.Bars, engine: am.Engine, tmp_path: Path
+) -> None:
+    bars = nifty[: int(np.searchsorted(nifty.dates, np.datetime64("2023-12-29"))) + 1]
+    us = sp500[: int(np.searchsorted(sp500.dates, np.datetime64("2023-12-28"))) + 1]
+    now = datetime(2023, 12, 29, 12, 0, tzinfo=timezone.utc)
+    settings = Settings(tmp_path, overnight=us)
+    early = publish(Held(bars), settings, engine=engine, now=now).report
+    assert early.overnight is None
+    assert any("overnight" in note for note in early.provenance.source_notes)
+    late = publish(
+        Held(bars), replace(settings, overnight=sp500), engine=engine, now=now.replace(hour=23)
+    ).report
+    assert late.overnight is not None
+    assert late.provenance.source_notes == ()
+
+
+def test_a_closed_market_is_an_error_of_its_own_where_an_open_one_is_asked_for(
+    nifty: am.Bars, engine: am.Engine, tmp_path: Path
+) -> None:
+    with pytest.raises(MarketClosedError) as raised:
+        publish(
+            Held(nifty, AssertionError("fetched")),
+            Settings(tmp_path, only_open=True),
+            engine=engine,
+            now=datetime(2025, 10, 21, 6, 0, tzinfo=timezone.utc),
+        )
+    assert raised.value.next_session == "2025-10-23"
+
+
+def test_leftovers_of_a_killed_run_are_removed_once_they_are_old(
+    nifty: am.Bars, engine: am.Engine, tmp_path: Path
+) -> None:
+    old, young = tmp_path / ".aegismatrix-old", tmp_path / ".aegismatrix-young"
+    for path in (old, young):
+        path.write_text("half")
+    os.utime(old, (0, 0))
+    publish(Held(nifty), Settings(tmp_path), engine=engine, now=EVENING)
+    assert not old.exists()
+    assert young.exists()
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "America/New_York"])
+def test_the_host_s_time_zone_changes_nothing(zone: str, tmp_path: Path) -> None:
+    code = (
+        "import aegismatrix as am; from datetime import datetime, timezone;"
+        "now = datetime(2026, 1, 5, 12, tzinfo=timezone.utc);"
+        "print(am.analyze(am.sample_bars(), now=now).to_json())"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "TZ": zone},
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    now = datetime(2026, 1, 5, 12, tzinfo=timezone.utc)
+    assert json.loads(ran.stdout) == am.analyze(am.sample_bars(), now=now).to_dict()
+
+
+def test_the_command_prints_one_structured_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "--sample", "--out", str(tmp_path)]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    said = json.loads(line)
+    assert said["event"] == "published"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "aegismatrix.html",
+        "aegismatrix.json",
+        "forecasts.sqlite",
+    ]
+    missing = ["--index", str(tmp_path / "no.csv"), "--iv", str(tmp_path / "no.csv")]
+    assert main(["run", *missing, "--out", str(tmp_path)]) == 2
+    said = json.loads(capsys.readouterr().out)
+    assert (said["event"], said["error"]) == ("failed", "FileUnreadableError")
+    assert main(["run", "--sample", "--chain", "no.csv", "--out", str(tmp_path)]) == 2
+    said = json.loads(capsys.readouterr().out)
+    assert (said["event"], said["error"]) == ("failed", "FileUnreadableError")
+
+
+def test_a_log_that_is_not_there_is_no_healthy_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["monitor", "--sample", "--journal", str(tmp_path / "no.sqlite")]) == 2
+    said = capsys.readouterr().err
+    assert "no forecast log" in said
+    assert "aegismatrix run" in said
+
+
+def test_a_log_of_one_run_is_monitored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--sample", "--out", str(tmp_path)]) == 0
+    capsys.readouterr()
+    log = str(tmp_path / "forecasts.sqlite")
+    assert main(["monitor", "--sample", "--journal", log, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["runs"], said["scored_days"]) == (1, 0)
+
+
+def test_a_job_that_repeats_itself_ends_at_ctrl_c_with_what_it_published(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "aegismatrix", "run", "--sample", "--out", str(tmp_path)]
+    process = subprocess.Popen(
+        [*command, "--every", "1m"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    line = json.loads(process.stdout.readline())
+    assert line["event"] == "published"
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert out == ""
+    assert err == "aegismatrix: interrupted\n"
+    assert json.loads((tmp_path / "aegismatrix.json").read_text())["as_of"] == "2018-12-31"
+
+
+def test_killed_at_any_moment_the_files_are_old_or_new_and_the_next_run_recovers(
+    tmp_path: Path,
+) -> None:
+    moments = random.Random(20240517)
+    command = [sys.executable, "-m", "aegismatrix", "run", "--sample", "--out", str(tmp_path)]
+    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    started = time.monotonic()
+    subprocess.run(command, check=True, **quiet)
+    whole = time.monotonic() - started
+    journal, runs, killed = Journal(tmp_path / "forecasts.sqlite"), 1, 0
+    for kill in range(KILLS):
+        process = subprocess.Popen([*command, "--horizon", str(1 + kill % 30)], **quiet)
+        # Most of a run is start-up; what may break comes at its end.
+        try:
+            process.wait(timeout=moments.uniform(0.6, 1.1) * whole)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            killed += 1
+        report = json.loads((tmp_path / "aegismatrix.json").read_text(encoding="utf-8"))
+        jsonschema.validate(report, schema())
+        page = (tmp_path / "aegismatrix.html").read_text(encoding="utf-8")
+        assert page.startswith("<!DOCTYPE html>")
+        assert page.endswith("</html>\n")
+        assert len(journal.runs()) >= runs
+        runs = len(journal.runs())
+    assert killed >= KILLS // 3
+    subprocess.run(command, check=True, **quiet)
+    assert json.loads((tmp_path / "aegismatrix.json").read_text())["as_of"] == "2018-12-31"
+    assert len(journal.claims(journal.runs())) == len(journal.runs()) > 1
+    assert np.isfinite(report["market"]["spot"])

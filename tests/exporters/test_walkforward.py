@@ -1,0 +1,218 @@
+"""The judge: purging, scores against textbook references, intervals, verdicts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from aegismatrix_factory.evaluate.walkforward import (
+    EMBARGO_BARS,
+    REFIT_BARS,
+    Block,
+    Forecasts,
+    Judgement,
+    JudgingError,
+    auc,
+    blocks,
+    bootstrap_rows,
+    calibration_error,
+    check_shuffled,
+    climatology,
+    constant,
+    judge,
+    ranked_probability,
+    shuffled,
+    skill_against,
+    squared_error,
+    walk_forward,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+from sklearn.metrics import brier_score_loss, roc_auc_score
+
+FloatArray = NDArray[np.float64]
+DATES = np.arange("2010-01-01", "2016-01-01", dtype="datetime64[D]")
+FROM, TO = np.datetime64("2012-01-01"), np.datetime64("2015-06-30")
+
+
+def judged(
+    probability: FloatArray,
+    label: FloatArray,
+    climate: float = 0.3,
+    **baselines: float,
+) -> Judgement:
+    """Judge forecasts of one event, a day each from the start of 2012, at a horizon of 5 days."""
+    constants = {"climatology": climate, **baselines}
+    walked = Forecasts(
+        rows=np.arange(len(label)),
+        dates=np.datetime64("2012-01-01") + np.arange(len(label)),
+        label=label,
+        model=probability,
+        baselines={name: np.full(len(label), value) for name, value in constants.items()},
+    )
+    return judge(
+        walked,
+        output="x",
+        market="m",
+        horizon_days=5,
+        score="Brier skill",
+        loss=squared_error,
+        events=[(probability, label)],
+    )
+
+
+@pytest.mark.parametrize("horizon_days", [1, 5, 20])
+def test_no_training_label_comes_within_the_embargo_of_its_test_block(horizon_days: int) -> None:
+    for block in blocks(DATES, FROM, TO, horizon_days):
+        assert block.train[-1] + horizon_days + EMBARGO_BARS == block.test[0]
+        assert block.cut == DATES[block.test[0] - EMBARGO_BARS]
+
+
+def test_blocks_cover_every_scored_day_once_and_expand() -> None:
+    walked = list(blocks(DATES, FROM, TO, 5))
+    tested = np.concatenate([block.test for block in walked])
+    assert DATES[tested[0]] == FROM
+    assert DATES[tested[-1]] == TO
+    assert np.array_equal(tested, np.arange(tested[0], tested[-1] + 1))
+    assert all(len(block.test) == REFIT_BARS for block in walked[:-1])
+    assert all(block.train[0] == 0 for block in walked)
+
+
+def test_too_short_a_history_cannot_be_judged() -> None:
+    with pytest.raises(JudgingError, match="scored_from"):
+        list(blocks(DATES, DATES[60], TO, 5))
+
+
+def test_a_forecaster_never_sees_the_labels_of_its_test_block() -> None:
+    label = np.random.default_rng(0).integers(0, 2, len(DATES)).astype(float)
+
+    def peek(block: Block) -> FloatArray:
+        assert not set(block.train) & set(block.test)
+        return np.full(len(block.test), label[block.train].mean())
+
+    walked = walk_forward(DATES, label, FROM, TO, 5, peek, {"climatology": climatology(label)})
+    assert np.array_equal(walked.model, walked.baselines["climatology"])
+    assert np.array_equal(walked.label, label[walked.rows])
+
+
+def test_days_whose_label_is_unknown_are_not_scored() -> None:
+    label = np.random.default_rng(0).integers(0, 2, len(DATES)).astype(float)
+    end = int(np.searchsorted(DATES, TO))
+    label[end - 4 :] = np.nan
+    walked = walk_forward(DATES, label, FROM, TO, 5, constant(0.5), {})
+    assert walked.dates[-1] == DATES[end - 5]
+
+
+def test_a_history_without_the_event_cannot_be_judged() -> None:
+    with pytest.raises(JudgingError, match="every label is the same"):
+        walk_forward(DATES, np.zeros(len(DATES)), FROM, TO, 5, constant(0.0), {})
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    probability=arrays(np.float64, 50, elements=st.sampled_from([0.1, 0.2, 0.2001, 0.5, 0.9])),
+    label=arrays(np.float64, 50, elements=st.sampled_from([0.0, 1.0])),
+)
+def test_auc_equals_scikit_learn_ties_included(probability: FloatArray, label: FloatArray) -> None:
+    if len(np.unique(label)) == 2:
+        assert auc(probability, label) == pytest.approx(roc_auc_score(label, probability))
+    else:
+        assert np.isnan(auc(probability, label))
+
+
+def test_brier_skill_is_one_minus_the_ratio_of_brier_scores() -> None:
+    random = np.random.default_rng(1)
+    label = (random.random(500) < 0.3).astype(float)
+    probability = np.clip(0.3 + 0.2 * (label - 0.3) + random.normal(0, 0.05, 500), 0, 1)
+    result = judged(probability, label)
+    expected = 1 - brier_score_loss(label, probability) / brier_score_loss(label, np.full(500, 0.3))
+    assert result.skills["climatology"].skill == pytest.approx(expected)
+    assert result.auc == pytest.approx(roc_auc_score(label, probability))
+    assert result.verdict == "demonstrated"
+
+
+def test_climatology_itself_has_no_skill_and_none_is_demonstrated() -> None:
+    label = (np.random.default_rng(2).random(800) < 0.3).astype(float)
+    result = judged(np.full(800, 0.3), label)
+    skill = result.skills["climatology"]
+    assert (skill.skill, skill.lower, skill.upper) == (0.0, 0.0, 0.0)
+    assert result.verdict == "none demonstrated"
+
+
+def test_the_verdict_is_against_the_strongest_baseline() -> None:
+    label = np.tile([0.0, 1.0], 400)
+    weak = np.full(800, 0.5)
+    result = judged(weak, label, climate=0.95, coin=0.5, worse=0.8)
+    assert result.strongest == "coin"
+    assert result.skills["climatology"].lower > 0
+    assert result.verdict == "none demonstrated"
+
+
+def test_years_add_up_to_the_whole() -> None:
+    random = np.random.default_rng(4)
+    label = (random.random(900) < 0.3).astype(float)
+    result = judged(random.random(900), label)
+    assert sum(n for n, _ in result.years.values()) == 900
+    assert list(result.years) == ["2012", "2013", "2014"]
+
+
+def test_an_event_that_never_comes_cannot_be_judged() -> None:
+    with pytest.raises(JudgingError, match="every scored label is the same"):
+        judged(np.full(300, 0.1), np.zeros(300))
+
+
+def test_the_ranked_probability_loss_is_that_of_cumulated_classes() -> None:
+    probability = np.array([[0.2, 0.5, 0.3], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
+    loss = ranked_probability(probability, np.array([0.0, 2.0, 2.0]))
+    np.testing.assert_allclose(loss, [0.8**2 + 0.3**2, 0.0, 2.0])
+
+
+def test_a_surface_weighs_all_its_cells_alike() -> None:
+    probability = np.array([[[0.5, 0.5], [1.0, 0.0]]])
+    assert squared_error(probability, np.zeros((1, 2, 2))) == pytest.approx(1.5 / 4)
+
+
+@pytest.mark.parametrize(("horizon_days", "block"), [(1, 42), (21, 42), (30, 60)])
+def test_bootstrap_blocks_are_circular_runs_of_the_promised_length(
+    horizon_days: int, block: int
+) -> None:
+    rows = bootstrap_rows(300, horizon_days, samples=50)
+    assert rows.shape == (50, 300)
+    steps = np.diff(rows, axis=1) % 300
+    within = np.arange(299) % block != block - 1
+    assert (steps[:, within] == 1).all()
+    assert (steps[:, ~within] != 1).any()
+
+
+def test_overlapping_labels_widen_the_interval() -> None:
+    random = np.random.default_rng(5)
+    shocks = np.repeat(random.random(60), 40)
+    wide = skill_against(shocks, np.full(len(shocks), 0.5), 20)
+    narrow = skill_against(random.permutation(shocks), np.full(len(shocks), 0.5), 20)
+    assert wide.upper - wide.lower > 2 * (narrow.upper - narrow.lower)
+
+
+def test_calibration_error_is_zero_when_frequencies_match_and_the_shift_when_they_do_not() -> None:
+    probability = np.repeat([0.0, 0.5, 1.0], 200)
+    label = np.concatenate([np.zeros(200), np.tile([0.0, 1.0], 100), np.ones(200)])
+    assert calibration_error(probability, label, bins=3) == 0.0
+    assert calibration_error(np.full(200, 0.7), np.tile([0.0, 1.0], 100), bins=4) == pytest.approx(
+        0.2
+    )
+
+
+def test_skill_in_shuffled_labels_is_refused() -> None:
+    label = np.tile([0.0, 1.0], 1000)
+    with pytest.raises(JudgingError, match="trained on and forecast"):
+        check_shuffled(0.4 + 0.1 * label, label, "leak")
+    chance = np.random.default_rng(6).random(2000)
+    assert 0.45 <= check_shuffled(chance, label, "chance") <= 0.55
+
+
+def test_shuffling_keeps_what_is_unknown_and_how_often_it_happened() -> None:
+    label = np.concatenate([np.tile([0.0, 0.0, 1.0], 100), [np.nan, np.nan]])
+    mixed = shuffled(label)
+    assert np.isnan(mixed[-2:]).all()
+    assert mixed[:-2].sum() == label[:-2].sum()
+    assert (mixed[:-2] != label[:-2]).any()

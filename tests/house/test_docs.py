@@ -1,0 +1,124 @@
+"""What the documents say is what the library does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import aegismatrix as am
+from aegismatrix import errors
+from aegismatrix.desk.cli.main import main
+from scripts.documents import documents as documents_as_generated
+
+
+def fenced(text: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
+
+
+def documents(repository: Path) -> list[Path]:
+    return [*repository.glob("*.md"), *repository.glob("docs/*.md")]
+
+
+def test_every_script_that_a_document_names_exists(repository: Path) -> None:
+    named = {
+        (document.name, script)
+        for document in documents(repository)
+        for script in re.findall(
+            r"(?:scripts|benchmarks|tests|exporters)/[\w/]+\.(?:py|json|mjs)",
+            document.read_text(encoding="utf-8"),
+        )
+    }
+    assert len(named) > 20
+    assert [pair for pair in sorted(named) if not (repository / pair[1]).is_file()] == []
+
+
+def test_what_is_generated_in_the_documents_is_up_to_date(repository: Path) -> None:
+    for path, text in documents_as_generated().items():
+        assert path.read_text() == text, f"run: python scripts/documents.py ({path.name})"
+
+
+def test_the_python_of_the_readme_runs(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = Path(am.__file__).parent / "desk" / "sources" / "sample_data"
+    (tmp_path / "nifty_daily.csv").write_bytes((data / "sp500_daily.csv").read_bytes())
+    (tmp_path / "india_vix_daily.csv").write_bytes((data / "vix_daily.csv").read_bytes())
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    (code,) = fenced((repository / "README.md").read_text(), "python")
+    exec(compile(code, "README.md", "exec"), names)
+    assert names["forecast"]["trap"].shape == (1, 3)  # type: ignore[index]
+    assert names["report"].seller.safe_range.lower > 0  # type: ignore[attr-defined]
+
+
+def test_the_python_of_the_migration_page_runs(
+    repository: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    data = Path(am.__file__).parent / "desk" / "sources" / "sample_data"
+    (tmp_path / "nifty_daily.csv").write_bytes((data / "sp500_daily.csv").read_bytes())
+    (tmp_path / "india_vix_daily.csv").write_bytes((data / "vix_daily.csv").read_bytes())
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    code = "\n".join(fenced((repository / "docs" / "migration.md").read_text(), "python"))
+    exec(compile(code, "migration.md", "exec"), names)
+    assert "There is no manifest.json in models" in capsys.readouterr().out
+    assert names["models"].keys() >= {"trap", "features"}  # type: ignore[attr-defined]
+    assert 0.0 < names["report"].seller.trap.score < 1.0  # type: ignore[attr-defined]
+
+
+def test_links_between_documents_lead_somewhere(repository: Path) -> None:
+    for document in documents(repository):
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text()):
+            assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_commands_in_the_documents_exist(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    commands = set(re.findall(r"^    (\w+)  ", capsys.readouterr().out, flags=re.MULTILINE))
+    targets = set(re.findall(r"^(\w+):", (repository / "Makefile").read_text(), re.MULTILINE))
+    for document in documents(repository):
+        code = "\n".join(fenced(document.read_text(), "sh"))
+        assert set(re.findall(r"^aegismatrix (\w+)", code, re.MULTILINE)) <= commands
+        assert set(re.findall(r"^make (\w+)", code, re.MULTILINE)) <= targets
+
+
+def test_every_error_on_bars_and_artifacts_is_documented(repository: Path) -> None:
+    text = "\n".join(document.read_text() for document in documents(repository))
+    bases = (errors.BarsError, errors.ArtifactError, errors.SourceError, errors.CacheError)
+    for name, kind in vars(errors).items():
+        if isinstance(kind, type) and issubclass(kind, bases):
+            is_base = kind in bases
+            assert is_base or name.startswith("_") or f"`{name}`" in text, name
+
+
+def test_every_module_is_in_the_plan_of_the_house(repository: Path) -> None:
+    text = (repository / "docs" / "design.md").read_text()
+    for folder in ("src/aegismatrix", "exporters"):
+        for file in (repository / folder).glob("*.py"):
+            if not file.name.startswith("__"):
+                assert f"`{file.name}`" in text, file
+
+
+def test_every_row_of_a_table_has_as_many_cells_as_its_header(repository: Path) -> None:
+    texts = [
+        *repository.glob("*.md"),
+        *repository.glob("docs/*.md"),
+        *repository.glob("models_onnx/*.md"),
+    ]
+    checked = 0
+    for path in texts:
+        header = 0
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            cells = len(re.findall(r"(?<!\\)\|", line)) if line.startswith("|") else 0
+            assert not header or not cells or cells == header, f"{path.name}, line {number}"
+            checked += bool(header and cells)
+            header = cells
+    assert checked > 100
