@@ -28,8 +28,8 @@ Names = tuple[tuple[str, str], ...]
 _POINTER = b"version https://git-lfs.github.com/spec/"
 # scikit-learn names its compiled losses by the bare module.
 _LIBRARIES = frozenset({"sklearn", "xgboost", "lightgbm", "catboost", "_catboost", "_loss"})
-_PLAIN = frozenset({"numpy", "pandas", "joblib", "dill", "cloudpickle", "__builtin__", "copy_reg"})
-_ARRAYS = ("scipy.sparse", "sklearn.externals.joblib")
+_PLAIN = frozenset({"numpy", "pandas", "__builtin__", "copy_reg"})
+_ARRAYS = ("scipy.sparse", "sklearn.externals.joblib", "joblib.", "dill.", "cloudpickle.")
 _JOBLIB = frozenset({"joblib.numpy_pickle", "sklearn.externals.joblib.numpy_pickle"})
 _STOP, _BUILD = b".b"
 _LIMITS = Limits(

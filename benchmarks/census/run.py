@@ -1,6 +1,6 @@
 """Run the rescue on every file of the census, and count what it converts.
 
-Usage: python -m benchmarks.census.run FILES [--jobs N] [--seconds N] [--memory-mb N] [--reasons CSV]
+Usage: python -m benchmarks.census.run FILES [--jobs N] [--reasons CSV]
 
 Each file is rescued alone, by the command that a user has, in a process of its own whose memory and
 time are limited; one that is killed counts as refused.
@@ -25,6 +25,7 @@ from dataclasses import asdict, dataclass, fields
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from benchmarks.census.kinds import ABSENT, FOREIGN, MODEL, OTHER_LIBRARY, OWN_CLASS, POINTER, TORCH
 
@@ -85,6 +86,7 @@ def tried(row: Mapping[str, str], files: Path, seconds: int, memory_mb: int) -> 
             str(old),
             str(new),
         ]
+        report: dict[str, Any] = {"files": []}
         began = time.perf_counter()
         try:
             done = subprocess.run(
@@ -94,18 +96,24 @@ def tried(row: Mapping[str, str], files: Path, seconds: int, memory_mb: int) -> 
                 timeout=seconds,
                 preexec_fn=partial(limited, memory_mb, seconds),
             )
-            report = json.loads(done.stdout) if done.stdout else {"files": []}
-            code = f"exit-{done.returncode}" if done.returncode > 1 else ""
+            code = f"exit-{done.returncode}"
             if done.returncode < 0:
                 code = signal.Signals(-done.returncode).name
+            if done.stdout:
+                report = json.loads(done.stdout)
         except subprocess.TimeoutExpired:
-            report, code = {"files": []}, "timeout"
+            code = "timeout"
         took = time.perf_counter() - began
-    found = next(iter(report["files"]), {"verdict": KILLED, "artifacts": [], "refusal": None})
-    refusal = found["refusal"] or {"code": code, "reason": code}
-    names = {name: row[name] for name in ("repository", "path", "kind", "family", "release")}
+    unsaid = {"code": code, "reason": "it says nothing"}
+    killed: dict[str, Any] = {"verdict": KILLED, "artifacts": [], "refusal": unsaid}
+    found = report["files"][0] if report["files"] else killed
+    refusal = found["refusal"] or {"code": "", "reason": ""}
     verdict = Verdict(
-        **names,
+        repository=row["repository"],
+        path=row["path"],
+        kind=row["kind"],
+        family=row["family"],
+        release=row["release"],
         verdict=found["verdict"],
         code=refusal["code"],
         artifacts=len(found["artifacts"]),
