@@ -778,8 +778,8 @@ def test_the_wheel_carries_the_signature_and_the_list_of_keys(
         archive.extractall(tmp_path / "installed")
     package = tmp_path / "installed" / "aegismatrix"
     assert (package / "models_onnx" / SIGNATURE_NAME).read_bytes() == signed
-    assert json.loads((package / "release_keys.json").read_text()) == json.loads(
-        (repository / "src" / "aegismatrix" / "release_keys.json").read_text()
+    assert json.loads((package / "artifacts" / "release_keys.json").read_text()) == json.loads(
+        (repository / "src" / "aegismatrix" / "artifacts" / "release_keys.json").read_text()
     )
     own = write_pem(tmp_path / "own.pem")
     done = subprocess.run(
