@@ -429,7 +429,8 @@ def test_the_table_is_the_one_that_the_script_makes(repository: Path) -> None:
     pytest.importorskip("exchange_calendars")
     script = importlib.import_module("scripts.nse_calendar")
     made = script.table()
-    kept = (repository / "src" / "aegismatrix" / "market" / "calendars" / "nse_calendar.csv").read_text(encoding="utf-8")
+    folder = repository / "src" / "aegismatrix" / "market" / "calendars"
+    kept = (folder / "nse_calendar.csv").read_text(encoding="utf-8")
     if f" {script.version('exchange_calendars')} (XBOM)" in kept:
         assert kept == made, "run: python scripts/nse_calendar.py"
     # A newer release knows more days, and should say of these what its elder said.
