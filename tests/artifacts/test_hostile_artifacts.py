@@ -227,7 +227,7 @@ def test_files_that_are_not_as_sealed_are_refused_by_every_way(lean: Path, tmp_p
             "ArtifactHashError",
             both(lambda file: file.write_bytes(chance.randbytes(file.stat().st_size))),
         ),
-        "swapped": ("SwappedArtifactError", swapped),
+        "swapped": ("ArtifactHashError", swapped),
     }
     said = refusals(lean, tmp_path, {name: change for name, (_, change) in kinds.items()})
     assert said == {name: by_file(kind) for name, (kind, _) in kinds.items()}

@@ -54,23 +54,12 @@ from aegismatrix.artifacts.signature import (
 from aegismatrix.desk.cli.main import main
 from aegismatrix.engine.model import verify
 from aegismatrix.errors import (
-    AegisError,
     ArtifactsNotFoundError,
-    ForeignSignatureError,
-    FutureSignatureError,
-    KeyPeriodError,
-    MalformedSignatureError,
     ManifestError,
     MissingExtraError,
-    MissingSignatureError,
     NaiveMomentError,
-    NoReleaseKeyError,
-    PublicKeyError,
-    ReleaseKeysError,
-    RevokedKeyError,
     SignatureError,
-    UnknownKeyError,
-    WrongSignatureError,
+    TrustError,
 )
 from tests.keys import (
     SIGNED_AT,
@@ -85,6 +74,7 @@ from tests.keys import (
     write_list,
     write_pem,
 )
+from tests.raising import raising
 
 NOW = SIGNED_AT + timedelta(days=30)
 SECOND = timedelta(seconds=1)
@@ -175,13 +165,8 @@ def test_no_flipped_bit_of_a_signature_file_is_overlooked(folder: Path, listed: 
         flipped = bytearray(data)
         flipped[bit // 8] ^= 1 << bit % 8
         file.write_bytes(flipped)
-        kinds.add(type(refusal(manifest)))
-    assert kinds == {
-        MalformedSignatureError,
-        UnknownKeyError,
-        ForeignSignatureError,
-        WrongSignatureError,
-    }
+        kinds.add(refusal(manifest).kind)
+    assert kinds == {"malformed", "unknown_key", "other_manifest", "wrong_key"}
     file.write_bytes(data)
     assert verify_signature(manifest, now=NOW).signed_at == SIGNED_AT
 
@@ -195,10 +180,11 @@ def test_a_manifest_sealed_anew_is_not_the_one_that_was_signed(folder: Path, lis
     file.write_bytes(render_manifest(content))
     assert verify(folder) == []
     error = refusal(folder)
-    assert isinstance(error, ForeignSignatureError)
-    assert (error.signed, error.actual) == (signed, hashlib.sha256(file.read_bytes()).hexdigest())
-    rewrite(folder, manifest_sha256=error.actual)
-    assert isinstance(refusal(folder), WrongSignatureError)
+    assert error.kind == "other_manifest"
+    actual = hashlib.sha256(file.read_bytes()).hexdigest()
+    assert error.reason == f"it signs sha256 {signed[:12]}, here is {actual[:12]}"
+    rewrite(folder, manifest_sha256=actual)
+    assert refusal(folder).kind == "wrong_key"
 
 
 def test_the_signature_is_held_against_the_bytes_that_were_read(folder: Path, listed: Path) -> None:
@@ -217,7 +203,7 @@ def test_a_folder_without_a_manifest_has_nothing_to_verify(tmp_path: Path, liste
 def test_a_signature_that_is_not_there_is_missing(folder: Path, listed: Path) -> None:
     (folder / SIGNATURE_NAME).unlink()
     error = refusal(folder)
-    assert isinstance(error, MissingSignatureError)
+    assert error.kind == "missing"
     assert error.path == str(folder / SIGNATURE_NAME)
 
 
@@ -227,7 +213,7 @@ def test_what_is_no_regular_file_is_no_signature_and_is_not_waited_for(
 ) -> None:
     (folder / SIGNATURE_NAME).unlink()
     make(folder / SIGNATURE_NAME)
-    assert isinstance(refusal(folder), MissingSignatureError)
+    assert refusal(folder).kind == "missing"
 
 
 @pytest.mark.parametrize(
@@ -246,14 +232,14 @@ def test_what_is_no_regular_file_is_no_signature_and_is_not_waited_for(
 )
 def test_what_is_no_signature_is_malformed(folder: Path, listed: Path, data: bytes) -> None:
     (folder / SIGNATURE_NAME).write_bytes(data)
-    assert isinstance(refusal(folder), MalformedSignatureError)
+    assert refusal(folder).kind == "malformed"
 
 
 def test_a_signature_file_beyond_a_kibibyte_is_refused_unread(folder: Path, listed: Path) -> None:
     with (folder / SIGNATURE_NAME).open("ab") as file:
         file.truncate(8 * 1024**3)
     error = refusal(folder)
-    assert isinstance(error, MalformedSignatureError)
+    assert error.kind == "malformed"
     assert "larger than 1024 bytes" in error.problem
 
 
@@ -290,7 +276,7 @@ def test_a_field_that_is_not_what_it_must_be_is_malformed(
     folder: Path, listed: Path, field: str, value: object
 ) -> None:
     rewrite(folder, **{field: value})
-    assert isinstance(refusal(folder), MalformedSignatureError)
+    assert refusal(folder).kind == "malformed"
 
 
 @pytest.mark.parametrize(
@@ -325,7 +311,7 @@ def test_a_signature_of_equal_content_in_another_form_is_malformed(
     text = file.read_text()
     file.write_bytes(reformat(text).encode())
     assert file.read_bytes() != text.encode()
-    assert isinstance(refusal(folder), MalformedSignatureError)
+    assert refusal(folder).kind == "malformed"
 
 
 def with_spare_bits(text: str) -> str:
@@ -340,7 +326,7 @@ def with_spare_bits(text: str) -> str:
 def test_base64_whose_spare_bits_are_set_is_another_form(folder: Path, listed: Path) -> None:
     text = json.loads((folder / SIGNATURE_NAME).read_text())["signature"]
     rewrite(folder, signature=with_spare_bits(text))
-    assert isinstance(refusal(folder), MalformedSignatureError)
+    assert refusal(folder).kind == "malformed"
 
 
 JSON_VALUES = st.recursive(
@@ -367,7 +353,7 @@ def test_whatever_stands_in_a_signature_file_is_refused_by_type(
 ) -> None:
     file = tmp_path / SIGNATURE_NAME
     file.write_bytes(data)
-    with pytest.raises(MalformedSignatureError):
+    with raising((SignatureError, "malformed")):
         read_signature(file)
 
 
@@ -395,9 +381,9 @@ def test_a_key_that_is_not_trusted_is_unknown_and_says_which_are(
 ) -> None:
     sign_folder(folder, "stranger")
     error = refusal(folder)
-    assert isinstance(error, UnknownKeyError)
+    assert error.kind == "unknown_key"
     assert error.key_id == key_id(public_key("stranger"))
-    assert error.known == (key_id(public_key()), key_id(public_key("second")))
+    assert error.reason == f"{key_id(public_key())}, {key_id(public_key('second'))}"
 
 
 def test_each_of_several_keys_is_trusted_as_in_a_rotation(folder: Path, listed: Path) -> None:
@@ -412,13 +398,13 @@ def test_a_signature_that_names_a_key_that_did_not_make_it_is_wrong(
     sign_folder(folder, "stranger")
     rewrite(folder, key_id=key_id(public_key()))
     error = refusal(folder)
-    assert isinstance(error, WrongSignatureError)
+    assert error.kind == "wrong_key"
     assert error.key_id == key_id(public_key())
 
 
 def test_another_time_than_the_signed_one_is_wrong(folder: Path, listed: Path) -> None:
     rewrite(folder, signed_at="2026-01-31T09:15:01Z")
-    assert isinstance(refusal(folder), WrongSignatureError)
+    assert refusal(folder).kind == "wrong_key"
 
 
 def test_a_signature_made_for_something_else_is_wrong(folder: Path, listed: Path) -> None:
@@ -428,7 +414,7 @@ def test_a_signature_made_for_something_else_is_wrong(folder: Path, listed: Path
     for other in (manifest, hashlib.sha256(manifest).digest(), message.split(b"\n", 1)[1]):
         made = replace(good, signature=private_key().sign(other))
         (folder / SIGNATURE_NAME).write_text(render_signature(made))
-        assert isinstance(refusal(folder), WrongSignatureError)
+        assert refusal(folder).kind == "wrong_key"
 
 
 @pytest.mark.parametrize("valid_until", [None, VALID_UNTIL])
@@ -439,7 +425,7 @@ def test_a_revoked_key_is_refused_whatever_day_its_signature_says(
     for signed_at in (VALID_FROM, SIGNED_AT, NOW):
         sign_folder(folder, signed_at=signed_at)
         error = refusal(folder)
-        assert isinstance(error, RevokedKeyError)
+        assert error.kind == "revoked_key"
         assert (error.key_id, error.reason) == (key_id(public_key()), "its holder lost it")
 
 
@@ -458,9 +444,9 @@ def test_a_key_is_trusted_neither_before_nor_after_its_time(
 ) -> None:
     sign_folder(folder, signed_at=signed_at)
     error = refusal(folder, now)
-    assert isinstance(error, KeyPeriodError)
-    assert (error.valid_from, error.valid_until) == ("2026-01-01T00:00:00Z", "2028-01-01T00:00:00Z")
-    assert error.now == now.replace(tzinfo=None).isoformat() + "Z"
+    assert error.kind == "key_period"
+    assert "trusted from 2026-01-01T00:00:00Z until 2028-01-01T00:00:00Z" in error.reason
+    assert f"it is {now.replace(tzinfo=None).isoformat()}Z" in error.reason
 
 
 @pytest.mark.parametrize(
@@ -484,8 +470,8 @@ def test_a_time_that_has_not_come_is_refused_and_a_slow_clock_is_not(
 ) -> None:
     assert verify_signature(folder, now=SIGNED_AT - CLOCK_TOLERANCE).signed_at == SIGNED_AT
     error = refusal(folder, SIGNED_AT - CLOCK_TOLERANCE - SECOND)
-    assert isinstance(error, FutureSignatureError)
-    assert (error.signed_at, error.now) == ("2026-01-31T09:15:00Z", "2026-01-31T09:04:59Z")
+    assert error.kind == "future"
+    assert error.reason == "2026-01-31T09:15:00Z, and it is 2026-01-31T09:04:59Z"
 
 
 def test_the_clock_is_asked_if_no_moment_is_given(folder: Path, listed: Path) -> None:
@@ -495,7 +481,7 @@ def test_the_clock_is_asked_if_no_moment_is_given(folder: Path, listed: Path) ->
     sign_folder(folder, signed_at=begun)
     assert verify_signature(folder).signed_at == begun
     sign_folder(folder, signed_at=begun + hour / 2)
-    with pytest.raises(FutureSignatureError):
+    with raising((SignatureError, "future")):
         verify_signature(folder)
 
 
@@ -512,14 +498,14 @@ def test_a_key_of_ones_own_is_trusted_instead_of_the_packages(
     folder: Path, listed: Path, tmp_path: Path
 ) -> None:
     own = write_pem(tmp_path / "own.pem", "own")
-    with pytest.raises(UnknownKeyError):
+    with raising((SignatureError, "unknown_key")):
         verify_signature(folder, key=own, now=NOW)
     sign_folder(folder, "own")
     assert verify_signature(folder, key=own, now=NOW).key_id == key_id(public_key("own"))
     assert verify_signature(folder, key=str(own), now=NOW.replace(year=2226)).signed_at == SIGNED_AT
-    with pytest.raises(UnknownKeyError):
+    with raising((SignatureError, "unknown_key")):
         verify_signature(folder, now=NOW)
-    with pytest.raises(FutureSignatureError):
+    with raising((SignatureError, "future")):
         verify_signature(folder, key=own, now=VALID_FROM)
 
 
@@ -544,7 +530,7 @@ def test_a_file_that_is_no_ed25519_public_key_is_refused(
 ) -> None:
     file = tmp_path / "key.pem"
     file.write_bytes(other_public_keys()[name])
-    with pytest.raises(PublicKeyError) as raised:
+    with raising((TrustError, "public_key")) as raised:
         verify_signature(folder, key=file)
     assert raised.value.path == str(file)
     assert ("private key" in raised.value.problem) == (name == "private")
@@ -552,7 +538,7 @@ def test_a_file_that_is_no_ed25519_public_key_is_refused(
 
 def test_a_key_file_that_cannot_be_read_is_refused(folder: Path, tmp_path: Path) -> None:
     for path in (tmp_path / "none.pem", tmp_path, "a\0b"):
-        with pytest.raises(PublicKeyError):
+        with raising((TrustError, "public_key")):
             verify_signature(folder, key=path)
 
 
@@ -560,7 +546,7 @@ def test_without_a_release_key_nothing_is_pretended(
     folder: Path, listed: Path, tmp_path: Path
 ) -> None:
     write_list(listed)
-    with pytest.raises(NoReleaseKeyError, match="--key FILE"):
+    with raising((TrustError, "no_release_key"), match="--key FILE"):
         verify_signature(folder, now=NOW)
     own = write_pem(tmp_path / "own.pem")
     assert verify_signature(folder, key=own, now=NOW).signed_at == SIGNED_AT
@@ -574,7 +560,7 @@ def test_the_list_in_the_package_is_well_formed_and_what_is_bundled_is_signed_by
     if (find_artifacts() / SIGNATURE_NAME).exists():
         assert verify_signature().key_id in {key.id for key in keys}
     else:
-        with pytest.raises((NoReleaseKeyError, MissingSignatureError)):
+        with pytest.raises((TrustError, SignatureError)):
             verify_signature()
 
 
@@ -604,7 +590,7 @@ def test_an_entry_that_is_not_what_it_must_be_spoils_the_list(
     listed.write_text(
         json.dumps([entry(release_key("second")), {**entry(release_key()), **change}])
     )
-    with pytest.raises(ReleaseKeysError) as raised:
+    with raising((TrustError, "release_keys")) as raised:
         verify_signature(folder, now=NOW)
     assert raised.value.path == str(listed)
 
@@ -612,24 +598,24 @@ def test_an_entry_that_is_not_what_it_must_be_spoils_the_list(
 @pytest.mark.parametrize("text", ["", "{}", "null", "[[]]", "[" * 5000, "\udcff"], ids=repr)
 def test_what_is_no_list_of_keys_is_refused(folder: Path, listed: Path, text: str) -> None:
     listed.write_bytes(text.encode("utf-8", "surrogateescape"))
-    with pytest.raises(ReleaseKeysError):
+    with raising((TrustError, "release_keys")):
         verify_signature(folder, now=NOW)
 
 
 def test_a_key_or_a_field_that_stands_twice_spoils_the_list(folder: Path, listed: Path) -> None:
     revoked = release_key(revoked="stolen")
     write_list(listed, revoked, release_key())
-    with pytest.raises(ReleaseKeysError, match="twice"):
+    with raising((TrustError, "release_keys"), match="twice"):
         verify_signature(folder, now=NOW)
     text = write_list(listed, revoked).read_text()
     listed.write_text(text.replace('"revoked": "stolen"', '"revoked": "stolen", "revoked": null'))
-    with pytest.raises(ReleaseKeysError, match="twice"):
+    with raising((TrustError, "release_keys"), match="twice"):
         verify_signature(folder, now=NOW)
 
 
 def test_a_list_that_is_gone_is_refused(folder: Path, listed: Path) -> None:
     listed.unlink()
-    with pytest.raises(ReleaseKeysError):
+    with raising((TrustError, "release_keys")):
         verify_signature(folder, now=NOW)
 
 
@@ -655,7 +641,7 @@ def test_a_new_export_drops_the_signature_of_the_old_one(folder: Path, listed: P
             if file.name != SIGNATURE_NAME:
                 shutil.copyfile(file, fresh / file.name)
     assert verify(folder) == []
-    assert isinstance(refusal(folder), MissingSignatureError)
+    assert refusal(folder).kind == "missing"
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> tuple[list[str], str]:
@@ -792,8 +778,8 @@ def test_the_wheel_carries_the_signature_and_the_list_of_keys(
         archive.extractall(tmp_path / "installed")
     package = tmp_path / "installed" / "aegismatrix"
     assert (package / "models_onnx" / SIGNATURE_NAME).read_bytes() == signed
-    assert json.loads((package / "release_keys.json").read_text()) == json.loads(
-        (repository / "src" / "aegismatrix" / "release_keys.json").read_text()
+    assert json.loads((package / "artifacts" / "release_keys.json").read_text()) == json.loads(
+        (repository / "src" / "aegismatrix" / "artifacts" / "release_keys.json").read_text()
     )
     own = write_pem(tmp_path / "own.pem")
     done = subprocess.run(
@@ -810,6 +796,4 @@ def test_the_wheel_carries_the_signature_and_the_list_of_keys(
 
 
 def test_errors_of_signatures_and_of_keys_are_apart() -> None:
-    for kind in (NoReleaseKeyError, ReleaseKeysError, PublicKeyError):
-        assert issubclass(kind, AegisError)
-        assert not issubclass(kind, SignatureError)
+    assert not issubclass(TrustError, SignatureError)

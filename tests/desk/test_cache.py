@@ -21,14 +21,7 @@ from aegismatrix.desk.sources import cache as cache_module
 from aegismatrix.desk.sources.cache import PriceCache, Stored, cache_folder
 from aegismatrix.desk.sources.prices import Interval, Prices
 from aegismatrix.desk.sources.refresh import CLOSE_TOLERANCE, REREAD_DAYS, refresh
-from aegismatrix.errors import (
-    CacheBusyError,
-    CacheDamagedError,
-    CacheError,
-    CacheUnusableError,
-    ForeignCacheError,
-    ServerFailedError,
-)
+from aegismatrix.errors import CacheError, TransientSourceError
 from tests import fetch_child
 from tests.chart_server import (
     KOLKATA,
@@ -38,6 +31,7 @@ from tests.chart_server import (
     five_minute_rows,
     sample_listings,
 )
+from tests.raising import raising
 
 NOW = datetime(2024, 3, 15, 12, 0, tzinfo=timezone.utc)
 SINCE = date(2024, 1, 1)
@@ -158,14 +152,14 @@ def test_no_flipped_bit_passes_for_a_price(filled: PriceCache) -> None:
 @pytest.mark.parametrize("length", [1, 50, 511, 600, 4_096, 5_000, 8_192])
 def test_a_truncated_file_is_refused(filled: PriceCache, length: int) -> None:
     filled.path.write_bytes(filled.path.read_bytes()[:length])
-    with pytest.raises((CacheDamagedError, ForeignCacheError)):
+    with pytest.raises(CacheError):
         filled.read()
 
 
 def test_a_price_changed_in_place_is_damage(filled: PriceCache) -> None:
     with closing(sqlite3.connect(filled.path)) as file, file:
         file.execute("UPDATE bars SET close = close + 0.01 WHERE stamp = 19737")
-    with pytest.raises(CacheDamagedError, match="rows are not those written"):
+    with raising((CacheError, "damaged"), match="rows are not those written"):
         filled.read()
 
 
@@ -173,7 +167,7 @@ def test_a_price_changed_in_place_is_damage(filled: PriceCache) -> None:
 def test_a_missing_table_or_fact_is_damage(filled: PriceCache, statement: str) -> None:
     with closing(sqlite3.connect(filled.path)) as file, file:
         file.execute(statement)
-    with pytest.raises(CacheDamagedError):
+    with raising((CacheError, "damaged")):
         filled.read()
 
 
@@ -182,7 +176,7 @@ def test_a_damaged_cache_is_not_written_to(filled: PriceCache) -> None:
     with closing(sqlite3.connect(filled.path)) as file, file:
         file.execute("DELETE FROM bars WHERE stamp = 19737")
     before = filled.path.read_bytes()
-    with pytest.raises(CacheDamagedError):
+    with raising((CacheError, "damaged")):
         filled.replace(stored(days("2024-01-01", "2024-03-15")), old=held)
     assert filled.path.read_bytes() == before
 
@@ -215,10 +209,10 @@ def test_what_is_not_this_cache_is_refused_and_left_alone(
     cache.path.parent.mkdir()
     make(cache)
     before = cache.path.read_bytes()
-    with pytest.raises(ForeignCacheError) as caught:
+    with raising((CacheError, "unrecognised")) as caught:
         cache.read()
     assert caught.value.reason
-    with pytest.raises(ForeignCacheError):
+    with raising((CacheError, "unrecognised")):
         cache.replace(stored(days("2024-01-01", "2024-01-05")), old=None)
     assert cache.path.read_bytes() == before
 
@@ -226,11 +220,11 @@ def test_what_is_not_this_cache_is_refused_and_left_alone(
 def test_a_folder_that_cannot_be_made_or_opened_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     content = stored(days("2024-01-01", "2024-01-05"))
-    with pytest.raises(CacheUnusableError, match="AEGISMATRIX_CACHE"):
+    with raising((CacheError, "unusable"), match="AEGISMATRIX_CACHE"):
         PriceCache(tmp_path / "file" / "cache", "test", "A", "1d").replace(content, old=None)
     blocked = PriceCache(tmp_path, "test", "A", "1d")
     blocked.path.mkdir()
-    with pytest.raises(CacheUnusableError):
+    with raising((CacheError, "unusable")):
         blocked.read()
 
 
@@ -241,9 +235,9 @@ def test_a_cache_that_another_process_holds_is_waited_for_and_then_named(
     before = filled.path.read_bytes()
     with closing(sqlite3.connect(filled.path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
-        with pytest.raises(CacheBusyError):
+        with raising((CacheError, "busy")):
             filled.read()
-        with pytest.raises(CacheBusyError):
+        with raising((CacheError, "busy")):
             filled.replace(stored(days("2024-01-01", "2024-03-15")), old=None)
         other.execute("ROLLBACK")
     assert filled.path.read_bytes() == before
@@ -264,7 +258,7 @@ def test_a_failed_write_leaves_the_old_content(filled: PriceCache) -> None:
     assert held is not None
     twice = held.prices.cut(np.array([True] * len(held.prices)))
     twice.stamps[1] = twice.stamps[0]
-    with pytest.raises(CacheDamagedError, match="UNIQUE"):
+    with raising((CacheError, "damaged"), match="UNIQUE"):
         filled.replace(Stored(twice, SINCE, NOW), old=held)
     again = filled.read()
     assert again is not None
@@ -388,9 +382,9 @@ def test_a_failed_fetch_leaves_the_cache_as_it_was(filled: PriceCache) -> None:
     before = filled.path.read_bytes()
 
     def fail(since: date) -> Prices:
-        raise ServerFailedError("test", status=500)
+        raise TransientSourceError("test", "server_failed", "HTTP 500")
 
-    with pytest.raises(ServerFailedError):
+    with raising((TransientSourceError, "server_failed")):
         refresh(filled, fail, since=SINCE, now=NOW + timedelta(days=1))
     assert filled.path.read_bytes() == before
 

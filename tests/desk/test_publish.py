@@ -29,7 +29,7 @@ from aegismatrix.errors import (
     CalendarRangeError,
     MarketClosedError,
     OutputError,
-    UnreachableError,
+    TransientSourceError,
 )
 
 EVENING = datetime(2024, 12, 31, 12, 0, tzinfo=timezone.utc)
@@ -98,7 +98,7 @@ def test_whatever_fails_leaves_what_was_published_before(
     before = contents(folder)
     source, record = Held(nifty), None
     if what == "fetch":
-        source = Held(nifty, UnreachableError("a host", reason="it is not there"))
+        source = Held(nifty, TransientSourceError("a host", "unreachable", "it is not there"))
     elif what == "analysis":
         source = Held(nifty[-300:])
     elif what == "page":

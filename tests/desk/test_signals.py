@@ -26,10 +26,11 @@ from aegismatrix.desk.signals.seller import (
     skew,
     trap,
 )
-from aegismatrix.errors import HitRateUnavailableError
+from aegismatrix.errors import RateUnavailableError
 from aegismatrix.market import statistics
 from aegismatrix.market.bars import Bars
 from tests.exporters.test_features import FloatArray
+from tests.raising import raising
 
 CLOSES = arrays(np.float64, 253, elements=st.floats(10.0, 20.0))
 
@@ -173,7 +174,7 @@ def test_a_hit_rate_is_a_mean_with_an_interval_and_needs_windows() -> None:
     assert rate.rate == held.mean()
     assert rate.lower < rate.rate < rate.upper
     assert hit_rate(held, 20) == rate
-    with pytest.raises(HitRateUnavailableError) as caught:
+    with raising((RateUnavailableError, "hit_rate")) as caught:
         hit_rate(held[:125], 20)
     assert (caught.value.have, caught.value.need) == (125, 126)
 

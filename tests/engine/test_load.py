@@ -124,6 +124,6 @@ def test_models_and_engines_cannot_be_copied_and_say_so(engine: am.Engine) -> No
         for copied in (copy.copy, copy.deepcopy):
             with pytest.raises(NotTransferableError) as raised:
                 copied(holder)
-            assert raised.value.kind == type(holder).__name__
+            assert raised.value.holder == type(holder).__name__
             assert instead in raised.value.remedy
             assert isinstance(raised.value, TypeError)

@@ -35,10 +35,10 @@ from aegismatrix.errors import (
     ArtifactHashError,
     ArtifactRejectedError,
     ContractError,
-    ForeignArtifactError,
     InsufficientHistoryError,
     MissingArtifactError,
     NonFiniteOutputError,
+    UnlistedArtifactError,
 )
 from aegismatrix.market.bars import Bars
 from tests.examples import SIDES, chosen_input, is_surface, tolerance_of
@@ -453,7 +453,7 @@ def test_each_fault_is_one_finding(folder: Path) -> None:
             seal_bytes(folder, spec.name, b"garbage")
             faults[spec.name] = ArtifactRejectedError
     (folder / "stranger.onnx").write_bytes(b"stranger")
-    faults["stranger.onnx"] = ForeignArtifactError
+    faults["stranger.onnx"] = UnlistedArtifactError
 
     findings = verify(folder)
     assert [(finding.artifact, type(finding.error)) for finding in findings] == list(faults.items())

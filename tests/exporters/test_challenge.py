@@ -56,8 +56,8 @@ from aegismatrix.errors import (
     AegisError,
     ArtifactHashError,
     MissingArtifactError,
-    NoDataError,
     OutputError,
+    SourceError,
 )
 from tests.sealed import change_golden, drop_golden
 
@@ -598,7 +598,7 @@ def test_a_fetch_that_fails_ends_with_2_and_leaves_the_last_training(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     folder = Path(shutil.copytree(training, tmp_path / "training"))
-    failing = FetchedMarket("nifty", Provider(NoDataError("Yahoo ^NSEI 1d", reason="HTTP 404")))
+    failing = FetchedMarket("nifty", Provider(SourceError("Yahoo ^NSEI 1d", "no_data", "HTTP 404")))
     monkeypatch.setattr(scripts.train, "yahoo_markets", lambda: (failing,))
     assert scripts.train.main(["--source", "yahoo", "--out", str(folder)]) == 2
     assert capsys.readouterr().err.startswith("train: Yahoo ^NSEI 1d: the provider gave no bars")

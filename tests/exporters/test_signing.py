@@ -40,9 +40,8 @@ from aegismatrix.artifacts.signature import SIGNATURE_NAME, key_id, verify_signa
 from aegismatrix.errors import (
     ArtifactHashError,
     ArtifactsNotFoundError,
-    KeyPeriodError,
     OutputError,
-    RevokedKeyError,
+    SignatureError,
 )
 from scripts.sign import PASSPHRASE, main
 from tests.keys import (
@@ -55,6 +54,7 @@ from tests.keys import (
     write_list,
     write_pem,
 )
+from tests.raising import raising
 
 SECRET = b"correct horse battery staple"
 
@@ -178,10 +178,10 @@ def test_a_key_that_the_package_would_not_accept_signs_nothing(folder: Path, lis
     with pytest.raises(UntrustedKeyError) as raised:
         sign(private_key("stranger"), folder, now=SIGNED_AT)
     assert raised.value.key_id == key_id(public_key("stranger"))
-    with pytest.raises(KeyPeriodError):
+    with raising((SignatureError, "key_period")):
         sign(private_key(), folder, now=VALID_UNTIL)
     write_list(listed, release_key(revoked="its holder lost it"))
-    with pytest.raises(RevokedKeyError):
+    with raising((SignatureError, "revoked_key")):
         sign(private_key(), folder, now=SIGNED_AT)
     write_list(listed)
     with pytest.raises(UntrustedKeyError):

@@ -25,7 +25,6 @@ from aegismatrix.errors import (
     AegisError,
     CalendarDayError,
     CalendarError,
-    CalendarOrderError,
     CalendarRangeError,
     NaiveMomentError,
 )
@@ -278,9 +277,8 @@ def test_what_is_not_a_day_is_refused(given_instead: Any) -> None:
 
 def test_days_in_the_wrong_order_are_refused() -> None:
     for ask in (sessions, expiries, trading_days_between):
-        with pytest.raises(CalendarOrderError) as caught:
+        with pytest.raises(CalendarError, match="2026-11-20 is before 2026-11-23"):
             ask("2026-11-23", "2026-11-20")
-        assert (caught.value.first, caught.value.last) == ("2026-11-23", "2026-11-20")
 
 
 @pytest.mark.parametrize("day", [FIRST - DAY, LAST + DAY, date(1999, 1, 1), date(2031, 6, 5)])

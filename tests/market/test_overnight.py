@@ -28,7 +28,7 @@ from scipy.special import softmax
 import aegismatrix as am
 from aegismatrix.artifacts.manifest import read_manifest, render_manifest
 from aegismatrix.engine.model import Model
-from aegismatrix.errors import ContractError, NotTheLatestError, UnknownModelError
+from aegismatrix.errors import ContractError, StaleOvernightBarsError, UnknownModelError
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.calendars.us import us_sessions
 from aegismatrix.market.outcomes import direction_label, spike_label
@@ -296,7 +296,7 @@ def test_the_last_night_is_that_of_the_history(nifty: Bars, sp500: Bars, nights:
 def test_us_bars_that_end_too_early_are_an_error_that_names_what_is_missing(
     nifty: Bars, sp500: Bars, day: str, us_until: str, wanted: list[str]
 ) -> None:
-    with pytest.raises(NotTheLatestError) as caught:
+    with pytest.raises(StaleOvernightBarsError) as caught:
         last_night(until(nifty, day), until(sp500, us_until), LATER)
     assert caught.value.wanted == tuple(wanted)
     assert caught.value.last == us_until
@@ -306,7 +306,7 @@ def test_us_bars_that_end_too_early_are_an_error_that_names_what_is_missing(
 
 
 def test_a_vix_that_was_carried_forward_is_not_the_latest(nifty: Bars, sp500: Bars) -> None:
-    with pytest.raises(NotTheLatestError) as caught:
+    with pytest.raises(StaleOvernightBarsError) as caught:
         last_night(until(nifty, "2023-12-27"), without_vix(sp500, "2023-12-27"), LATER)
     assert caught.value.wanted == ("2023-12-27",)
 
@@ -317,7 +317,7 @@ def test_a_us_session_still_going_on_does_not_count(nifty: Bars, sp500: Bars) ->
         datetime(2023, 12, 27, hour, minute, tzinfo=timezone.utc)
         for hour, minute in ((20, 59), (21, 0))
     )
-    with pytest.raises(NotTheLatestError):
+    with pytest.raises(StaleOvernightBarsError):
         last_night(bars, us, before)
     assert last_night(bars, us, after).known.all()
 
@@ -467,7 +467,7 @@ def test_a_report_with_stale_us_bars_is_not_written(
     workshop: Workshop, nifty: Bars, sp500: Bars
 ) -> None:
     engine = am.Engine(workshop.folder)
-    with pytest.raises(NotTheLatestError):
+    with pytest.raises(StaleOvernightBarsError):
         am.analyze(nifty, engine=engine, overnight=sp500)
     stranger: Any = "sp500.csv"
     with pytest.raises(ContractError, match="overnight"):

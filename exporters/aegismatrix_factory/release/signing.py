@@ -264,7 +264,7 @@ def sign(
     ------
     ArtifactError, FolderOffError
         If the folder is not as it was sealed.
-    UntrustedKeyError, RevokedKeyError, KeyPeriodError
+    UntrustedKeyError, SignatureError
         If nobody could verify the signature.
     OutputError
         If the disk refuses; a previous signature is untouched then.

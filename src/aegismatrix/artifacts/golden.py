@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aegismatrix.artifacts import fields as entries
+from aegismatrix.artifacts.errors import GoldenMismatchError, GoldenValuesError
 from aegismatrix.artifacts.manifest import GOLDEN_KEY, Manifest, parse_strict_json, read_beside
-from aegismatrix.errors import GoldenMismatchError, GoldenValuesError
 
 GOLDEN_VERSION = 1
 """1: the first format."""

@@ -19,18 +19,17 @@ from pathlib import Path
 from typing import Any
 
 from aegismatrix.artifacts import fields as entries
-from aegismatrix.errors import (
-    ArtifactError,
+from aegismatrix.artifacts.errors import (
     ArtifactHashError,
     ArtifactSizeError,
     ArtifactsNotFoundError,
-    ForeignArtifactError,
     ManifestError,
     ManifestVersionError,
     MissingArtifactError,
-    SwappedArtifactError,
     UnknownModelError,
+    UnlistedArtifactError,
 )
+from aegismatrix.errors import ArtifactError
 
 MANIFEST_VERSION = 1
 """1: the first format."""
@@ -397,7 +396,7 @@ def read_artifact(manifest: Manifest, name: str) -> bytes:
     Raises
     ------
     UnknownModelError, MissingArtifactError, ArtifactSizeError, ArtifactHashError,
-    SwappedArtifactError
+    ArtifactHashError
     """
     spec = manifest.model(name)
     path = manifest.folder / spec.file
@@ -408,7 +407,7 @@ def read_artifact(manifest: Manifest, name: str) -> bytes:
         return data
     for other in manifest.models.values():
         if actual == other.sha256:
-            raise SwappedArtifactError(
+            raise ArtifactHashError(
                 str(path), expected=spec.sha256, actual=actual, holds=other.name
             )
     if len(data) != spec.size_bytes:
@@ -480,7 +479,7 @@ def foreign_files(manifest: Manifest) -> tuple[ArtifactError, ...]:
 
     Returns
     -------
-    tuple of ForeignArtifactError
+    tuple of UnlistedArtifactError
         Or one MissingArtifactError, if the folder cannot be listed.
     """
     sealed = {spec.file for spec in manifest.models.values()}
@@ -489,7 +488,7 @@ def foreign_files(manifest: Manifest) -> tuple[ArtifactError, ...]:
     except OSError as error:
         return (MissingArtifactError(str(manifest.folder), error.strerror or str(error)),)
     return tuple(
-        ForeignArtifactError(str(file))
+        UnlistedArtifactError(str(file))
         for file in files
         if file.suffix.lower() in _MODEL_SUFFIXES and file.name not in sealed
     )

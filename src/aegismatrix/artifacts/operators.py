@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from aegismatrix.errors import ArtifactRejectedError, ForbiddenContentError
+from aegismatrix.artifacts.errors import ArtifactRejectedError, ForbiddenContentError
 
 IR_VERSION = 8
 OPSET = 18

@@ -25,22 +25,9 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+from aegismatrix.artifacts.errors import SignatureError, TrustError
 from aegismatrix.artifacts.manifest import Manifest, parse_strict_json, read_manifest, read_regular
-from aegismatrix.errors import (
-    ForeignSignatureError,
-    FutureSignatureError,
-    KeyPeriodError,
-    MalformedSignatureError,
-    MissingExtraError,
-    MissingSignatureError,
-    NaiveMomentError,
-    NoReleaseKeyError,
-    PublicKeyError,
-    ReleaseKeysError,
-    RevokedKeyError,
-    UnknownKeyError,
-    WrongSignatureError,
-)
+from aegismatrix.errors import MissingExtraError, NaiveMomentError
 
 SIGNATURE_NAME = "manifest.sig"
 SIGNATURE_FORMAT = 1
@@ -138,7 +125,7 @@ def verify_signature(
 
     Raises
     ------
-    NoReleaseKeyError, ReleaseKeysError, PublicKeyError, MissingExtraError
+    TrustError, MissingExtraError
         If nothing can be verified here.
     ArtifactsNotFoundError, ManifestError, ManifestVersionError
         If there is no manifest to verify.
@@ -148,7 +135,7 @@ def verify_signature(
     moment = _utc(now)
     trusted: tuple[ReleaseKey, ...] = () if key is not None else release_keys()
     if key is None and not trusted:
-        raise NoReleaseKeyError
+        raise TrustError("no_release_key")
     need_cryptography()
     if key is not None:
         trusted = (read_public_key(key),)
@@ -190,8 +177,8 @@ def check_signature(
 
     Raises
     ------
-    UnknownKeyError, RevokedKeyError, ForeignSignatureError, WrongSignatureError, KeyPeriodError,
-    FutureSignatureError, MissingExtraError
+    SignatureError,
+    MissingExtraError
     """
     need_cryptography()
     from cryptography.exceptions import InvalidSignature
@@ -200,29 +187,30 @@ def check_signature(
     known = {key.id: key for key in trusted}
     key = known.get(signature.key_id)
     if key is None:
-        raise UnknownKeyError(path, key_id=signature.key_id, known=tuple(known))
+        raise SignatureError(path, "unknown_key", ", ".join(known), key_id=signature.key_id)
     if key.revoked is not None:
-        raise RevokedKeyError(path, key_id=key.id, reason=key.revoked)
+        raise SignatureError(path, "revoked_key", key.revoked.rstrip("."), key_id=key.id)
     if signature.manifest_sha256 != manifest_sha256:
-        raise ForeignSignatureError(path, signed=signature.manifest_sha256, actual=manifest_sha256)
+        reason = f"it signs sha256 {signature.manifest_sha256:.12}, here is {manifest_sha256:.12}"
+        raise SignatureError(path, "other_manifest", reason, key_id=key.id)
     message = signed_message(key.id, signature.signed_at, manifest_sha256)
     try:
         Ed25519PublicKey.from_public_bytes(key.public_key).verify(signature.signature, message)
     except InvalidSignature as error:
-        raise WrongSignatureError(path, key_id=key.id) from error
+        raise SignatureError(path, "wrong_key", key_id=key.id) from error
     if signature.signed_at > now + CLOCK_TOLERANCE:
-        raise FutureSignatureError(path, signed_at=stamp(signature.signed_at), now=stamp(now))
+        reason = f"{stamp(signature.signed_at)}, and it is {stamp(now)}"
+        raise SignatureError(path, "future", reason, key_id=key.id)
     begins = key.valid_from is None or key.valid_from <= signature.signed_at
     lasts = key.valid_until is None or max(signature.signed_at, now) < key.valid_until
     if not begins or not lasts:
-        raise KeyPeriodError(
-            path,
-            key_id=key.id,
-            valid_from="ever" if key.valid_from is None else stamp(key.valid_from),
-            valid_until="further notice" if key.valid_until is None else stamp(key.valid_until),
-            signed_at=stamp(signature.signed_at),
-            now=stamp(now),
+        first = "ever" if key.valid_from is None else stamp(key.valid_from)
+        last = "further notice" if key.valid_until is None else stamp(key.valid_until)
+        reason = (
+            f"{stamp(signature.signed_at)} and it is {stamp(now)}; its key {key.id} is trusted from"
+            f" {first} until {last}"
         )
+        raise SignatureError(path, "key_period", reason, key_id=key.id)
 
 
 def signed_message(key_id: str, signed_at: datetime, manifest_sha256: str) -> bytes:
@@ -320,18 +308,18 @@ def read_signature(path: str | os.PathLike[str]) -> Signature:
 
     Raises
     ------
-    MissingSignatureError, MalformedSignatureError
+    SignatureError
     """
     file = os.fspath(path)
     try:
         data = read_regular(file, _MAX_SIGNATURE_FILE_BYTES)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise MissingSignatureError(file, reason) from error
+        raise SignatureError(file, "missing", reason) from error
     try:
         signature = _parse_signature(data)
     except (ValueError, RecursionError) as error:
-        raise MalformedSignatureError(file, str(error)[:200]) from error
+        raise SignatureError(file, "malformed", str(error)[:200]) from error
     return signature
 
 
@@ -350,7 +338,7 @@ def read_public_key(path: str | os.PathLike[str]) -> ReleaseKey:
 
     Raises
     ------
-    PublicKeyError, MissingExtraError
+    TrustError, MissingExtraError
     """
     need_cryptography()
     from cryptography.exceptions import UnsupportedAlgorithm
@@ -361,15 +349,16 @@ def read_public_key(path: str | os.PathLike[str]) -> ReleaseKey:
     try:
         data = read_regular(file, _MAX_KEY_FILE_BYTES)
     except (OSError, ValueError) as error:
-        raise PublicKeyError(file, getattr(error, "strerror", None) or str(error)) from error
+        reason = getattr(error, "strerror", None) or str(error)
+        raise TrustError("public_key", file, reason) from error
     if b"PRIVATE KEY" in data:
-        raise PublicKeyError(file, "it holds a private key, which does not belong here")
+        raise TrustError("public_key", file, "it holds a private key, which does not belong here")
     try:
         loaded = load_pem_public_key(data)
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise PublicKeyError(file, "it is not the PEM file of a public key") from error
+        raise TrustError("public_key", file, "it is not the PEM file of a public key") from error
     if not isinstance(loaded, Ed25519PublicKey):
-        raise PublicKeyError(file, "it is of another kind")
+        raise TrustError("public_key", file, "it is of another kind")
     public_key = loaded.public_bytes_raw()
     return ReleaseKey(key_id(public_key), public_key)
 
@@ -384,7 +373,7 @@ def release_keys() -> tuple[ReleaseKey, ...]:
 
     Raises
     ------
-    ReleaseKeysError
+    TrustError
     """
     file = str(_KEYS_FILE)
     try:
@@ -395,11 +384,11 @@ def release_keys() -> tuple[ReleaseKey, ...]:
             raise ValueError("it is not a list")
         keys = tuple(_parse_key(entry) for entry in content)
     except OSError as error:
-        raise ReleaseKeysError(file, error.strerror or str(error)) from error
+        raise TrustError("release_keys", file, error.strerror or str(error)) from error
     except (ValueError, RecursionError) as error:
-        raise ReleaseKeysError(file, str(error)[:200]) from error
+        raise TrustError("release_keys", file, str(error)[:200]) from error
     if len({key.id for key in keys}) < len(keys):
-        raise ReleaseKeysError(file, "a key stands twice")
+        raise TrustError("release_keys", file, "a key stands twice")
     return keys
 
 

@@ -39,7 +39,8 @@ from aegismatrix.engine.engine import (
     Engine,
     Forecast,
 )
-from aegismatrix.errors import ContractError, FutureBarsError, InsufficientHistoryError
+from aegismatrix.engine.errors import InsufficientHistoryError
+from aegismatrix.errors import ContractError
 from aegismatrix.market.bars import Bars, Day
 from aegismatrix.market.calendars.nse import (
     IST,
@@ -52,6 +53,7 @@ from aegismatrix.market.calendars.nse import (
     trading_days_between,
 )
 from aegismatrix.market.chain import OptionChain
+from aegismatrix.market.errors import FutureBarsError
 from aegismatrix.market.events import CLASSES, LABELS, OFFSETS, REGIMES, TRAP_DAYS
 from aegismatrix.market.intraday import CLOSE_MINUTE, IntradayBars
 from aegismatrix.market.outcomes import breakout_label, excursions
@@ -122,13 +124,13 @@ def analyze(
 
     Raises
     ------
-    InsufficientHistoryError, HitRateUnavailableError, SpikeRateUnavailableError
+    InsufficientHistoryError, RateUnavailableError
         If a number cannot be computed: there is no report with a guess in it.
     ChainError
         If the option chain is not of this index.
     CalendarError
         If the next expiry lies beyond the exchange's calendar.
-    NotTheLatestError
+    StaleOvernightBarsError
         If the US bars lack a session that closes before NSE's next open.
     UnknownModelError
         If they are given and the artifacts hold no ``overnight.onnx``.

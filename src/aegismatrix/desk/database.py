@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from aegismatrix.errors import AegisError
+from aegismatrix.desk.errors import StoreError
 
 _SYSTEM_REASONS = ("unable to open", "readonly", "disk I/O", "disk is full")
 
@@ -25,20 +25,14 @@ class Kind:
         The form of the tables; in the file it is `user_version`.
     tables : tuple of str
         The statements that make them.
-    busy : callable
-        From (path, seconds=...) to an error: another process holds the file.
-    unusable, damaged, foreign : callable
-        From (path, reason=...) to an error: the system refuses it, its content is not what was
-        written, another program or another version made it.
+    error : type of StoreError
+        What says that the file cannot be used.
     """
 
     application_id: int
     version: int
     tables: tuple[str, ...]
-    busy: Callable[..., AegisError]
-    unusable: Callable[..., AegisError]
-    damaged: Callable[..., AegisError]
-    foreign: Callable[..., AegisError]
+    error: type[StoreError]
 
 
 class Database:
@@ -71,8 +65,8 @@ class Database:
 
         Raises
         ------
-        AegisError
-            What `Kind` names.
+        StoreError
+            Of the kind's own class.
         """
         with self._opened("rw", busy_seconds) as file, _transaction(file, "DEFERRED"):
             yield file
@@ -92,14 +86,14 @@ class Database:
 
         Raises
         ------
-        AegisError
-            What `Kind` names; the content is as it was then.
+        StoreError
+            Of the kind's own class; the content is as it was then.
         """
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             reason = error.strerror or str(error)
-            raise self.kind.unusable(str(self.path), reason=reason) from error
+            raise self.kind.error(str(self.path), "unusable", reason) from error
         with self._opened("rwc", busy_seconds) as file, _transaction(file, "IMMEDIATE"):
             yield file
 
@@ -118,23 +112,23 @@ class Database:
 
         Raises
         ------
-        AegisError
-            What `Kind` names foreign and damaged.
+        StoreError
+            If it is unrecognised or damaged.
         """
         path, kind = str(self.path), self.kind
         if not file.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             if self.path.stat().st_size:
-                raise kind.foreign(path, reason="it holds no tables")
+                raise kind.error(path, "unrecognised", "it holds no tables")
             return False
         if file.execute("PRAGMA application_id").fetchone()[0] != kind.application_id:
-            raise kind.foreign(path, reason="another program made it")
+            raise kind.error(path, "unrecognised", "another program made it")
         version = file.execute("PRAGMA user_version").fetchone()[0]
         if version != kind.version:
             reason = f"it has version {version}, this package reads {kind.version}"
-            raise kind.foreign(path, reason=reason)
+            raise kind.error(path, "unrecognised", reason)
         for (finding,) in file.execute("PRAGMA quick_check(1)"):
             if finding != "ok":
-                raise kind.damaged(path, reason=str(finding).partition("\n")[0])
+                raise kind.error(path, "damaged", str(finding).partition("\n")[0])
         return True
 
     def lay_out(self, file: sqlite3.Connection) -> None:
@@ -161,18 +155,18 @@ class Database:
         except sqlite3.DatabaseError as error:
             raise self._typed(error, busy_seconds) from error
         except UnicodeDecodeError as error:
-            raise self.kind.damaged(str(self.path), reason=str(error)) from error
+            raise self.kind.error(str(self.path), "damaged", str(error)) from error
 
-    def _typed(self, error: sqlite3.DatabaseError, busy_seconds: float) -> AegisError:
+    def _typed(self, error: sqlite3.DatabaseError, busy_seconds: float) -> StoreError:
         # Error codes are told from Python 3.11 on.
         path, text = str(self.path), str(error)
         if "locked" in text:
-            return self.kind.busy(path, seconds=busy_seconds)
+            return self.kind.error(path, "busy", f"{busy_seconds:g} s")
         if any(reason in text for reason in _SYSTEM_REASONS):
-            return self.kind.unusable(path, reason=text)
+            return self.kind.error(path, "unusable", text)
         if "not a database" in text:
-            return self.kind.foreign(path, reason="it is not a SQLite file")
-        return self.kind.damaged(path, reason=text)
+            return self.kind.error(path, "unrecognised", "it is not a SQLite file")
+        return self.kind.error(path, "damaged", text)
 
 
 @contextmanager

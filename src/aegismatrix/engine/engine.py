@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from aegismatrix.artifacts.errors import ArtifactRejectedError, UnknownModelError
 from aegismatrix.artifacts.manifest import (
     ENGINE_NAME,
     ArraySpec,
@@ -19,14 +20,9 @@ from aegismatrix.artifacts.manifest import (
     ModelSpec,
     read_manifest,
 )
+from aegismatrix.engine.errors import InsufficientHistoryError, NotTransferableError
 from aegismatrix.engine.model import Model, load_model
-from aegismatrix.errors import (
-    ArtifactRejectedError,
-    ContractError,
-    InsufficientHistoryError,
-    NotTransferableError,
-    UnknownModelError,
-)
+from aegismatrix.errors import ContractError
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.overnight import Nights
 from aegismatrix.market.readers import DateArray, FloatArray

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from aegismatrix.artifacts.errors import ArtifactRejectedError
 from aegismatrix.artifacts.golden import GoldenCase, check_golden, read_golden
 from aegismatrix.artifacts.manifest import (
     GOLDEN_KEY,
@@ -31,15 +32,13 @@ from aegismatrix.artifacts.manifest import (
     read_manifest,
 )
 from aegismatrix.artifacts.operators import METADATA_KEY, check_content
-from aegismatrix.errors import (
-    AegisError,
-    ArtifactRejectedError,
-    ContractError,
+from aegismatrix.engine.errors import (
     InsufficientHistoryError,
     ModelFailedError,
     NonFiniteOutputError,
     NotTransferableError,
 )
+from aegismatrix.errors import AegisError, ContractError
 
 if TYPE_CHECKING:
     import onnxruntime

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
-from aegismatrix.errors import (
-    BarsError,
+from aegismatrix.errors import BarsError
+from aegismatrix.market.errors import (
     CalendarGapError,
     EmptyBarsError,
     FutureBarsError,

@@ -12,13 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from aegismatrix.errors import (
-    EmptyBarsError,
-    ForeignChainError,
-    OpenInterestError,
-    StrikeError,
-    TooFewStrikesError,
-)
+from aegismatrix.market.errors import ChainError, EmptyBarsError
 from aegismatrix.market.readers import (
     FloatArray,
     as_date,
@@ -216,12 +210,13 @@ class OptionChain(ReadOnlyArrays):
 
         Raises
         ------
-        ForeignChainError
+        ChainError
             If spot does not lie within the strikes.
         """
         lower, upper = float(self.strikes[0]), float(self.strikes[-1])
         if not (math.isfinite(spot) and lower <= spot <= upper):
-            raise ForeignChainError(self.source, spot=spot, lower=lower, upper=upper)
+            reason = f"spot is {spot:g}"
+            raise ChainError(self.source, "other_index", reason, strikes=(lower, upper))
 
     def _check_strikes(self) -> None:
         strikes = self.strikes
@@ -251,25 +246,26 @@ class OptionChain(ReadOnlyArrays):
                 "Sort the chain by strike, lowest first, and give one expiry alone.",
             )
         if len(strikes) < MIN_STRIKES:
-            raise TooFewStrikesError(self.source, need=MIN_STRIKES, have=len(strikes))
+            reason = f"{len(strikes)} strikes, a chain has at least {MIN_STRIKES}"
+            raise ChainError(self.source, "too_few_strikes", reason)
 
-    def _strike_error(self, what: str, mask: Any, remedy: str) -> StrikeError:
+    def _strike_error(self, what: str, mask: Any, remedy: str) -> ChainError:
         rows = np.flatnonzero(mask).tolist()
-        return StrikeError(
-            self.source, what, rows=rows, strikes=self.strikes[mask].tolist(), remedy=remedy
-        )
+        strikes = self.strikes[mask].tolist()
+        return ChainError(self.source, "strikes", what, rows=rows, strikes=strikes, remedy=remedy)
 
     def _check_open_interest(self) -> None:
         sides = {"call": self.call_open_interest, "put": self.put_open_interest}
         for side, values in sides.items():
             unusable = ~((values >= 0) & (values <= MAX_OPEN_INTEREST))
             if unusable.any():
-                raise OpenInterestError(
+                raise ChainError(
                     self.source,
+                    "open_interest",
                     f"{side} open interest is below 0 or not a number of contracts at",
                     rows=np.flatnonzero(unusable).tolist(),
                     strikes=self.strikes[unusable].tolist(),
                 )
         for side, values in sides.items():
             if not values.any():
-                raise OpenInterestError(self.source, f"no {side} is open at any strike")
+                raise ChainError(self.source, "open_interest", f"no {side} is open at any strike")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from aegismatrix.errors import EmptyBarsError, FutureBarsError, OffGridError, OutsideSessionError
+from aegismatrix.market.errors import BarRowsError, EmptyBarsError, FutureBarsError
 from aegismatrix.market.readers import (
     DateArray,
     FloatArray,
@@ -118,7 +118,9 @@ class IntradayBars(ReadOnlyArrays):
             raise _outside(self.source, outside, starts)
         off_grid = starts.astype(np.int64) % (60 * BAR_MINUTES) != 0
         if off_grid.any():
-            raise OffGridError(self.source, minutes=BAR_MINUTES, **named(off_grid, starts))
+            raise BarRowsError(
+                self.source, "off_grid", detail=f"{BAR_MINUTES} minutes", **named(off_grid, starts)
+            )
         for name, values in columns.items():
             check_positive(values, starts, self.source, name)
         check_index_scale(self.close, starts, self.source)
@@ -330,8 +332,8 @@ def _of_another_clock(starts: DateArray, inside: NDArray[np.bool_]) -> NDArray[n
     return beyond & ((strays > MAX_STRAY_BARS) & trades)[of_day]
 
 
-def _outside(source: str, mask: NDArray[np.bool_], starts: DateArray) -> OutsideSessionError:
-    return OutsideSessionError(source, session=_SESSION, **named(mask, starts))
+def _outside(source: str, mask: NDArray[np.bool_], starts: DateArray) -> BarRowsError:
+    return BarRowsError(source, "outside_session", detail=_SESSION, **named(mask, starts))
 
 
 def _check_not_future(starts: DateArray, source: str, now: Moment | None) -> None:

@@ -14,10 +14,11 @@ from datetime import datetime, timedelta, timezone
 import numpy as np
 from numpy.typing import NDArray
 
-from aegismatrix.errors import ContractError, NotTheLatestError
+from aegismatrix.errors import ContractError
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.calendars.nse import session_kind
 from aegismatrix.market.calendars.us import us_sessions
+from aegismatrix.market.errors import StaleOvernightBarsError
 from aegismatrix.market.readers import DateArray, FloatArray
 from aegismatrix.market.validation import ReadOnlyArrays, read_only
 
@@ -141,7 +142,7 @@ def last_night(bars: Bars, us: Bars, now: datetime | None = None) -> Nights:
     ------
     ContractError
         If the bars are not of these markets.
-    NotTheLatestError
+    StaleOvernightBarsError
         If a US session of the night, or the one before it, is missing, has no VIX of the same day,
         or is not certain to be over at `now`.
     CalendarRangeError
@@ -164,7 +165,7 @@ def last_night(bars: Bars, us: Bars, now: datetime | None = None) -> Nights:
         due = us_sessions(day - _REACH_DAYS, night.us_dates[0])
         due = due[np.searchsorted(due, day) - 1 :]
         lacking = due[~_is_there(us, due, over)]
-        raise NotTheLatestError(
+        raise StaleOvernightBarsError(
             us.source, wanted=lacking.astype(str).tolist(), last=str(us.dates[-1])
         )
     return night

@@ -19,12 +19,11 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from aegismatrix.errors import (
-    BarsError,
+from aegismatrix.errors import BarsError, MissingExtraError
+from aegismatrix.market.errors import (
     ColumnError,
     EmptyBarsError,
     FileUnreadableError,
-    MissingExtraError,
     UnreadableCellError,
 )
 

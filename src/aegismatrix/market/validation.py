@@ -7,17 +7,8 @@ from typing import Any, TypedDict
 
 import numpy as np
 
-from aegismatrix.errors import (
-    BarsError,
-    DuplicateDateError,
-    FrozenBarsError,
-    InconsistentBarsError,
-    LengthMismatchError,
-    NonFiniteBarsError,
-    NonPositiveBarsError,
-    ScaleError,
-    UnsortedBarsError,
-)
+from aegismatrix.errors import BarsError
+from aegismatrix.market.errors import BarRowsError, FrozenBarsError, LengthMismatchError, ScaleError
 from aegismatrix.market.readers import DateArray, FloatArray
 
 MAX_LOG_MOVE = 0.5
@@ -117,17 +108,18 @@ def check_rising(dates: DateArray, source: str) -> None:
     """Refuse dates or moments that do not rise strictly."""
     steps = np.diff(dates.astype(np.int64), prepend=np.int64(-(2**40)))
     if (steps < 0).any():
-        raise UnsortedBarsError(source, **named(steps < 0, dates))
+        raise BarRowsError(source, "unsorted", **named(steps < 0, dates))
     if (steps == 0).any():
-        raise DuplicateDateError(source, **named(steps == 0, dates))
+        raise BarRowsError(source, "duplicate", **named(steps == 0, dates))
 
 
 def check_positive(values: FloatArray, dates: DateArray, source: str, column: str) -> None:
     """Refuse values that are not finite and above 0."""
     if not np.isfinite(values).all():
-        raise NonFiniteBarsError(source, column, **named(~np.isfinite(values), dates))
+        rows = named(~np.isfinite(values), dates)
+        raise BarRowsError(source, "not_finite", column=column, **rows)
     if (values <= 0).any():
-        raise NonPositiveBarsError(source, column, **named(values <= 0, dates))
+        raise BarRowsError(source, "not_positive", column=column, **named(values <= 0, dates))
 
 
 def check_index_scale(close: FloatArray, dates: DateArray, source: str) -> None:
@@ -178,23 +170,21 @@ def check_bar_shape(
 
     Raises
     ------
-    InconsistentBarsError
+    BarRowsError
     """
     crossed = high < low
     if crossed.any():
-        raise InconsistentBarsError(f"{source}: high is below low in", **named(crossed, dates))
+        detail = "high is below low"
+        raise BarRowsError(source, "inconsistent", detail=detail, **named(crossed, dates))
     for column, values in inside.items():
         outside = (values * (1 - _RANGE_TOLERANCE) > high) | (values < low * (1 - _RANGE_TOLERANCE))
         if outside.any():
-            raise InconsistentBarsError(
-                f"{source}: {column} lies outside of low and high in", **named(outside, dates)
-            )
+            detail = f"{column} lies outside of low and high"
+            raise BarRowsError(source, "inconsistent", detail=detail, **named(outside, dates))
     wide = np.log(high) - np.log(low) > MAX_LOG_MOVE
     if wide.any():
-        raise InconsistentBarsError(
-            f"{source}: low and high are more than {MAX_LOG_MOVE} apart in log in",
-            **named(wide, dates),
-        )
+        detail = f"low and high are more than {MAX_LOG_MOVE} apart in log"
+        raise BarRowsError(source, "inconsistent", detail=detail, **named(wide, dates))
 
 
 def check_not_frozen(columns: Mapping[str, FloatArray], dates: DateArray, limit: int) -> None:

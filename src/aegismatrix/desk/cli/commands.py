@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aegismatrix.artifacts.errors import SignatureError
 from aegismatrix.artifacts.manifest import (
     GOLDEN_KEY,
     Manifest,
@@ -19,13 +20,9 @@ from aegismatrix.artifacts.manifest import (
     list_models,
     read_manifest,
 )
+from aegismatrix.desk.errors import JournalError
 from aegismatrix.desk.files import write_atomically
-from aegismatrix.errors import (
-    AegisError,
-    JournalMissingError,
-    MissingExtraError,
-    SignatureError,
-)
+from aegismatrix.errors import AegisError, MissingExtraError
 
 if TYPE_CHECKING:
     from aegismatrix.artifacts.signature import Signature
@@ -118,7 +115,12 @@ def _publish_once(arguments: argparse.Namespace, engine: Engine | None, started:
 
 
 def _failed(error: AegisError, started: float) -> None:
-    content = {"error": type(error).__name__, "problem": error.problem, "remedy": error.remedy}
+    content = {
+        "error": type(error).__name__,
+        "kind": error.kind,
+        "problem": error.problem,
+        "remedy": error.remedy,
+    }
     _line("failed", content, started)
 
 
@@ -135,7 +137,7 @@ def monitor(arguments: argparse.Namespace) -> int:
     from aegismatrix.desk.monitoring.monitor import monitor as monitored
 
     if not Path(arguments.journal).exists():
-        raise JournalMissingError(arguments.journal)
+        raise JournalError(arguments.journal, "missing")
     manifest = read_manifest(arguments.models)
     bars = _source(arguments).fetch().bars
     result = monitored(Journal(arguments.journal), bars, manifest=manifest)

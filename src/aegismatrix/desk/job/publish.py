@@ -11,17 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from aegismatrix.desk.analysis import CONFIDENCE, analyze
+from aegismatrix.desk.errors import BarsBehindError, MarketClosedError
 from aegismatrix.desk.files import remove_leftovers, write_together
 from aegismatrix.desk.report import Report
 from aegismatrix.desk.sources.fetched import BarSource, Fetched, utc_now
 from aegismatrix.engine.engine import Engine
-from aegismatrix.errors import (
-    BarsBehindError,
-    CalendarRangeError,
-    MarketClosedError,
-    MissingExtraError,
-    NotTheLatestError,
-)
+from aegismatrix.errors import MissingExtraError
 from aegismatrix.market.bars import Bars, Day
 from aegismatrix.market.calendars.nse import (
     IST,
@@ -32,6 +27,7 @@ from aegismatrix.market.calendars.nse import (
     trading_days_between,
 )
 from aegismatrix.market.chain import OptionChain
+from aegismatrix.market.errors import CalendarRangeError, StaleOvernightBarsError
 from aegismatrix.market.overnight import last_night
 
 REPORT_NAME, PAGE_NAME, JOURNAL_NAME = (
@@ -180,7 +176,7 @@ def publish(
     if overnight is not None:
         try:
             last_night(bars, overnight, moment)
-        except NotTheLatestError as error:
+        except StaleOvernightBarsError as error:
             # The night has not come yet, or its bars have not: the rest of the report stands.
             notes.append(f"The overnight forecast is left out: {error.problem}")
             overnight = None

@@ -18,15 +18,10 @@ from typing import Any
 
 from aegismatrix.desk.analysis import DISTANCE_FRACTIONS
 from aegismatrix.desk.database import Database, Kind
+from aegismatrix.desk.errors import JournalError
 from aegismatrix.desk.report import Report
 from aegismatrix.engine.engine import BREACH
-from aegismatrix.errors import (
-    ContractError,
-    ForeignJournalError,
-    JournalBusyError,
-    JournalDamagedError,
-    JournalUnusableError,
-)
+from aegismatrix.errors import ContractError
 from aegismatrix.market.outcomes import EVENTS
 
 APPLICATION_ID = 0x41_45_47_4A
@@ -54,10 +49,7 @@ _KIND = Kind(
     application_id=APPLICATION_ID,
     version=VERSION,
     tables=_TABLES,
-    busy=JournalBusyError,
-    unusable=JournalUnusableError,
-    damaged=JournalDamagedError,
-    foreign=ForeignJournalError,
+    error=JournalError,
 )
 
 
@@ -323,18 +315,15 @@ class Journal:
                 rows = file.execute(asked, (run.id,)).fetchall()
                 (digest,) = file.execute(sealed, (run.id,)).fetchone() or ("",)
                 if not _is_of(digest, rows):
-                    raise JournalDamagedError(
-                        str(self.path), reason=f"the claims of run {run.id} are not those written"
-                    )
+                    reason = f"the claims of run {run.id} are not those written"
+                    raise JournalError(str(self.path), "damaged", reason)
                 found.append(tuple(Claim(*row) for row in rows))
         return tuple(found)
 
     def _run(self, row: tuple[Any, ...]) -> Run:
         number, *values, digest = row
         if not _is_of(digest, values):
-            raise JournalDamagedError(
-                str(self.path), reason=f"run {number} is not what was written"
-            )
+            raise JournalError(str(self.path), "damaged", f"run {number} is not what was written")
         given = dict(zip(_RUN_COLUMNS, values, strict=False))
         given["generated_at"] = datetime.fromisoformat(given["generated_at"].replace("Z", "+00:00"))
         given["as_of"] = date.fromisoformat(given["as_of"])

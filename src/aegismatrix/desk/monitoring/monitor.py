@@ -24,9 +24,10 @@ from aegismatrix.desk.monitoring.scores import (
     score_range,
     sealed_skills,
 )
-from aegismatrix.errors import CalendarRangeError, ContractError
+from aegismatrix.errors import ContractError
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.calendars.nse import session_at
+from aegismatrix.market.errors import CalendarRangeError
 
 LEAST_DAYS = 60
 """Scored days below which neither calibration nor a safe range raises an alert."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from aegismatrix.desk.errors import RateUnavailableError
 from aegismatrix.desk.signals.intraday import GammaWindow
 from aegismatrix.desk.signals.levels import LEVELS
-from aegismatrix.errors import SpikeRateUnavailableError
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.readers import FloatArray
 from aegismatrix.market.statistics import (
@@ -345,12 +345,12 @@ def spike_rate(score: float, past_scores: FloatArray, happened: FloatArray) -> S
 
     Raises
     ------
-    SpikeRateUnavailableError
+    RateUnavailableError
         If fewer than 63 past days have a score.
     """
     known = np.flatnonzero(~np.isnan(past_scores))[-TRADING_DAYS:]
     if len(known) < COMPARABLE_DAYS:
-        raise SpikeRateUnavailableError(have=len(known), need=COMPARABLE_DAYS)
+        raise RateUnavailableError("spike_rate", have=len(known), need=COMPARABLE_DAYS)
     order = np.argsort(np.abs(past_scores[known] - score), kind="stable")
     outcomes = happened[known[order[:COMPARABLE_DAYS]]]
     lower, upper = binomial_interval(int(outcomes.sum()), COMPARABLE_DAYS)

@@ -97,7 +97,7 @@ def chain_skew(chain: OptionChain, spot: float) -> ChainSkew:
 
     Raises
     ------
-    ForeignChainError
+    ChainError
         If spot lies outside of the strikes.
     """
     chain.check_spot(spot)

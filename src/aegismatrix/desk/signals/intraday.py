@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aegismatrix.errors import ScaleError
 from aegismatrix.market.bars import Bars
+from aegismatrix.market.errors import ScaleError
 from aegismatrix.market.intraday import (
     BAR_MINUTES,
     BARS_PER_SESSION,

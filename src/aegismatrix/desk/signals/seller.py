@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from aegismatrix.desk.errors import RateUnavailableError
 from aegismatrix.desk.signals.levels import LEVELS
-from aegismatrix.errors import HitRateUnavailableError
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.readers import FloatArray
 from aegismatrix.market.statistics import (
@@ -420,12 +420,12 @@ def hit_rate(held: FloatArray, horizon_days: int) -> HitRate:
 
     Raises
     ------
-    HitRateUnavailableError
+    RateUnavailableError
         If there are fewer windows than an interval needs.
     """
     need = windows_needed(horizon_days)
     if len(held) < need:
-        raise HitRateUnavailableError(have=len(held), need=need)
+        raise RateUnavailableError("hit_rate", have=len(held), need=need)
     lower, upper = share_interval(held, horizon_days)
     return HitRate(rate=float(held.mean()), n=len(held), lower=lower, upper=upper)
 

@@ -18,14 +18,9 @@ from urllib.parse import quote
 import numpy as np
 
 from aegismatrix.desk.database import Database, Kind
+from aegismatrix.desk.errors import CacheError
 from aegismatrix.desk.sources.prices import COLUMNS, UNITS, Interval, Prices
-from aegismatrix.errors import (
-    CacheBusyError,
-    CacheDamagedError,
-    CacheUnusableError,
-    ForeignCacheError,
-    MissingExtraError,
-)
+from aegismatrix.errors import MissingExtraError
 
 FOLDER_VARIABLE = "AEGISMATRIX_CACHE"
 """The environment variable that names the cache's folder."""
@@ -47,10 +42,7 @@ _KIND = Kind(
     application_id=APPLICATION_ID,
     version=VERSION,
     tables=_TABLES,
-    busy=CacheBusyError,
-    unusable=CacheUnusableError,
-    damaged=CacheDamagedError,
-    foreign=ForeignCacheError,
+    error=CacheError,
 )
 
 
@@ -178,16 +170,16 @@ class PriceCache:
         try:
             return self._parsed(facts, rows.fetchall())
         except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise CacheDamagedError(
-                str(self.path), reason=f"its content cannot be read ({error})"
+            raise CacheError(
+                str(self.path), "damaged", f"its content cannot be read ({error})"
             ) from error
 
     def _parsed(
         self, facts: Mapping[str, str], rows: list[tuple[int, float, float, float, float]]
     ) -> Stored:
         if facts["of"] != self._of:
-            raise ForeignCacheError(
-                str(self.path), reason=f"it holds {facts['of']}, not {self._of}"
+            raise CacheError(
+                str(self.path), "unrecognised", f"it holds {facts['of']}, not {self._of}"
             )
         stamps = np.array([row[0] for row in rows], dtype=np.int64)
         values = np.array([row[1:] for row in rows], dtype=np.float64).reshape(-1, len(COLUMNS))
@@ -198,7 +190,7 @@ class PriceCache:
             datetime.fromisoformat(facts["fetched_at"]).astimezone(timezone.utc),
         )
         if facts["sha256"] != _digest(stored):
-            raise CacheDamagedError(str(self.path), reason="its rows are not those written")
+            raise CacheError(str(self.path), "damaged", "its rows are not those written")
         return stored
 
     def _write(self, file: sqlite3.Connection, new: Stored) -> None:

@@ -19,23 +19,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from aegismatrix.desk.errors import SourceError, TransientSourceError
 from aegismatrix.desk.sources.patience import Attempt
 from aegismatrix.desk.sources.prices import COLUMNS, UNITS, Interval, Prices
-from aegismatrix.errors import (
-    BarsError,
-    EmptyBarsError,
-    EndsEarlyError,
-    MissingExtraError,
-    NoDataError,
-    NotJsonError,
-    ProviderCacheError,
-    RateLimitedError,
-    SchemaDriftError,
-    ServerFailedError,
-    SourceError,
-    UnreachableError,
-)
+from aegismatrix.errors import BarsError, MissingExtraError
 from aegismatrix.market.bars import MAX_GAP_CALENDAR_DAYS
+from aegismatrix.market.errors import EmptyBarsError
 from aegismatrix.market.readers import read_frame
 
 if TYPE_CHECKING:
@@ -90,7 +79,7 @@ def ask_yahoo(
         _LOG.info("%s: the answer ends on %s, asking on from there.", source, prices.last_day())
         more = page(prices.last_day())
         if more.last_day() <= prices.last_day():
-            raise EndsEarlyError(source, last=str(prices.last_day()), today=str(today))
+            raise SourceError(source, "ends_early", f"{prices.last_day()}, today is {today}")
         prices = prices.followed_by(more)
     return prices
 
@@ -157,7 +146,7 @@ def _session() -> Any:
                 return super().request(method, url, **options)
             left = self.attempt.seconds_left
             if left <= 0:
-                raise UnreachableError(self.source, reason="no time was left to ask")
+                raise TransientSourceError(self.source, "unreachable", "no time was left to ask")
             # yfinance gives its requests for cookies half a minute each.
             options["timeout"] = min(self.attempt.patience.request, left)
             response = super().request(method, url, **options)
@@ -183,9 +172,9 @@ def _watched(source: str, attempt: Attempt) -> Iterator[Any]:
 def _look_at(answer: tuple[int, str], kind: str, source: str) -> None:
     status, text = answer
     if status >= 500:
-        raise ServerFailedError(source, status=status)
+        raise TransientSourceError(source, "server_failed", f"HTTP {status}")
     if status != 429 and ("html" in kind or text.startswith("<")):
-        raise NotJsonError(source, status=status, seen=text)
+        raise SourceError(source, "not_json", f"HTTP {status}, it begins with {text!r}")
 
 
 def _foreign_errors() -> tuple[type[Exception], ...]:
@@ -211,30 +200,30 @@ def _typed(error: Exception, source: str, last: tuple[int, str] | None) -> Sourc
 
     status, seen = last or (0, "")
     if isinstance(error, theirs.YFRateLimitError):
-        return RateLimitedError(source)
+        return TransientSourceError(source, "rate_limited")
     if isinstance(error, theirs.YFTickerMissingError):
         said = f"{error.rationale}, HTTP {status}" if status >= 400 else str(error.rationale)
-        return NoDataError(source, reason=said)
+        return SourceError(source, "no_data", said)
     if isinstance(error, theirs.YFDataException):
-        return ServerFailedError(source, status=None)
+        return TransientSourceError(source, "server_failed", "it says that it is down")
     if isinstance(error, peewee.PeeweeException | sqlite3.Error):
-        return ProviderCacheError(source, reason=str(error))
+        return TransientSourceError(source, "provider_cache", str(error))
     if isinstance(error, HTTPError) and not isinstance(error, IncompleteRead):
         # Where a chart is refused yfinance looks the symbol up elsewhere, which fails in turn.
         return _refused(source, status or _status_of(error))
     if isinstance(error, OSError):
-        return UnreachableError(source, reason=_first_sentence(error))
+        return TransientSourceError(source, "unreachable", _first_sentence(error))
     if isinstance(error, json.JSONDecodeError):
-        return NotJsonError(source, status=status, seen=seen)
-    return SchemaDriftError(source, detail=f"{type(error).__name__}: {error}")
+        return SourceError(source, "not_json", f"HTTP {status}, it begins with {seen!r}")
+    return SourceError(source, "schema_drift", f"{type(error).__name__}: {error}")
 
 
 def _refused(source: str, status: int) -> SourceError:
     if status == 429:
-        return RateLimitedError(source)
+        return TransientSourceError(source, "rate_limited")
     if status >= 500:
-        return ServerFailedError(source, status=status)
-    return NoDataError(source, reason=f"HTTP {status}")
+        return TransientSourceError(source, "server_failed", f"HTTP {status}")
+    return SourceError(source, "no_data", f"HTTP {status}")
 
 
 def _status_of(error: Any) -> int:
@@ -247,15 +236,15 @@ def _first_sentence(error: OSError) -> str:
 
 def _read(frame: pd.DataFrame, interval: Interval, source: str) -> Prices:
     if len(frame) and getattr(frame.index, "tz", None) is None:
-        raise SchemaDriftError(source, detail="its times have no zone")
+        raise SourceError(source, "schema_drift", "its times have no zone")
     try:
         table = read_frame(frame, source=source, required=COLUMNS, unit=UNITS[interval])
     except EmptyBarsError as error:
-        raise NoDataError(source, reason="an empty table") from error
+        raise SourceError(source, "no_data", "an empty table") from error
     except BarsError as error:
-        raise SchemaDriftError(source, detail=error.problem) from error
+        raise SourceError(source, "schema_drift", error.problem) from error
     if (np.diff(table.dates.astype(np.int64)) <= 0).any():
-        raise SchemaDriftError(source, detail="its rows are not in rising order")
+        raise SourceError(source, "schema_drift", "its rows are not in rising order")
     values = np.stack([table.columns[name] for name in COLUMNS], axis=1)
     # Yahoo writes 0 or null into all columns of a session that has no bar.
     values[((values == 0) | np.isnan(values)).all(axis=1)] = np.nan

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from aegismatrix.errors import MissingExtraError, TransientSourceError
+from aegismatrix.desk.errors import TransientSourceError
+from aegismatrix.errors import MissingExtraError
 
 _LOG = logging.getLogger(__name__)
 Answer = TypeVar("Answer")

@@ -11,13 +11,14 @@ from datetime import date, datetime, timedelta, timezone
 import numpy as np
 from numpy.typing import NDArray
 
+from aegismatrix.desk.errors import SourceError
 from aegismatrix.desk.sources.cache import PriceCache, Stored, cache_folder
 from aegismatrix.desk.sources.feed import ask_yahoo
 from aegismatrix.desk.sources.fetched import Fetched, age_in_words, utc_now
 from aegismatrix.desk.sources.patience import Attempt, Patience
 from aegismatrix.desk.sources.prices import COLUMNS, Interval, Prices
 from aegismatrix.desk.sources.refresh import refresh
-from aegismatrix.errors import BarsError, EndsEarlyError, NoDataError, SourceError
+from aegismatrix.errors import BarsError
 from aegismatrix.market.bars import MAX_GAP_CALENDAR_DAYS, Bars, Market
 from aegismatrix.market.intraday import BAR_MINUTES, IntradayBars
 
@@ -215,7 +216,7 @@ class YahooSource:
             )
             prices = prices.cut(slice(None, -1))
         if not len(prices):
-            raise NoDataError(f"Yahoo {self.index} 5m", reason="every row is blank")
+            raise SourceError(f"Yahoo {self.index} 5m", "no_data", "every row is blank")
         columns = {name: prices.column(name) for name in COLUMNS}
         return IntradayBars.from_arrays(
             prices.stamps, **columns, source=f"Yahoo {self.index}", now=now
@@ -225,10 +226,10 @@ class YahooSource:
 def _check_end(prices: Prices, source: str, asked_on: date) -> None:
     # The provider may have answered to the end, and with blank rows.
     if not len(prices):
-        raise NoDataError(source, reason="every row is blank")
+        raise SourceError(source, "no_data", "every row is blank")
     last = prices.last_day()
     if (asked_on - last).days > MAX_GAP_CALENDAR_DAYS:
-        raise EndsEarlyError(source, last=str(last), today=str(asked_on))
+        raise SourceError(source, "ends_early", f"{last}, today is {asked_on}")
 
 
 def _failure_notes(failures: Mapping[str, SourceError], stale_for: timedelta | None) -> list[str]:

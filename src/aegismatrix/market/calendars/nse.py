@@ -17,13 +17,8 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from aegismatrix.errors import (
-    CalendarDayError,
-    CalendarError,
-    CalendarOrderError,
-    CalendarRangeError,
-    NaiveMomentError,
-)
+from aegismatrix.errors import CalendarError, NaiveMomentError
+from aegismatrix.market.errors import CalendarDayError, CalendarRangeError
 from aegismatrix.market.intraday import CLOSE_MINUTE, OPEN_MINUTE, Day
 from aegismatrix.market.readers import DateArray
 from aegismatrix.market.validation import read_only
@@ -154,7 +149,7 @@ def sessions(first: Day, last: Day) -> DateArray:
     ------
     CalendarDayError, CalendarRangeError
         As for `is_session`.
-    CalendarOrderError
+    CalendarError
         If `last` is before `first`.
     """
     return _between(_table().sessions, first, last)
@@ -200,7 +195,7 @@ def trading_days_between(day: Day, later: Day) -> int:
     ------
     CalendarDayError, CalendarRangeError
         As for `is_session`.
-    CalendarOrderError
+    CalendarError
         If `later` is before `day`.
     """
     start, end = _in_order(day, later)
@@ -264,7 +259,7 @@ def expiries(first: Day, last: Day, kind: ExpiryKind = "weekly") -> DateArray:
     ------
     CalendarDayError, CalendarRangeError
         As for `is_session`.
-    CalendarOrderError
+    CalendarError
         If `last` is before `first`.
     CalendarError
         If there is no such kind.
@@ -397,14 +392,14 @@ def _whole_day(day: Day) -> np.datetime64:
         try:
             return np.datetime64(date.fromisoformat(day))
         except ValueError as error:
-            raise CalendarDayError(day) from error
-    raise CalendarDayError(day)
+            raise CalendarDayError(repr(day)) from error
+    raise CalendarDayError(repr(day))
 
 
 def _in_order(first: Day, last: Day) -> tuple[np.datetime64, np.datetime64]:
     start, end = _known(first), _known(last)
     if end < start:
-        raise CalendarOrderError(first=str(start), last=str(end))
+        raise CalendarError(f"{end} is before {start}.", remedy="Give the earlier day first.")
     return start, end
 
 

@@ -1,0 +1,270 @@
+"""What can be wrong with bars, files of bars, option chains and days of the calendar."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import ClassVar
+
+from aegismatrix.errors import BarsError, CalendarError, Cases, list_some
+
+
+@dataclass(eq=False, repr=False)
+class EmptyBarsError(BarsError):
+    """There is not a single row."""
+
+    problem = "{source} has no rows."
+    remedy = "Give at least one row below the header; the models need some 250 daily bars."
+    source: str
+
+
+@dataclass(eq=False, repr=False)
+class FileUnreadableError(BarsError):
+    """A data file is missing, not readable, or not text."""
+
+    problem = "{path} cannot be read: {reason}."
+    remedy = "Give the path of a comma-separated text file in UTF-8 that you may read."
+    path: str
+    reason: str
+
+
+@dataclass(eq=False, repr=False)
+class ColumnError(BarsError):
+    """A column is missing or its header ambiguous; `found` are the headers that are there."""
+
+    problem = "{source}: the column {column!r} {reason}; its headers are {headers}."
+    column: str
+    _: KW_ONLY
+    source: str
+    found: Sequence[str]
+    reason: str = "is missing"
+    remedy: str = (
+        "Name the columns date, high, low, close and, where known, open (any case; 'Adj Close' is"
+        " not 'close')."
+    )
+
+    @property
+    def headers(self) -> list[str]:
+        """The headers that are there, as Python writes them."""
+        return list(self.found)
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class UnreadableCellError(BarsError):
+    """A cell is not what its column promises; `line` is 1 for the file's first."""
+
+    problem = "{source}, line {line}: {text!r} is not a readable {column}."
+    source: str
+    line: int
+    column: str
+    text: str
+    remedy: str
+
+
+@dataclass(eq=False, repr=False)
+class LengthMismatchError(BarsError):
+    """Arrays that belong together have different lengths or more than one dimension."""
+
+    problem = "The arrays do not fit together: {listed}."
+    remedy = "Give one-dimensional arrays with one value per row."
+    shapes: Mapping[str, tuple[int, ...]]
+
+    @property
+    def listed(self) -> str:
+        """Every array and its shape."""
+        return ", ".join(f"{name} {shape}" for name, shape in self.shapes.items())
+
+
+@dataclass(eq=False, repr=False)
+class BarRowsError(BarsError):
+    """Some rows break a rule of bars: `kind` says which, `column` and `detail` say more."""
+
+    cases: ClassVar[Cases] = {
+        "unsorted": (
+            "{source} is not in rising order of date; these are earlier than the row before them:"
+            " {where}.",
+            "Sort it by date, oldest first.",
+        ),
+        "duplicate": (
+            "{source} has dates that occur more than once: {where}.",
+            "Keep one bar for each; for daily bars, intraday rows must be aggregated first.",
+        ),
+        "not_finite": (
+            "{source}: {column} is blank, NaN or infinite in: {where}.",
+            "Drop these rows or fetch them again; a missing day of the volatility index may simply"
+            " be left out.",
+        ),
+        "not_positive": (
+            "{source}: {column} is not above 0 in: {where}.",
+            "Correct these rows or drop them.",
+        ),
+        "inconsistent": (
+            "{source}: {detail} in: {where}.",
+            "Correct these rows, and check that no adjusted close stands beside unadjusted highs"
+            " and lows.",
+        ),
+        "off_grid": (
+            "{source}: these bars do not start on a multiple of {detail}: {where}.",
+            "Stamp bars by their start, and leave out a last one that the feed stamps with the time"
+            " of its last trade.",
+        ),
+        "outside_session": (
+            "{source}: the clock looks wrong, these bars start outside of {detail}: {where}.",
+            "Stamps without an offset are read as UTC; write them with their offset, as in"
+            " 2025-11-24T09:15:00+05:30, and give bars of regular sessions.",
+        ),
+    }
+    source: str
+    kind: str
+    _: KW_ONLY
+    column: str = ""
+    detail: str = ""
+
+
+@dataclass(eq=False, repr=False)
+class ScaleError(BarsError):
+    """Values of a column are in another unit than the one asked for; `seen` is a typical one."""
+
+    problem = "{what}: {where}."
+    column: str
+    _: KW_ONLY
+    seen: float
+    what: str
+    remedy: str
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class FrozenBarsError(BarsError):
+    """The last `count` rows are identical in `columns`: the feed stopped moving."""
+
+    problem = "The last {count} bars have the same {listed}: the feed is frozen: {where}."
+    remedy = "Fetch the data again; a forecast on frozen input would be a lie."
+    count: int
+    columns: Sequence[str] = ("high", "low", "close", "iv")
+
+    @property
+    def listed(self) -> str:
+        """The columns, in words."""
+        return f"{', '.join(self.columns[:-1])} and {self.columns[-1]}"
+
+
+@dataclass(eq=False, repr=False)
+class FutureBarsError(BarsError):
+    """A bar is dated later than today, anywhere on Earth, or starts later than now."""
+
+    problem = "{source} has dates after {today}: {where}."
+    source: str
+    _: KW_ONLY
+    today: str
+    remedy: str = "Check the date format and the clock of this machine."
+
+
+@dataclass(eq=False, repr=False)
+class CalendarGapError(BarsError):
+    """The history has a hole of more than `limit_days` calendar days: too long for a holiday."""
+
+    problem = "{source} has a hole of more than {limit_days} calendar days before: {where}."
+    remedy = (
+        "Fill the hole, or start after it (start=..., --start): returns across a hole would pass"
+        " for one day's."
+    )
+    source: str
+    _: KW_ONLY
+    limit_days: int
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class IvUnavailableError(BarsError):
+    """No volatility print within `carry_days` trading days for some days of the index."""
+
+    problem = (
+        "The volatility index has no print at or before these days of the index, nor one in the"
+        " {carry_days} trading days before them: {where}."
+    )
+    remedy = (
+        "Give its missing days, or cut the index to the span that it covers (start=..., --start)."
+    )
+    carry_days: int
+
+
+@dataclass(eq=False, repr=False)
+class StaleOvernightBarsError(BarsError):
+    """The US bars lack sessions `wanted` (ISO days) that close before NSE opens next."""
+
+    problem = (
+        "{source} lacks US sessions that must have closed before NSE's next open, or their VIX:"
+        " {listed}; its last bar is of {last}."
+    )
+    remedy = (
+        "Fetch the US bars after 21:00 UTC and before NSE opens, or leave them out: the rest of the"
+        " report needs none."
+    )
+    source: str
+    _: KW_ONLY
+    wanted: Sequence[str]
+    last: str
+
+    @property
+    def listed(self) -> str:
+        """The first of the missing sessions, and how many more there are."""
+        return list_some(self.wanted)
+
+
+@dataclass(eq=False, repr=False)
+class ChainError(BarsError):
+    """An option chain is wrong: `kind` says how, `strikes` and `rows` say where."""
+
+    cases: ClassVar[Cases] = {
+        "strikes": ("{source}: strikes {reason}: {listed}.", "Correct these rows."),
+        "too_few_strikes": ("{source} has {reason}.", "Give all strikes of one expiry."),
+        "open_interest": (
+            "{source}: {reason}{at_strikes}.",
+            "Give the number of open contracts, or of open lots throughout, of calls and of puts;"
+            " blank counts as 0.",
+        ),
+        "other_index": (
+            "{source} is not of this index, or old: its strikes are {strikes[0]:g} to"
+            " {strikes[1]:g}, {reason}.",
+            "Give today's chain of the same index, all strikes of one expiry.",
+        ),
+    }
+    source: str
+    kind: str
+    reason: str
+    _: KW_ONLY
+    strikes: Sequence[float] = ()
+    remedy: str = ""
+
+    @property
+    def listed(self) -> str:
+        """The first of the rows with their strikes, and how many more there are."""
+        pairs = zip(self.rows, self.strikes, strict=False)
+        return list_some([f"row {row} ({strike:g})" for row, strike in pairs], len(self.rows))
+
+    @property
+    def at_strikes(self) -> str:
+        """Where it is, or nothing where it is everywhere."""
+        named = list_some([f"strike {strike:g}" for strike in self.strikes])
+        return f": {named}" if named else ""
+
+
+@dataclass(eq=False, repr=False)
+class CalendarDayError(CalendarError):
+    """What was given is not a day."""
+
+    problem = "{given} is not a day."
+    remedy = "Give the exchange's date, or ISO 8601 (2026-11-23); session_at reads moments."
+    given: str
+
+
+@dataclass(eq=False, repr=False)
+class CalendarRangeError(CalendarError):
+    """The `day` lies beyond what is known, from `first` to `last`, both included (ISO 8601)."""
+
+    problem = "{day} asks for more than is known: {what}, {first} to {last}."
+    what: str
+    _: KW_ONLY
+    day: str
+    first: str
+    last: str
+    remedy: str = "Update the package, or give the horizon in trading days instead of dates."
