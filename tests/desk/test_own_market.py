@@ -12,13 +12,15 @@ import pytest
 
 import aegismatrix as am
 from aegismatrix.desk.cli.main import main
+from aegismatrix.desk.errors import BarsBehindError, MarketClosedError
 from aegismatrix.desk.job.publish import Settings, check_open, publish
 from aegismatrix.desk.job.schedule import next_run
 from aegismatrix.desk.monitoring.journal import Journal
 from aegismatrix.desk.monitoring.monitor import monitor
 from aegismatrix.desk.sources.fetched import Fetched
 from aegismatrix.desk.sources.yahoo import YahooSource
-from aegismatrix.errors import BarsBehindError, ContractError, MarketClosedError, MarketError
+from aegismatrix.errors import ContractError
+from aegismatrix.market.errors import MarketError
 from aegismatrix.market.market import NIFTY, OTHER
 from aegismatrix.market.overnight import last_night
 from tests.market.test_market import fields_of, sp500
