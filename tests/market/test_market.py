@@ -39,7 +39,6 @@ from aegismatrix.market.market import (
     OTHER,
     ExpiryRule,
     Market,
-    as_market,
     market_named,
 )
 
@@ -295,7 +294,6 @@ def test_a_market_without_a_calendar_says_so() -> None:
     moment = datetime(2024, 12, 31, tzinfo=timezone.utc)
     asked: list[Callable[[], object]] = [
         lambda: OTHER.session_at(moment),
-        lambda: OTHER.next_session("2024-12-31"),
         lambda: OTHER.next_expiry("2024-12-31", "monthly"),
         lambda: OTHER.expiry_days("2024-01-01", "2024-12-31"),
         lambda: OTHER.trading_days_to_expiry("2024-12-31"),
@@ -388,11 +386,11 @@ def test_a_calendar_that_contradicts_itself_is_refused() -> None:
 
 
 def test_names_mean_markets() -> None:
-    assert {as_market(name) for name in MARKETS} == {NIFTY, OTHER}
-    assert as_market(NIFTY) is NIFTY
+    assert {market_named(name) for name in MARKETS} == {NIFTY, OTHER}
+    assert market_named(NIFTY) is NIFTY
     for stranger in ("NIFTY", "sp500", "", None, 5):
         with pytest.raises(MarketError, match="nifty"):
-            as_market(stranger)  # type: ignore[arg-type]
+            market_named(stranger)  # type: ignore[arg-type]
 
 
 def test_bars_of_a_market_of_ones_own_keep_it(sample: Bars) -> None:

@@ -41,7 +41,7 @@ from aegismatrix.market.errors import (
     IvUnavailableError,
     ScaleError,
 )
-from aegismatrix.market.market import NIFTY, Market, MarketField, as_market
+from aegismatrix.market.market import NIFTY, Market, MarketField, market_named
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -190,7 +190,7 @@ class Bars(ReadOnlyArrays):
         MarketError
             If there is no such market.
         """
-        market = as_market(market)
+        market = market_named(market)
         columns = {"high": high, "low": low, "close": close}
         if open is not None:
             columns["open"] = open
@@ -244,7 +244,7 @@ class Bars(ReadOnlyArrays):
         """
         from aegismatrix.market.readers import read_csv
 
-        market = as_market(market)
+        market = market_named(market)
         return cls._join(
             read_csv(
                 index,
@@ -300,7 +300,7 @@ class Bars(ReadOnlyArrays):
         """
         from aegismatrix.market.readers import read_frame
 
-        market = as_market(market)
+        market = market_named(market)
         return cls._join(
             read_frame(
                 index,

@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from aegismatrix.errors import AegisError
-from aegismatrix.market.calendars.calendar import Calendar
+from aegismatrix.market.calendars.calendar import Calendar, read_small_file
 from aegismatrix.market.errors import MarketFileError
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
-_MAX_FILE_BYTES = 1024 * 1024
 _TABLE_SUFFIX = ".csv"
 
 
@@ -40,13 +39,9 @@ def read_description(path: str | os.PathLike[str]) -> Mapping[str, Any]:
     """
     place = os.fspath(path)
     try:
-        with Path(place).open("rb") as file:
-            data = file.read(_MAX_FILE_BYTES + 1)
-        if len(data) > _MAX_FILE_BYTES:
-            raise MarketFileError(place, f"it is larger than {_MAX_FILE_BYTES} bytes")
-        content = json.loads(data, parse_constant=_refuse, object_pairs_hook=_once)
-    except OSError as error:
-        raise MarketFileError(place, error.strerror or str(error)) from error
+        content = json.loads(read_small_file(path), parse_constant=_refuse, object_pairs_hook=_once)
+    except MarketFileError:
+        raise
     except (ValueError, RecursionError) as error:
         raise MarketFileError(place, f"it is not strict JSON ({error})") from error
     if not isinstance(content, dict):

@@ -306,6 +306,26 @@ class Market:
         """Clock, opening and close: markets that trade together have the same."""
         return self.time_zone, self.opens, self.closes
 
+    def known_calendar(self) -> Calendar:
+        """Return the calendar.
+
+        Returns
+        -------
+        Calendar
+
+        Raises
+        ------
+        MarketError
+            If the market has none.
+        """
+        calendar = self.calendar
+        if calendar is None:
+            raise MarketError(
+                f"The sessions of {self.title} are not known.",
+                remedy="Give a market with a calendar, or horizons in trading days.",
+            )
+        return calendar
+
     def trading_day(self, moment: datetime) -> date:
         """Return the exchange's day of a moment.
 
@@ -417,33 +437,14 @@ class Market:
         MarketError
             If the market has no calendar.
         """
-        calendar, clock = self._calendar(), self.clock
-        assert clock is not None
-        assert self.opens is not None
-        assert self.closes is not None
-        return calendar.session_at(moment, clock=clock, opens=self.opens, closes=self.closes)
-
-    def next_session(self, day: Day) -> date:
-        """Return the first regular session after a day.
-
-        Parameters
-        ----------
-        day : date-like
-            The exchange's.
-
-        Returns
-        -------
-        date
-            Strictly later.
-
-        Raises
-        ------
-        CalendarDayError, CalendarRangeError
-            If it is not a day, or the session after it lies beyond the calendar.
-        MarketError
-            If the market has no calendar.
-        """
-        return self._calendar().next_session(day)
+        calendar = self.known_calendar()
+        local = _aware(moment).astimezone(self.clock)
+        day, of_day = local.date(), local.time()
+        return calendar.clock_on(
+            day,
+            opened=self.opens is not None and of_day >= self.opens,
+            closed=self.closes is not None and of_day >= self.closes,
+        )
 
     def expiry_days(self, first: Day, last: Day, kind: ExpiryKind = "weekly") -> DateArray:
         """Return the days from one to another on which contracts expire.
@@ -470,7 +471,7 @@ class Market:
         MarketError
             If the market has no calendar or no expiries.
         """
-        return self._calendar().between(self._expiries(kind), first, last)
+        return self.known_calendar().between(self._expiries(kind), first, last)
 
     def next_expiry(self, day: Day, kind: ExpiryKind = "weekly") -> date:
         """Return the first expiry after a day.
@@ -497,7 +498,7 @@ class Market:
         CalendarError, MarketError
             As for `expiry_days`.
         """
-        calendar, known = self._calendar(), self._expiries(kind)
+        calendar, known = self.known_calendar(), self._expiries(kind)
         since = None if self.expiries is None else self.expiries.weekly_since
         if kind == "weekly" and since is not None and whole_day(day) < np.datetime64(since):
             raise CalendarRangeError(
@@ -529,21 +530,12 @@ class Market:
         CalendarDayError, CalendarRangeError, CalendarError, MarketError
             As for `next_expiry`.
         """
-        return self._calendar().trading_days_between(day, self.next_expiry(day, kind))
-
-    def _calendar(self) -> Calendar:
-        calendar = self.calendar
-        if calendar is None:
-            raise MarketError(
-                f"The sessions of {self.title} are not known.",
-                remedy="Give a market with a calendar, or horizons in trading days.",
-            )
-        return calendar
+        return self.known_calendar().trading_days_between(day, self.next_expiry(day, kind))
 
     def _expiries(self, kind: ExpiryKind) -> DateArray:
         from aegismatrix.market.calendars.expiries import monthly_expiries, weekly_expiries
 
-        calendar, rule = self._calendar(), self.expiries
+        calendar, rule = self.known_calendar(), self.expiries
         if kind not in get_args(ExpiryKind):
             raise CalendarError(
                 f"There is no kind of expiry {kind!r}.",
@@ -653,16 +645,16 @@ class MarketField:
         return held
 
     def __set__(self, instance: object, value: Market | str) -> None:
-        instance.__dict__[self._name] = as_market(value)
+        instance.__dict__[self._name] = market_named(value)
 
 
-def as_market(given: Market | str) -> Market:
+def market_named(given: Market | str) -> Market:
     """Return the market that is given or named.
 
     Parameters
     ----------
     given : Market or str
-        A market, or the name of one of the package's: ``nifty`` or ``other``.
+        A market; ``nifty`` or ``other``; or the path of a market file, which ends in ``.json``.
 
     Returns
     -------
@@ -671,47 +663,22 @@ def as_market(given: Market | str) -> Market:
     Raises
     ------
     MarketError
-        If it is neither.
+        If there is no such market; MarketFileError, if the file describes none.
 
     Examples
     --------
-    >>> from aegismatrix.market.market import as_market
-    >>> as_market("nifty").strike_step_points
+    >>> from aegismatrix.market.market import market_named
+    >>> market_named("nifty").strike_step_points
     50.0
     """
     if isinstance(given, Market):
         return given
-    known = MARKETS.get(given) if isinstance(given, str) else None
-    if known is None:
-        raise MarketError(
-            f"There is no market {str(given)[:40]!r}.",
-            remedy=f"Choose one of {list(MARKETS)}, or give a Market of your own.",
-        )
-    return known
-
-
-def market_named(text: str) -> Market:
-    """Return the market that an argument of a command means.
-
-    Parameters
-    ----------
-    text : str
-        ``nifty``, ``other``, or the path of a market file, which ends in ``.json``.
-
-    Returns
-    -------
-    Market
-
-    Raises
-    ------
-    MarketError
-        If there is no such market; MarketFileError, if it is a file that describes none.
-    """
-    if text.lower().endswith(".json"):
-        return Market.from_file(text)
-    if text not in MARKETS:
-        raise MarketError(
-            f"There is no market {text[:40]!r}.",
-            remedy=f"Choose one of {list(MARKETS)}, or give a market file that ends in .json.",
-        )
-    return MARKETS[text]
+    if isinstance(given, str) and given in MARKETS:
+        return MARKETS[given]
+    if isinstance(given, str) and given.lower().endswith(".json"):
+        return Market.from_file(given)
+    raise MarketError(
+        f"There is no market {str(given)[:40]!r}.",
+        remedy=f"Choose one of {list(MARKETS)}, or give a Market of your own or the path of its"
+        " file, which ends in .json.",
+    )

@@ -257,7 +257,7 @@ def check_open(moment: datetime, exchange: Market = NIFTY) -> None:
     """
     clock = exchange.session_at(moment)
     if not clock.is_open:
-        following = exchange.next_session(clock.session)
+        following = exchange.known_calendar().next_session(clock.session)
         raise MarketClosedError(moment=moment.isoformat(), next_session=following.isoformat())
 
 

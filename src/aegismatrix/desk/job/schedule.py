@@ -45,7 +45,7 @@ def next_run(moment: datetime, every: timedelta, exchange: Market = NIFTY) -> da
         step = closes
     else:
         # The session that the moment belongs to is over, so the next one opens later.
-        following = exchange.next_session(session)
-        opens, closes = exchange.opens_at(following), exchange.closes_at(following)
+        session = exchange.known_calendar().next_session(session)
+        opens, closes = exchange.opens_at(session), exchange.closes_at(session)
         step = opens + every
     return step if step < closes else closes + SETTLED

@@ -21,7 +21,7 @@ from aegismatrix.desk.sources.refresh import refresh
 from aegismatrix.errors import BarsError
 from aegismatrix.market.bars import MAX_GAP_CALENDAR_DAYS, Bars
 from aegismatrix.market.intraday import BAR_MINUTES, MARKET, IntradayBars
-from aegismatrix.market.market import OTHER, Market, as_market
+from aegismatrix.market.market import OTHER, Market, market_named
 
 _LOG = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ class YahooSource:
             # yfinance asks in capitals, and the cache must not keep a symbol twice.
             object.__setattr__(self, name, getattr(self, name).upper())
         of_symbol = MARKET if self.index == NIFTY_SYMBOL else OTHER
-        market = of_symbol if self.market is None else as_market(self.market)
+        market = of_symbol if self.market is None else market_named(self.market)
         object.__setattr__(self, "market", market)
         if self.intraday is None:
             object.__setattr__(self, "intraday", market.hours == MARKET.hours)

@@ -11,7 +11,7 @@ import csv
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, time, tzinfo
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -19,7 +19,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from aegismatrix.errors import CalendarError, NaiveMomentError
+from aegismatrix.errors import CalendarError
 from aegismatrix.market.arrays import DateArray, Day, read_only, whole_day
 from aegismatrix.market.errors import CalendarRangeError, MarketFileError
 
@@ -145,7 +145,7 @@ class Calendar:
         MarketFileError
             If it cannot be read, or a line is not of that form.
         """
-        text = _read_text(path)
+        text = read_small_file(path)
         lines = [
             (number, line)
             for number, line in enumerate(text.splitlines(), 1)
@@ -291,19 +291,15 @@ class Calendar:
         start, end = self._in_order(day, later)
         return self._opened(end) - self._opened(start)
 
-    def session_at(
-        self, moment: datetime, *, clock: tzinfo, opens: time, closes: time
-    ) -> SessionClock:
-        """Say which session a moment belongs to, and whether it is going on.
+    def clock_on(self, day: Day, *, opened: bool, closed: bool) -> SessionClock:
+        """Return the session that a moment belongs to, and the last one that is over by then.
 
         Parameters
         ----------
-        moment : aware datetime
-            In any time zone; the machine's own plays no part.
-        clock : tzinfo
-            The exchange's.
-        opens, closes : time
-            Of a regular session: it is open from `opens` to before `closes`.
+        day : date-like
+            The moment's day on the exchange's clock.
+        opened, closed : bool
+            Whether the hour of opening, and that of the close, have come.
 
         Returns
         -------
@@ -311,23 +307,18 @@ class Calendar:
 
         Raises
         ------
-        NaiveMomentError
-            If the moment carries no UTC offset.
-        CalendarRangeError
-            If its day on that clock, or the last session closed by then, lies beyond the calendar.
+        CalendarDayError, CalendarRangeError
+            As for `is_session`; or if the last session closed by then lies before the calendar.
         """
-        if moment.utcoffset() is None:
-            raise NaiveMomentError(moment.isoformat())
-        local = moment.astimezone(clock)
-        day = self._known(local.date())
-        opened = self._opened(day if local.time() >= opens else day - _DAY)
-        closed = self._opened(day if local.time() >= closes else day - _DAY)
-        if not closed:
-            raise self._beyond(day)
+        when = self._known(day)
+        begun = self._opened(when if opened else when - _DAY)
+        over = self._opened(when if closed else when - _DAY)
+        if not over:
+            raise self._beyond(when)
         return SessionClock(
-            session=_date(self._sessions[opened - 1]),
-            completed=_date(self._sessions[closed - 1]),
-            special=local.date() in self.special,
+            session=_date(self._sessions[begun - 1]),
+            completed=_date(self._sessions[over - 1]),
+            special=_date(when) in self.special,
         )
 
     def between(self, days: DateArray, first: Day, last: Day) -> DateArray:
@@ -411,16 +402,28 @@ def _parsed(row: list[str]) -> date | None:
     return day if day.isoformat() == row[0] else None
 
 
-def _read_text(path: str | os.PathLike[str]) -> str:
+def read_small_file(path: str | os.PathLike[str]) -> str:
+    """Read the text of a file that describes a market or its days.
+
+    Parameters
+    ----------
+    path : path-like
+        UTF-8, at most 1 MiB.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    MarketFileError
+    """
     try:
         with Path(path).open("rb") as file:
             data = file.read(_MAX_FILE_BYTES + 1)
+        if len(data) > _MAX_FILE_BYTES:
+            raise MarketFileError(os.fspath(path), f"it is larger than {_MAX_FILE_BYTES} bytes")
+        return data.decode("utf-8-sig")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise MarketFileError(os.fspath(path), reason) from error
-    if len(data) > _MAX_FILE_BYTES:
-        raise MarketFileError(os.fspath(path), f"it is larger than {_MAX_FILE_BYTES} bytes")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise MarketFileError(os.fspath(path), f"it is not UTF-8 ({error.reason})") from error
+        raise MarketFileError(os.fspath(path), f"it cannot be read ({reason})") from error
