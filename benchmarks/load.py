@@ -41,7 +41,7 @@ import numpy as np
 from aegismatrix_factory.evaluate.markets import MarketDataNotFoundError, known_sources
 
 import aegismatrix as am
-from aegismatrix.market.readers import FloatArray
+from aegismatrix.market.arrays import FloatArray
 
 MOST_GROWTH_MEBIBYTES = 16.0
 INTERRUPTED = 130

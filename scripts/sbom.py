@@ -21,7 +21,7 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 from aegismatrix import __version__
 from aegismatrix.artifacts.manifest import MANIFEST_NAME, Manifest, read_manifest
 from aegismatrix.desk.files import write_atomically
-from aegismatrix.engine.model import verify_manifest
+from aegismatrix.engine.verify import verify_manifest
 from aegismatrix.errors import AegisError, FileUnreadableError, MissingExtraError
 
 if TYPE_CHECKING:

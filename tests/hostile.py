@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 import aegismatrix as am
 from aegismatrix.desk.sources.sample import sample_bars
 from aegismatrix.errors import AegisError
-from aegismatrix.market.bars import Market
 
 Columns = dict[str, Any]
 Draw = Callable[[st.SearchStrategy[Any]], Any]
@@ -74,7 +73,7 @@ def real_markets() -> Mapping[str, tuple[am.Bars, ...]]:
     with contextlib.suppress(MarketDataNotFoundError):
         for source in known_sources():
             bars = source.bars()
-            markets[bars.market].append(bars)
+            markets[bars.market.name].append(bars)
     if not markets["nifty"]:
         # Without bars of NIFTY the sample goes through NIFTY's rules: its days, its calendar.
         (sample,) = markets["other"]
@@ -806,7 +805,7 @@ def nights(draw: Draw, last: Any, source: str) -> Callable[[am.Bars], am.Bars]:
     if spoil is not None:
         with contextlib.suppress(IndexError, TypeError, ValueError), np.errstate(all="ignore"):
             spoil(draw, columns)
-    market: Market = "nifty" if chance(draw, 3) else "other"
+    market = "nifty" if chance(draw, 3) else "other"
     return lambda _: am.Bars.from_arrays(
         **columns, market=market, today="2999-01-01", source=source
     )

@@ -20,7 +20,7 @@ from pathlib import Path
 import aegismatrix as am
 from aegismatrix.artifacts.manifest import find_artifacts, read_manifest
 from aegismatrix.desk.cli.main import main as command
-from aegismatrix.engine.model import verify_manifest
+from aegismatrix.engine.verify import verify_manifest
 from aegismatrix.errors import AegisError
 
 LONGEST = 5_000

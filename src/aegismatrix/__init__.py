@@ -23,11 +23,14 @@ if TYPE_CHECKING:
     from aegismatrix.desk.signals.seller import SellerSignal
     from aegismatrix.desk.sources.sample import sample_bars
     from aegismatrix.engine.engine import Engine, Forecast
-    from aegismatrix.engine.model import Model, load_models, verify
+    from aegismatrix.engine.model import Model, load_models
+    from aegismatrix.engine.verify import verify
     from aegismatrix.errors import AegisError
     from aegismatrix.market.bars import Bars
+    from aegismatrix.market.calendars.calendar import Calendar
     from aegismatrix.market.chain import OptionChain
     from aegismatrix.market.intraday import IntradayBars
+    from aegismatrix.market.market import ExpiryRule, Market
 
 __version__ = "0.1.0"
 
@@ -35,10 +38,13 @@ __all__ = [
     "AegisError",
     "Bars",
     "BuyerSignal",
+    "Calendar",
     "DirectionSignal",
     "Engine",
+    "ExpiryRule",
     "Forecast",
     "IntradayBars",
+    "Market",
     "MarketState",
     "Model",
     "OptionChain",
@@ -57,10 +63,13 @@ _HOMES = {
     "AegisError": "errors",
     "Bars": "market.bars",
     "BuyerSignal": "desk.signals.buyer",
+    "Calendar": "market.calendars.calendar",
     "DirectionSignal": "desk.signals.direction",
     "Engine": "engine.engine",
+    "ExpiryRule": "market.market",
     "Forecast": "engine.engine",
     "IntradayBars": "market.intraday",
+    "Market": "market.market",
     "MarketState": "desk.signals.market",
     "Model": "engine.model",
     "OptionChain": "market.chain",
@@ -70,7 +79,7 @@ _HOMES = {
     "list_models": "artifacts.manifest",
     "load_models": "engine.model",
     "sample_bars": "desk.sources.sample",
-    "verify": "engine.model",
+    "verify": "engine.verify",
 }
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())

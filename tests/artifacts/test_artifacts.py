@@ -29,7 +29,8 @@ from aegismatrix.artifacts.manifest import (
 )
 from aegismatrix.engine import model as runtime
 from aegismatrix.engine.engine import Engine
-from aegismatrix.engine.model import load_models, verify
+from aegismatrix.engine.model import load_models
+from aegismatrix.engine.verify import verify
 from aegismatrix.errors import (
     AegisError,
     ArtifactError,

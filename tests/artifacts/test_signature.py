@@ -52,7 +52,7 @@ from aegismatrix.artifacts.signature import (
     verify_signature,
 )
 from aegismatrix.desk.cli.main import main
-from aegismatrix.engine.model import verify
+from aegismatrix.engine.verify import verify
 from aegismatrix.errors import (
     ArtifactsNotFoundError,
     ManifestError,

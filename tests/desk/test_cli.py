@@ -161,7 +161,7 @@ def test_a_history_written_to_a_file_is_summed_up_with_a_verdict_beside_each_num
     assert counted.startswith(f"{len(rows)} days, {rows[0]['date']} to {rows[-1]['date']}, in")
     assert str(out) in counted
     bar = f"close {sample.close[-1]:.2f}, iv {sample.iv[-1]:.2f} %"
-    assert day == f"{rows[-1]['date']}  other market, {bar}"
+    assert day == f"{rows[-1]['date']}  Another market, {bar}"
     shown = []
     for values, verdict in zip(numbers[::2], numbers[1::2], strict=True):
         assert re.match(r"  \w", values)

@@ -119,7 +119,7 @@ def assert_same(made: am.Bars, columns: dict[str, Any], market: str) -> None:
     """Another way in gives the bars that arrays give."""
     expected = am.Bars.from_arrays(
         **columns,
-        market=market,  # type: ignore[arg-type]
+        market=market,
         today="9999-12-31",
     )
     assert (made.dates == expected.dates).all()

@@ -31,12 +31,8 @@ from aegismatrix.errors import (
     RateUnavailableError,
     ScaleError,
 )
-from aegismatrix.market.calendars.nse import (
-    ExpiryKind,
-    next_expiry,
-    sessions,
-    trading_days_to_expiry,
-)
+from aegismatrix.market.calendars.nse import NSE
+from aegismatrix.market.market import NIFTY, ExpiryKind
 from tests.invariants import assert_invariants, assert_invariants_of_file
 from tests.raising import raising
 
@@ -492,8 +488,8 @@ def test_by_default_the_safe_range_lasts_until_the_next_expiry(
     made = am.analyze(until(nifty, day), engine=engine, now=NOW)
     made.validate()
     safe = made.to_dict()["seller"]["safe_range"]
-    assert safe["horizon_days"] == trading_days_to_expiry(day, kind)
-    assert safe["expiry"] == expiry == str(next_expiry(day, kind))
+    assert safe["horizon_days"] == NIFTY.trading_days_to_expiry(day, kind)
+    assert safe["expiry"] == expiry == str(NIFTY.next_expiry(day, kind))
     given = am.analyze(until(nifty, day), engine=engine, now=NOW, horizon_days=safe["horizon_days"])
     assert given.seller.safe_range == replace(made.seller.safe_range, expiry=None)
     assert "expiry" not in given.to_dict()["seller"]["safe_range"]
@@ -538,11 +534,14 @@ def test_an_expiry_goes_without_a_horizon(nifty: am.Bars, engine: am.Engine) -> 
             am.analyze(nifty, engine=engine, now=NOW, expiry=expiry, horizon_days=2)
 
 
-def test_only_niftys_expiries_are_known(sample: am.Bars, engine: am.Engine) -> None:
+def test_a_market_without_a_calendar_has_no_expiries(sample: am.Bars, engine: am.Engine) -> None:
     kinds: tuple[ExpiryKind, ...] = ("weekly", "monthly")
     for kind in kinds:
-        with pytest.raises(ContractError, match="another market"):
+        with pytest.raises(ContractError, match="horizon_days"):
             am.analyze(sample, engine=engine, now=NOW, expiry=kind)
+    # Its sessions are not known, so the days to a day are not either: those of NSE are others.
+    with pytest.raises(ContractError, match="sessions"):
+        am.analyze(sample, engine=engine, now=NOW, expiry="2019-01-18")
     made = am.analyze(sample, engine=engine, now=NOW)
     assert (made.seller.safe_range.horizon_days, made.seller.safe_range.expiry) == (20, None)
     assert {one.target for one in made.direction.horizons.values()} == {None}
@@ -562,7 +561,7 @@ def test_beyond_the_exchanges_calendar_a_horizon_must_be_given(
 
 
 def test_each_horizon_names_the_session_that_it_ends_with(report: am.Report) -> None:
-    ahead = sessions("2025-01-01", "2025-12-31").astype(str).tolist()
+    ahead = NSE.sessions("2025-01-01", "2025-12-31").astype(str).tolist()
     horizons = report.direction.horizons.values()
     assert [one.target for one in horizons] == [ahead[one.horizon_days - 1] for one in horizons]
     plain = report.to_dict()["direction"]["horizons"]

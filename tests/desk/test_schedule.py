@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from aegismatrix.desk.job.schedule import next_run
 from aegismatrix.errors import NaiveMomentError
-from aegismatrix.market.calendars.nse import IST, is_session
+from aegismatrix.market.calendars.nse import NSE
+from aegismatrix.market.market import NIFTY
 
 HALF_HOUR = timedelta(minutes=30)
 
@@ -49,8 +50,8 @@ def test_a_run_is_later_in_or_just_after_a_session_and_none_is_left_out(
     now = moment.replace(tzinfo=timezone.utc)
     run = next_run(now, timedelta(minutes=minutes))
     assert run > now
-    local = run.astimezone(IST)
-    assert is_session(local.date())
+    local = run.astimezone(NIFTY.clock)
+    assert NSE.is_session(local.date())
     assert (9, 15) < (local.hour, local.minute) <= (15, 45)
     between = now + (run - now) / 2
     assert next_run(between, timedelta(minutes=minutes)) == run

@@ -20,7 +20,8 @@ from aegismatrix.desk.monitoring.journal import Journal
 from aegismatrix.desk.monitoring.monitor import monitor
 from aegismatrix.desk.report import schema
 from aegismatrix.desk.sources.fetched import Fetched
-from aegismatrix.market.calendars.nse import IST, is_session
+from aegismatrix.market.calendars.nse import NSE
+from aegismatrix.market.market import NIFTY
 
 HALF_HOURS = 500
 A_SESSION = 13
@@ -56,11 +57,11 @@ def session_of(day: np.datetime64, level: float, shape: am.IntradayBars) -> am.I
 def half_hours(nifty: am.Bars, shapes: list[am.IntradayBars]) -> Iterator[Replayed]:
     """Real days until now, and the first half-hours of the next one."""
     days = math.ceil(HALF_HOURS / A_SESSION)
-    rows = [row for row in range(len(nifty)) if is_session(str(nifty.dates[row]))][-days:]
+    rows = [row for row in range(len(nifty)) if NSE.is_session(str(nifty.dates[row]))][-days:]
     for number, row in enumerate(rows):
         eve, day = nifty[:row], nifty.dates[row]
         whole = session_of(day, float(eve.close[-1]), shapes[number % len(shapes)])
-        opens = datetime.fromisoformat(f"{day}T09:15:00").replace(tzinfo=IST)
+        opens = datetime.fromisoformat(f"{day}T09:15:00").replace(tzinfo=NIFTY.clock)
         for step in range(1, A_SESSION + 1):
             moment = min(opens + step * timedelta(minutes=30), opens + timedelta(minutes=375))
             now = np.datetime64(int(moment.timestamp()), "s")

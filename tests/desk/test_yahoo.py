@@ -32,6 +32,7 @@ from aegismatrix.errors import (
 )
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.intraday import IntradayBars
+from aegismatrix.market.market import NIFTY, OTHER
 from tests.chart_server import (
     BAD_GATEWAY,
     BROKEN_OFF,
@@ -140,7 +141,7 @@ def test_daily_bars_and_their_volatility_index_are_those_served(
     assert got.bars.dates.tolist() == sample.dates.tolist()
     for name in ("open", "high", "low", "close", "iv"):
         np.testing.assert_array_equal(getattr(got.bars, name), getattr(sample, name))
-    assert (got.bars.market, got.intraday, got.stale_for, got.notes) == ("other", None, None, ())
+    assert (got.bars.market, got.intraday, got.stale_for, got.notes) == (OTHER, None, None, ())
     assert got.fetched_at == AFTER_SAMPLE
     assert source.description == got.bars.source == "Yahoo ^GSPC with ^VIX"
     assert got.freshness == "fetched 2019-01-02T01:00:00Z, last bar 2018-12-31"
@@ -151,7 +152,7 @@ def test_nifty_is_the_default_and_comes_with_its_five_minute_bars(
 ) -> None:
     got = nifty_source.fetch()
     assert (nifty_source.index, nifty_source.iv) == ("^NSEI", "^INDIAVIX")
-    assert got.bars.market == "nifty"
+    assert got.bars.market == NIFTY
     assert str(got.bars.dates[-1]) == "2025-11-24"
     assert got.intraday is not None
     assert len(got.intraday) == 225
@@ -191,7 +192,7 @@ def test_five_minute_bars_of_another_market_are_refused() -> None:
     with pytest.raises(ValueError, match="NIFTY"):
         YahooSource(SPX, "^VIX", intraday=True)
     assert YahooSource("^nsei").intraday is True
-    assert YahooSource(intraday=False).market == "nifty"
+    assert YahooSource(intraday=False).market == NIFTY
 
 
 BROKEN_JSON = Fault(200, b'{"chart":{"result":[{"meta":')

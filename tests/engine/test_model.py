@@ -28,7 +28,8 @@ from aegismatrix.artifacts.manifest import (
     render_manifest,
 )
 from aegismatrix.engine.engine import Engine
-from aegismatrix.engine.model import Finding, Model, load_model, load_models, verify
+from aegismatrix.engine.model import Model, load_model, load_models
+from aegismatrix.engine.verify import Finding, verify
 from aegismatrix.errors import (
     AegisError,
     ArtifactError,

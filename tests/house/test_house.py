@@ -6,6 +6,7 @@ import ast
 import graphlib
 import json
 import re
+import subprocess
 import sys
 import zipfile
 from collections.abc import Container, Iterator
@@ -401,3 +402,87 @@ def test_every_extra_that_an_error_names_exists(repository: Path) -> None:
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "MissingExtraError":
                 named = [ast.literal_eval(k.value) for k in node.keywords if k.arg == "extra"]
                 assert set(named) <= extras, file
+
+
+NAMES_OF_MARKETS = {"nifty", "other"}
+
+
+def compared_texts(tree: ast.AST) -> Iterator[str]:
+    """Every text that something is compared with, by an operator or a pattern."""
+    for node in ast.walk(tree):
+        sides: list[ast.expr] = []
+        if isinstance(node, ast.Compare):
+            sides = [node.left, *node.comparators]
+        elif isinstance(node, ast.MatchValue):
+            sides = [node.value]
+        for side in sides:
+            for one in ast.walk(side):
+                if isinstance(one, ast.Constant) and isinstance(one.value, str):
+                    yield one.value
+
+
+def compared_in_a_template(text: str) -> set[str]:
+    return {name for name in NAMES_OF_MARKETS if re.search(rf"(==|!=|in) *[(\[]?['\"]{name}", text)}
+
+
+def test_no_market_is_told_from_others_by_its_name(repository: Path) -> None:
+    for folder in ("src", "exporters", "scripts"):
+        for file, tree in modules(repository / folder):
+            found = NAMES_OF_MARKETS & set(compared_texts(tree))
+            assert not found, f"{file} compares with {found}: ask the Market for what differs"
+        for file in sorted((repository / folder).rglob("*.jinja")):
+            assert not compared_in_a_template(file.read_text(encoding="utf-8")), file
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "if bars.market != 'nifty': pass",
+        "over = 'other' == market and late",
+        "x = market in ('nifty', 'sp500')",
+        "x = market not in {'other'}",
+        "x = [m for m in markets if m == 'nifty']",
+        "match market:\n    case 'nifty' | 'bank': pass",
+    ],
+)
+def test_a_planted_comparison_with_the_name_of_a_market_is_found(planted: str) -> None:
+    assert NAMES_OF_MARKETS & set(compared_texts(ast.parse(planted)))
+    assert compared_in_a_template("{% if provenance.market != 'nifty' %}")
+
+
+MOST_MODULES = 12
+PREDICTING = """
+import subprocess
+import sys
+import numpy as np
+from aegismatrix import Bars, Engine
+
+days = np.arange(np.datetime64("2020-01-01"), np.datetime64("2022-01-01"))
+days = days[np.is_busday(days)]
+close = 100.0 + np.arange(len(days)) % 7
+if len(sys.argv) > 1:
+    bars = Bars.from_csv(sys.argv[1], iv=sys.argv[2], market="other")
+else:
+    iv = 15.0 + np.arange(len(days)) % 5
+    bars = Bars.from_arrays(days, close * 1.01, close * 0.99, close, iv)
+Engine().predict(bars)
+loaded = [name for name in sys.modules if name.startswith("aegismatrix.")]
+print(*(name for name in loaded if not hasattr(sys.modules[name], "__path__")))
+"""
+
+
+@pytest.mark.parametrize("from_files", [False, True], ids=["arrays", "files"])
+def test_a_prediction_loads_few_modules_and_none_of_the_desk(
+    from_files: bool, repository: Path
+) -> None:
+    sample = repository / "src/aegismatrix/desk/sources/sample_data"
+    files = [str(sample / name) for name in ("sp500_daily.csv", "vix_daily.csv")]
+    done = subprocess.run(
+        [sys.executable, "-c", PREDICTING, *(files if from_files else ())],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = done.stdout.split()
+    assert len(loaded) <= MOST_MODULES + from_files, loaded
+    assert not [name for name in loaded if name.split(".")[1] in ("desk", "calendars")]

@@ -33,6 +33,7 @@ from aegismatrix.errors import (
     InsufficientHistoryError,
     IvUnavailableError,
     LengthMismatchError,
+    MarketError,
     MissingExtraError,
     ScaleError,
     UnreadableCellError,
@@ -72,7 +73,7 @@ def worker() -> Iterator[ProcessPoolExecutor]:
 
 @pytest.mark.parametrize("market", ["bse", None, 5, np.array(["nifty"])])
 def test_what_names_no_market_is_refused(columns: Columns, market: Any) -> None:
-    with pytest.raises(BarsError, match="no market"):
+    with pytest.raises(MarketError, match="no market"):
         make(columns, market=market)
 
 
@@ -526,7 +527,7 @@ def test_complex_numbers_are_not_cut_down_to_reals(columns: Columns) -> None:
 
 
 def test_another_market_is_refused(columns: Columns) -> None:
-    with pytest.raises(BarsError, match=r"no market 'nasdaq'.*nifty.*other"):
+    with pytest.raises(MarketError, match=r"no market 'nasdaq'.*nifty.*other"):
         make(columns, market="nasdaq")
 
 

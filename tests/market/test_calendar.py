@@ -29,24 +29,22 @@ from aegismatrix.errors import (
     NaiveMomentError,
 )
 from aegismatrix.market.bars import Bars
-from aegismatrix.market.calendars.nse import (
-    IST,
-    WEEKLY_SINCE,
-    ExpiryKind,
-    calendar_span,
-    expiries,
-    is_session,
-    next_expiry,
-    next_session,
-    session_at,
-    session_kind,
-    sessions,
-    trading_days_between,
-    trading_days_to_expiry,
-)
+from aegismatrix.market.calendars.nse import NSE
+from aegismatrix.market.market import NIFTY, ExpiryKind
 
-FIRST, LAST = calendar_span()
+IST = NIFTY.clock
+assert IST is not None
+assert NIFTY.expiries is not None
+assert NIFTY.expiries.weekly_since is not None
+WEEKLY_SINCE = NIFTY.expiries.weekly_since
+is_session, session_kind, sessions = NSE.is_session, NSE.session_kind, NSE.sessions
+next_session, trading_days_between = NSE.next_session, NSE.trading_days_between
+session_at, expiries = NIFTY.session_at, NIFTY.expiry_days
+next_expiry, trading_days_to_expiry = NIFTY.next_expiry, NIFTY.trading_days_to_expiry
+
+FIRST, LAST = NSE.first, NSE.last
 DAY = timedelta(days=1)
+TABLE = "src/aegismatrix/market/calendars/nse_calendar.csv"
 LAST_SESSION = date.fromisoformat(str(sessions(FIRST, LAST)[-1]))
 LAST_EXPIRY = {
     kind: date.fromisoformat(str(expiries(FIRST, LAST, kind)[-1])) for kind in get_args(ExpiryKind)
@@ -304,7 +302,7 @@ def test_beyond_the_table_nothing_is_guessed(day: date) -> None:
 
 
 def test_the_table_s_last_days_know_what_they_know() -> None:
-    assert calendar_span() == (date(2010, 1, 1), date(2026, 12, 31))
+    assert (date(2010, 1, 1), date(2026, 12, 31)) == (FIRST, LAST)
     assert next_session("2026-12-30") == LAST == LAST_SESSION
     assert trading_days_between("2026-12-28", LAST) == 3
     assert next_expiry("2026-12-28") == date(2026, 12, 29)
@@ -381,7 +379,9 @@ def test_a_moment_without_its_offset_is_refused() -> None:
 def test_the_machine_s_time_zone_plays_no_part(zone: str) -> None:
     program = """
 from datetime import datetime, timezone
-from aegismatrix.market.calendars.nse import next_expiry, session_at, trading_days_to_expiry
+from aegismatrix.market.market import NIFTY
+next_expiry, session_at = NIFTY.next_expiry, NIFTY.session_at
+trading_days_to_expiry = NIFTY.trading_days_to_expiry
 for hour in (3, 4, 9, 10, 19):
     aware = datetime(2026, 11, 20, hour, tzinfo=timezone.utc)
     print(session_at(aware) == session_at(aware.astimezone()), session_at(aware))
@@ -429,8 +429,7 @@ def test_the_table_is_the_one_that_the_script_makes(repository: Path) -> None:
     pytest.importorskip("exchange_calendars")
     script = importlib.import_module("scripts.nse_calendar")
     made = script.table()
-    calendars = repository / "src" / "aegismatrix" / "market" / "calendars"
-    kept = (calendars / "nse_calendar.csv").read_text(encoding="utf-8")
+    kept = (repository / TABLE).read_text(encoding="utf-8")
     if f" {script.version('exchange_calendars')} (XBOM)" in kept:
         assert kept == made, "run: python scripts/nse_calendar.py"
     # A newer release knows more days, and should say of these what its elder said.
@@ -468,7 +467,7 @@ def test_a_year_of_which_single_days_are_known_is_left_out(monkeypatch: pytest.M
 def test_the_package_needs_no_calendar_but_its_own() -> None:
     program = (
         "import sys; sys.modules['exchange_calendars'] = sys.modules['pandas'] = None;"
-        "from aegismatrix.market.calendars.nse import next_expiry; print(next_expiry('2026-11-20'))"
+        "from aegismatrix.market.market import NIFTY; print(NIFTY.next_expiry('2026-11-20'))"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True

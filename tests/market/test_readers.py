@@ -21,11 +21,12 @@ from aegismatrix.errors import (
     MissingExtraError,
     UnreadableCellError,
 )
-from aegismatrix.market.readers import as_dates, path_text, read_csv, read_csv_columns, read_frame
+from aegismatrix.market.arrays import as_dates
+from aegismatrix.market.readers import path_text, read_csv, read_csv_columns, read_frame
 
 WriteCsv = Callable[[str], Path]
 
-IST = timedelta(hours=5, minutes=30)
+IST = timezone(timedelta(hours=5, minutes=30))
 OHLC = ("open", "high", "low", "close")
 LAST_DAY = "2024-12-31"
 
@@ -258,7 +259,7 @@ def test_a_ragged_row_is_refused_with_its_line(csv_file: WriteCsv, row: str) -> 
 )
 def test_a_date_is_read_in_any_unambiguous_form(csv_file: WriteCsv, text: str) -> None:
     path = csv_file(f"date,close\n{text},3\n")
-    assert read_days(path, utc_offset=IST) == [LAST_DAY]
+    assert read_days(path, clock=IST) == [LAST_DAY]
     assert read_days(path) == [LAST_DAY]
 
 
@@ -339,14 +340,14 @@ def test_a_stamp_with_an_offset_is_moved_to_the_exchange(
     csv_file: WriteCsv, text: str, day: str
 ) -> None:
     path = csv_file(f"date,close\n{text},3\n")
-    assert read_days(path, utc_offset=IST) == [day]
+    assert read_days(path, clock=IST) == [day]
     assert read_days(path) == [text[:10]]
 
 
 @pytest.mark.parametrize("text", ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00+14:00"])
 def test_a_stamp_at_the_end_of_the_calendar_is_refused(csv_file: WriteCsv, text: str) -> None:
     path = csv_file(f"date,close\n{text},3\n")
-    assert refused_cell(lambda: read_days(path, utc_offset=IST)).text == text
+    assert refused_cell(lambda: read_days(path, clock=IST)).text == text
 
 
 @pytest.mark.parametrize(
@@ -411,7 +412,7 @@ def test_a_file_without_rows_is_refused(csv_file: WriteCsv, text: str) -> None:
 
 
 def test_a_frame_with_a_naive_index_is_read_as_it_stands(frame: pd.DataFrame) -> None:
-    table = read_frame(frame, source="frame", required=("high", "low", "close"), utc_offset=IST)
+    table = read_frame(frame, source="frame", required=("high", "low", "close"), clock=IST)
     assert table.dates.astype(str).tolist() == ["2024-12-30", LAST_DAY]
     assert table.columns["high"].tolist() == [2.5, 3.5]
     assert table.columns["low"].tolist() == [1.5, 2.5]
@@ -430,7 +431,7 @@ def test_a_frame_with_an_aware_index_is_moved_to_the_exchange(
 ) -> None:
     clock = frame.set_axis(pd.DatetimeIndex(frame.index) + pd.Timedelta(hours=20), axis=0)
     aware = clock.tz_localize(zone)
-    table = read_frame(aware, source="frame", required=("close",), utc_offset=IST)
+    table = read_frame(aware, source="frame", required=("close",), clock=IST)
     assert table.dates.astype(str).tolist() == days
 
 

@@ -28,7 +28,8 @@ from numpy.typing import NDArray
 
 from aegismatrix.artifacts.manifest import read_manifest
 from aegismatrix.desk.cli.main import main as command
-from aegismatrix.engine.model import Model, load_models, verify
+from aegismatrix.engine.model import Model, load_models
+from aegismatrix.engine.verify import verify
 from aegismatrix.errors import ContractError
 from scripts import legacy_loads
 from scripts.rescue import main, summary

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from aegismatrix.engine.model import Model
 from aegismatrix.errors import AegisError
-from aegismatrix.market.bars import Bars, Market
+from aegismatrix.market.bars import Bars
+from aegismatrix.market.market import NIFTY, OTHER, MarketField
 from aegismatrix.market.overnight import Nights, align
 
 FloatArray = NDArray[np.float64]
@@ -51,8 +52,8 @@ class MarketSource:
         ``nifty``, ``sp500``, or a name of your own.
     index, iv : Path
         The pair of CSV files.
-    market : {'nifty', 'other'}
-        As for `Bars`.
+    market : Market
+        As for `Bars`; a name of one is taken too.
     scored_from, scored_to : str, optional
         First and last scored day; by default all but the first three years of feature rows.
     origin : mapping, optional
@@ -64,7 +65,7 @@ class MarketSource:
     name: str
     index: Path
     iv: Path
-    market: Market
+    market: MarketField = MarketField()  # noqa: RUF009
     scored_from: str | None = None
     scored_to: str | None = None
     origin: Mapping[str, Any] | None = None
@@ -79,7 +80,7 @@ class MarketSource:
         """Read the bars of the US market, where there are any."""
         if self.us_index is None or self.us_iv is None:
             return None
-        return Bars.from_csv(self.us_index, iv=self.us_iv, market="other")
+        return Bars.from_csv(self.us_index, iv=self.us_iv, market=OTHER)
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +154,7 @@ def known_sources(folder: str | os.PathLike[str] | None = None) -> tuple[MarketS
             "nifty",
             place / "nifty_daily.csv",
             place / "india_vix_daily.csv",
-            "nifty",
+            NIFTY,
             "2015-01-01",
             "2024-12-31",
             us_index=place / "sp500_daily.csv",
@@ -163,7 +164,7 @@ def known_sources(folder: str | os.PathLike[str] | None = None) -> tuple[MarketS
             "sp500",
             place / "sp500_daily.csv",
             place / "vix_daily.csv",
-            "other",
+            OTHER,
             "2009-01-01",
             "2023-12-31",
         ),

@@ -17,7 +17,7 @@ from aegismatrix.artifacts.manifest import (
     read_manifest,
     render_manifest,
 )
-from aegismatrix.engine.model import verify_manifest
+from aegismatrix.engine.verify import verify_manifest
 from aegismatrix_factory.evaluate.challenge import Comparison, compare, decide
 from aegismatrix_factory.evaluate.losses import LOSSES_NAME, render_losses
 from aegismatrix_factory.heads.head import Head

@@ -24,7 +24,7 @@ from aegismatrix.artifacts.signature import (
     stamp,
 )
 from aegismatrix.desk.files import write_atomically
-from aegismatrix.engine.model import Finding, verify_manifest
+from aegismatrix.engine.verify import Finding, verify_manifest
 from aegismatrix.errors import AegisError, OutputError
 
 if TYPE_CHECKING:

@@ -21,6 +21,7 @@ from aegismatrix.artifacts.manifest import TrainingSpan
 from aegismatrix.engine.model import Model
 from aegismatrix.errors import AegisError
 from aegismatrix.market.bars import Bars
+from aegismatrix.market.market import Market
 from aegismatrix_factory.evaluate.fetching import FetchedMarket
 from aegismatrix_factory.evaluate.losses import (
     LOSSES_NAME,
@@ -39,7 +40,7 @@ from aegismatrix_factory.sealing import sealed_folder
 FloatArray = NDArray[np.float64]
 
 RECORD_NAME = "training.json"
-RECORD_VERSION = 2
+RECORD_VERSION = 3
 US_MARKET = "us overnight"
 _LIBRARIES = (
     "numpy",
@@ -177,7 +178,7 @@ def train(
                     "index": _place(source.index, fresh),
                     "iv": _place(source.iv, fresh),
                     "origin": source.origin,
-                    "market": source.market,
+                    "market": source.market.to_dict(),
                     "scored_from": str(rows.scored_from),
                     "scored_to": str(rows.scored_to),
                     "sha256": rows.bars.digest(),
@@ -300,7 +301,7 @@ def _market_as_trained(entry: Mapping[str, Any], features: Model, folder: Path) 
         name=entry["name"],
         index=folder / entry["index"],
         iv=folder / entry["iv"],
-        market="nifty" if entry["market"] == "nifty" else "other",
+        market=Market.from_dict(entry["market"], beside=folder / RECORD_NAME),
         scored_from=entry["scored_from"],
         scored_to=entry["scored_to"],
         us_index=folder / us["index"] if us else None,

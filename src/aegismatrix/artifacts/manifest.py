@@ -264,6 +264,12 @@ class Manifest:
             raise UnknownModelError(name, known=tuple(self.models), path=str(self.folder))
         return self.models[name]
 
+    @property
+    def market(self) -> str | None:
+        """The market that is modelled, by name; None where nothing was trained."""
+        spans = (span for spec in self.models.values() for span in spec.training)
+        return next((span.market for span in spans), None)
+
 
 def find_artifacts(path: str | os.PathLike[str] | None = None) -> Path:
     """Return the folder of artifacts.

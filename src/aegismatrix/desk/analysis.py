@@ -41,24 +41,15 @@ from aegismatrix.engine.engine import (
 )
 from aegismatrix.engine.errors import InsufficientHistoryError
 from aegismatrix.errors import ContractError
-from aegismatrix.market.bars import Bars, Day
-from aegismatrix.market.calendars.nse import (
-    IST,
-    WEEKLY_SINCE,
-    ExpiryKind,
-    calendar_span,
-    is_session,
-    next_expiry,
-    sessions,
-    trading_days_between,
-)
+from aegismatrix.market.arrays import Day, FloatArray
+from aegismatrix.market.bars import Bars
 from aegismatrix.market.chain import OptionChain
 from aegismatrix.market.errors import FutureBarsError
 from aegismatrix.market.events import CLASSES, LABELS, OFFSETS, REGIMES, TRAP_DAYS
-from aegismatrix.market.intraday import CLOSE_MINUTE, IntradayBars
+from aegismatrix.market.intraday import MARKET, IntradayBars
+from aegismatrix.market.market import MARKETS, ExpiryKind, Market
 from aegismatrix.market.outcomes import breakout_label, excursions
 from aegismatrix.market.overnight import last_night
-from aegismatrix.market.readers import FloatArray
 from aegismatrix.market.statistics import deviation_of_median_touch, windows_needed
 
 HORIZON_DAYS = 20
@@ -101,15 +92,17 @@ def analyze(
         By default one on the bundled artifacts.
     horizon_days : int, optional
         Of the safe range: whole trading days, 1 to 30. Without it and without `expiry`, those to
-        the next expiry of NIFTY; 20 for another market.
+        the market's next expiry; 20 for a market whose expiries are not known.
     expiry : date-like, 'weekly' or 'monthly', optional
-        Of the safe range, instead of `horizon_days`: a day, or NIFTY's next expiry of that kind.
+        Of the safe range, instead of `horizon_days`: a session, or the market's next expiry of that
+        kind; of a market with a calendar.
     confidence : float
         Of the safe range, between 0 and 1.
     now : datetime, optional
         With a time zone; by default the present.
     intraday : IntradayBars, optional
-        5-minute bars of NIFTY: gamma windows, and the session under way.
+        5-minute bars of NIFTY, or of a market of the same hours: gamma windows, and the session
+        under way.
     chain : OptionChain, optional
         Open interest by strike: max pain and skew.
     notes : sequence of str
@@ -206,8 +199,8 @@ def analyze(
 def session_state(bars: Bars, moment: datetime) -> str:
     """Say whether the session of the last bar had ended.
 
-    NSE closes at 15:30 IST; of another market only the day is known. A bar dated later than the
-    clock says is one whose session has not begun, let alone ended.
+    NSE closes at 15:30 IST; of a market without hours only the day is known. A bar dated later than
+    the clock says is one whose session has not begun, let alone ended.
 
     Parameters
     ----------
@@ -220,10 +213,7 @@ def session_state(bars: Bars, moment: datetime) -> str:
     -------
     {'closed', 'partial'}
     """
-    local = moment.astimezone(IST if bars.market == "nifty" else timezone.utc)
-    day, today = str(bars.dates[-1]), local.date().isoformat()
-    over = bars.market == "nifty" and local.hour * 60 + local.minute >= CLOSE_MINUTE
-    return "closed" if day < today or (day == today and over) else "partial"
+    return bars.market.session_state(bars.dates[-1], moment)
 
 
 def _check_inputs(bars: object, intraday: object, chain: object, overnight: object) -> None:
@@ -240,12 +230,16 @@ def _check_inputs(bars: object, intraday: object, chain: object, overnight: obje
                 f"is a {type(value).__name__}",
                 remedy=f"Give {kind.__name__}, made with {made_with}.",
             )
-    if isinstance(intraday, IntradayBars) and isinstance(bars, Bars) and bars.market != "nifty":
+    if (
+        isinstance(intraday, IntradayBars)
+        and isinstance(bars, Bars)
+        and bars.market.hours != MARKET.hours
+    ):
         raise ContractError(
             "report",
             "intraday",
             "goes with the bars of another market",
-            remedy="Leave them out: 5-minute bars are read on the clock of NIFTY's exchange.",
+            remedy=f"Leave them out: 5-minute bars are read in the session of {MARKET.title}.",
         )
 
 
@@ -284,11 +278,11 @@ def _horizons_ahead(
 
 def _targets(bars: Bars) -> dict[int, str]:
     """The sessions that the horizons end with, as far as the exchange's calendar goes."""
-    first, last = calendar_span()
+    calendar = bars.market.calendar
     today: date = bars.dates[-1].item()
-    if bars.market != "nifty" or not first <= today < last:
+    if calendar is None or not calendar.first <= today < calendar.last:
         return {}
-    ahead = sessions(today + timedelta(days=1), last)
+    ahead = calendar.sessions(today + timedelta(days=1), calendar.last)
     return {days: str(ahead[days - 1]) for days in LABELS if days <= len(ahead)}
 
 
@@ -445,12 +439,8 @@ def _base_rates(engine: Engine) -> dict[str, float]:
 
 
 def _last_close(bars: Bars) -> str:
-    """When the last daily bar ended; of a market other than NIFTY only the day is known."""
-    if bars.market != "nifty":
-        return f"{bars.dates[-1]}T23:59:59Z"
-    midnight = datetime.fromisoformat(str(bars.dates[-1])).replace(tzinfo=IST)
-    close = midnight + timedelta(minutes=CLOSE_MINUTE)
-    return close.astimezone(timezone.utc).strftime(_STAMP)
+    """When the last daily bar ended; of a market without hours only the day is known."""
+    return bars.market.closes_at(bars.dates[-1]).strftime(_STAMP)
 
 
 def _chain_skew(chain: OptionChain, spot: float) -> Skew:
@@ -508,29 +498,28 @@ def _horizon(
                 "report", "expiry", "goes without horizon_days", remedy="Give one of the two."
             )
         return _whole("horizon_days", horizon_days), None
-    if bars.market != "nifty":
-        if isinstance(expiry, str) and expiry in get_args(ExpiryKind):
-            raise ContractError(
-                "report",
-                "expiry",
-                f"is {expiry!r} for another market",
-                remedy="Give a day or horizon_days: only NIFTY's expiries are known.",
-            )
-        if expiry is None:
-            return HORIZON_DAYS, None
+    market = bars.market
+    if expiry is None and market.expiries is None:
+        return HORIZON_DAYS, None
     today = str(bars.dates[-1])
-    if expiry is None:
-        # There were no weekly contracts before.
-        expiry = "weekly" if today >= WEEKLY_SINCE.isoformat() else "monthly"
-    day = _expiry_day(today, expiry)
-    if bars.market == "nifty" and not is_session(day):
+    if expiry is None and market.expiries is not None:
+        expiry = market.expiries.kind_on(today)
+    day = _expiry_day(market, today, expiry)
+    if market.calendar is None:
+        raise ContractError(
+            "report",
+            "expiry",
+            f"is {expiry!r} for bars of the market {market.name!r}",
+            remedy="Give horizon_days: its sessions, and so the days to an expiry, are not known.",
+        )
+    if not market.calendar.is_session(day):
         raise ContractError(
             "report",
             "expiry",
             f"{day} is no session of the exchange",
             remedy="Contracts of a closed day expire on the session before it: give that.",
         )
-    days = trading_days_between(today, day) if day.isoformat() > today else 0
+    days = market.calendar.trading_days_between(today, day) if day.isoformat() > today else 0
     if not 1 <= days <= LONGEST_DAYS:
         raise ContractError(
             "report",
@@ -541,10 +530,17 @@ def _horizon(
     return days, day.isoformat()
 
 
-def _expiry_day(today: str, expiry: Day | ExpiryKind) -> date:
+def _expiry_day(market: Market, today: str, expiry: Day | ExpiryKind | None) -> date:
     for kind in get_args(ExpiryKind):
         if isinstance(expiry, str) and expiry == kind:
-            return next_expiry(today, kind)
+            if market.expiries is None or kind not in market.expiries.kinds:
+                raise ContractError(
+                    "report",
+                    "expiry",
+                    f"is {expiry!r} for bars of the market {market.name!r}",
+                    remedy="Give horizon_days: it has no such expiries that are known.",
+                )
+            return market.next_expiry(today, kind)
     try:
         if isinstance(expiry, (str, date, np.datetime64)):
             # Of a datetime the day; of text nothing but a day.
@@ -601,13 +597,13 @@ def _provenance(
 ) -> Provenance:
     models = engine.manifest.models.values()
     in_sample = bool(forecast.in_sample[-1])
-    notes = ["other market"] if bars.market != "nifty" else []
+    notes = ["other market"] if bars.market.name != engine.manifest.market else []
     notes += ["in-sample"] if in_sample else []
     spans = {(span.market, span.first, span.last): span for m in models for span in m.training}
     return Provenance(
         package_version=__version__,
         manifest_digest=engine.manifest.digest,
-        market=bars.market,
+        market=bars.market.name,
         source=_text(bars.source),
         intraday_source=None if intraday is None else _text(intraday.source),
         chain_source=None if chain is None else _text(chain.source),
@@ -626,6 +622,7 @@ def _provenance(
         in_sample=in_sample,
         demonstration=", ".join(notes) or None,
         overnight_source=None if overnight is None else _text(overnight.source),
+        market_title=None if bars.market.name in MARKETS else bars.market.title,
     )
 
 

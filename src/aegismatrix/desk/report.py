@@ -38,8 +38,8 @@ class Provenance:
     ----------
     package_version, manifest_digest : str
         Which code, which set of artifacts.
-    market : {'nifty', 'other'}
-        Whose bars.
+    market : str
+        Whose bars, by the market's name.
     source : str
         What they were read from.
     intraday_source, chain_source : str or None
@@ -62,6 +62,8 @@ class Provenance:
         Why the report proves nothing, where it does not: another market, in-sample.
     overnight_source : str or None
         What the US bars were read from, where given.
+    market_title : str or None
+        What a market of the user's own is called in words.
     """
 
     package_version: str
@@ -79,6 +81,7 @@ class Provenance:
     in_sample: bool
     demonstration: str | None
     overnight_source: str | None = None
+    market_title: str | None = None
 
 
 @dataclass(frozen=True)

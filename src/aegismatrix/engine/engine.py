@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,9 +23,11 @@ from aegismatrix.artifacts.manifest import (
 from aegismatrix.engine.errors import InsufficientHistoryError, NotTransferableError
 from aegismatrix.engine.model import Model, load_model
 from aegismatrix.errors import ContractError
+from aegismatrix.market.arrays import DateArray, FloatArray
 from aegismatrix.market.bars import Bars
-from aegismatrix.market.overnight import Nights
-from aegismatrix.market.readers import DateArray, FloatArray
+
+if TYPE_CHECKING:
+    from aegismatrix.market.overnight import Nights
 
 LONGEST_DAYS = 30
 """The longest horizon of the breach surface, in trading days."""
@@ -48,8 +50,6 @@ BREACH, BREAKOUT, OVERNIGHT = "breach", "breakout", "overnight"
 
 _PROBABILITY = "probability"
 _INPUTS = frozenset({"high", "low", "close", "iv", "horizon", "distance"})
-_NEAREST, _FURTHEST = 1e-5, 2.0
-_GRID, _REFINEMENTS = 64, 3
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -281,37 +281,14 @@ class Engine:
             Saying how many bars are missing.
         ContractError
             If the surface does not reach a probability.
-
-        Notes
-        -----
-        Three grids, each within a cell of the one before, then a straight line: the touch
-        probability at the result is the one asked for to 1e-9.
         """
-        horizons = sorted({horizon_days for horizon_days, _ in targets})
-        low, high = np.full(len(targets), _NEAREST), np.full(len(targets), _FURTHEST)
-        results = np.empty(len(targets))
-        for refinement in range(_REFINEMENTS):
-            grids = np.geomspace(low, high, _GRID)
-            distances = np.unique(grids)
-            forecast = self.predict(bars, horizon_days=horizons, distance=distances)
-            surface = forecast[BREACH][0, 0]
-            for number, (horizon_days, probability) in enumerate(targets):
-                grid = grids[:, number]
-                of_target = surface[horizons.index(horizon_days), np.searchsorted(distances, grid)]
-                nearer = int((of_target > probability).sum())
-                if not 0 < nearer < _GRID:
-                    raise ContractError(
-                        ENGINE_NAME,
-                        BREACH,
-                        f"does not reach a probability of {probability} in {horizon_days} days",
-                        remedy="Ask for a probability further from 0 and 1.",
-                    )
-                low[number], high[number] = grid[nearer - 1], grid[nearer]
-                if refinement == _REFINEMENTS - 1:
-                    above, below = of_target[nearer - 1], of_target[nearer]
-                    share = (above - probability) / (above - below)
-                    results[number] = low[number] + (high[number] - low[number]) * share
-        return results
+        from aegismatrix.engine.surface import distances_of
+
+        def surface(horizon_days: Sequence[int], distance: FloatArray) -> FloatArray:
+            forecast = self.predict(bars, horizon_days=horizon_days, distance=distance)
+            return np.asarray(forecast[BREACH][0, 0])
+
+        return distances_of(surface, targets)
 
     def unseen_breach(
         self, forecast: Forecast, *, horizon_days: int, distance: FloatArray

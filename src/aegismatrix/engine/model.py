@@ -11,24 +11,17 @@ import json
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aegismatrix.artifacts.errors import ArtifactRejectedError
-from aegismatrix.artifacts.golden import GoldenCase, check_golden, read_golden
 from aegismatrix.artifacts.manifest import (
-    GOLDEN_KEY,
-    REPORT_KEY,
-    WALKFORWARD_KEY,
     ArraySpec,
     Manifest,
     ModelSpec,
-    foreign_files,
     read_artifact,
-    read_beside,
     read_manifest,
 )
 from aegismatrix.artifacts.operators import METADATA_KEY, check_content
@@ -38,7 +31,7 @@ from aegismatrix.engine.errors import (
     NonFiniteOutputError,
     NotTransferableError,
 )
-from aegismatrix.errors import AegisError, ContractError
+from aegismatrix.errors import ContractError
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -46,25 +39,6 @@ if TYPE_CHECKING:
 _ONNX_TYPES = {"float64": "tensor(double)", "float32": "tensor(float)", "int64": "tensor(int64)"}
 _BARS_AXIS, _ROWS_AXIS = "T", "N"
 _SHOWN_LETTERS = 300
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that `verify` found to be off.
-
-    Attributes
-    ----------
-    artifact : str
-        Name of the artifact, or ``manifest``.
-    error : AegisError
-        What is wrong, and the remedy.
-    """
-
-    artifact: str
-    error: AegisError
-
-    def __str__(self) -> str:
-        return f"{self.artifact}: {self.error}"
 
 
 class Model:
@@ -327,71 +301,6 @@ def load_models(path: str | os.PathLike[str] | None = None) -> dict[str, Model]:
         for name, spec in manifest.models.items()
         if spec.kind != "engine"
     }
-
-
-def verify(
-    path: str | os.PathLike[str] | None = None, *, golden: bool | None = None
-) -> list[Finding]:
-    """Check every artifact of a folder: bytes, session, contract and, if trusted, golden values.
-
-    Parameters
-    ----------
-    path : path-like, optional
-        A folder of artifacts; by default the bundled one.
-    golden : bool, optional
-        Whether to run the golden values, where they are sealed: whether this environment computes
-        the same numbers. To run a graph is to trust who sealed it, so that by default only the
-        bundled ones are run.
-
-    Returns
-    -------
-    list of Finding
-        Empty when all is well.
-    """
-    try:
-        manifest = read_manifest(path)
-    except AegisError as error:
-        return [Finding("manifest", error)]
-    return verify_manifest(manifest, golden=path is None if golden is None else golden)
-
-
-def verify_manifest(manifest: Manifest, *, golden: bool) -> list[Finding]:
-    """Check every file that a verified manifest names, and that there is no other model.
-
-    Parameters
-    ----------
-    manifest : Manifest
-        What is sealed.
-    golden : bool
-        Whether to run the golden values, where they are sealed: ``GOLDEN_KEY in manifest.beside``.
-
-    Returns
-    -------
-    list of Finding
-    """
-    findings, beside = [], []
-    cases: Mapping[str, GoldenCase] = {}
-    for key in (WALKFORWARD_KEY, REPORT_KEY):
-        try:
-            read_beside(manifest, key)
-        except AegisError as error:
-            beside.append(Finding(key, error))
-    try:
-        cases = read_golden(manifest) or {}
-    except AegisError as error:
-        beside.append(Finding(GOLDEN_KEY, error))
-    for name in manifest.models:
-        try:
-            model = load_model(manifest, name)
-            if golden and name in cases:
-                check_golden(model, cases[name])
-        except AegisError as error:
-            findings.append(Finding(name, error))
-    foreign = [
-        Finding(os.path.basename(error.path), error)  # noqa: PTH119
-        for error in foreign_files(manifest)
-    ]
-    return [*findings, *beside, *foreign]
 
 
 def _open_session(data: bytes, path: str) -> onnxruntime.InferenceSession:

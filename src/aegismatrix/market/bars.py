@@ -9,31 +9,20 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from aegismatrix.errors import BarsError
-from aegismatrix.market.errors import (
-    CalendarGapError,
-    EmptyBarsError,
-    FutureBarsError,
-    IvUnavailableError,
-    ScaleError,
-)
-from aegismatrix.market.readers import (
+from aegismatrix.market.arrays import (
     DateArray,
+    Day,
     FloatArray,
+    ReadOnlyArrays,
     Table,
     as_date,
     as_dates,
-    read_csv,
-    read_frame,
-)
-from aegismatrix.market.validation import (
-    ReadOnlyArrays,
     as_floats,
     check_bar_shape,
     check_index_scale,
@@ -45,12 +34,17 @@ from aegismatrix.market.validation import (
     named,
     read_only,
 )
+from aegismatrix.market.errors import (
+    CalendarGapError,
+    EmptyBarsError,
+    FutureBarsError,
+    IvUnavailableError,
+    ScaleError,
+)
+from aegismatrix.market.market import NIFTY, Market, MarketField, market_named
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Market = Literal["nifty", "other"]
-Day = str | date | np.datetime64
 
 IV_CARRY_TRADING_DAYS = 3
 """A volatility print stands in for at most this many following trading days without one."""
@@ -66,11 +60,6 @@ MIN_IV_PERCENT, MAX_IV_PERCENT = 2.0, 250.0
 
 MAX_IV_LOG_MOVE = 1.6
 """The volatility index has never changed fivefold between two prints."""
-
-_UTC_OFFSETS: dict[str, timedelta | None] = {
-    "nifty": timedelta(hours=5, minutes=30),
-    "other": None,
-}
 
 
 @dataclass(frozen=True)
@@ -109,8 +98,8 @@ class Bars(ReadOnlyArrays):
         The volatility index at its close, in per cent a year.
     open : ndarray of shape (T,), float64, or None
         Index points as given, NaN where unknown; no model uses it.
-    market : {'nifty', 'other'}
-        Whose bars these are.
+    market : Market
+        Whose bars these are; a name of one is taken too.
     source : str
         Where they came from.
     iv_fills : tuple of IvFill
@@ -123,12 +112,11 @@ class Bars(ReadOnlyArrays):
     close: FloatArray
     iv: FloatArray
     open: FloatArray | None = None
-    market: Market = "nifty"
+    market: MarketField = MarketField()  # noqa: RUF009
     source: str = "arrays"
     iv_fills: tuple[IvFill, ...] = field(default=())
 
     def __post_init__(self) -> None:
-        _check_market(self.market)
         check_source(self.source)
         object.__setattr__(self, "dates", read_only(as_dates(self.dates, self.source)))
         for name in ("high", "low", "close", "iv", "open"):
@@ -162,7 +150,7 @@ class Bars(ReadOnlyArrays):
         *,
         open: ArrayLike | None = None,  # noqa: A002
         iv_dates: ArrayLike | None = None,
-        market: Market = "nifty",
+        market: Market | str = NIFTY,
         source: str = "arrays",
         start: Day | None = None,
         end: Day | None = None,
@@ -180,8 +168,10 @@ class Bars(ReadOnlyArrays):
             Volatility index in per cent a year: 13.5, not 0.135.
         iv_dates : array-like of shape (V,), optional
             The volatility index's own days; without them `iv` belongs to `dates`.
-        market : {'nifty', 'other'}
-            Whose bars these are.
+        market : Market or str
+            Whose bars these are: ``'nifty'``, ``'other'``, or a `Market` of your own. On its clock,
+            where that is known, stamps with a UTC offset are read; otherwise their date is taken
+            as it is written.
         source : str
             What to call them in messages and reports.
         start, end : date-like, optional
@@ -197,19 +187,20 @@ class Bars(ReadOnlyArrays):
         ------
         BarsError
             One of its children, naming rows and remedy.
+        MarketError
+            If there is no such market.
         """
-        _check_market(market)
-        offset = _UTC_OFFSETS[market]
+        market = market_named(market)
         columns = {"high": high, "low": low, "close": close}
         if open is not None:
             columns["open"] = open
         index = Table(
             source,
-            as_dates(dates, source, offset),
+            as_dates(dates, source, market.clock),
             {name: as_floats(values, source, name) for name, values in columns.items()},
         )
         iv_source = f"iv of {source}"
-        iv_days = index.dates if iv_dates is None else as_dates(iv_dates, iv_source, offset)
+        iv_days = index.dates if iv_dates is None else as_dates(iv_dates, iv_source, market.clock)
         prints = Table(iv_source, iv_days, {"iv": as_floats(iv, iv_source, "iv")})
         return cls._join(index, prints, market, source, start, end, today)
 
@@ -219,7 +210,7 @@ class Bars(ReadOnlyArrays):
         index: str | os.PathLike[str],
         *,
         iv: str | os.PathLike[str],
-        market: Market = "nifty",
+        market: Market | str = NIFTY,
         date_format: str | None = None,
         start: Day | None = None,
         end: Day | None = None,
@@ -233,9 +224,8 @@ class Bars(ReadOnlyArrays):
             Columns date, high, low, close and, where known, open, in any order and case.
         iv : path-like
             Columns date and close: the volatility index in per cent.
-        market : {'nifty', 'other'}
-            Whose bars these are. For ``'nifty'``, stamps with a UTC offset are read on the
-            exchange's clock; otherwise their date is taken as it is written.
+        market : Market or str
+            As for `from_arrays`.
         date_format : str, optional
             How dates are written, as for `datetime.strptime`; needed for forms like 03/04/2024.
         start, end, today : date-like, optional
@@ -249,18 +239,21 @@ class Bars(ReadOnlyArrays):
         ------
         BarsError
             One of its children, naming file, rows and remedy.
+        MarketError
+            If there is no such market.
         """
-        _check_market(market)
-        offset = _UTC_OFFSETS[market]
+        from aegismatrix.market.readers import read_csv
+
+        market = market_named(market)
         return cls._join(
             read_csv(
                 index,
                 required=("high", "low", "close"),
                 optional=("open",),
                 date_format=date_format,
-                utc_offset=offset,
+                clock=market.clock,
             ),
-            read_csv(iv, required=("iv",), date_format=date_format, utc_offset=offset),
+            read_csv(iv, required=("iv",), date_format=date_format, clock=market.clock),
             market,
             os.path.basename(os.fspath(index)),  # noqa: PTH119
             start,
@@ -274,7 +267,7 @@ class Bars(ReadOnlyArrays):
         index: pd.DataFrame,
         iv: pd.DataFrame | pd.Series[Any],
         *,
-        market: Market = "nifty",
+        market: Market | str = NIFTY,
         source: str = "frame",
         start: Day | None = None,
         end: Day | None = None,
@@ -302,18 +295,21 @@ class Bars(ReadOnlyArrays):
             If pandas is not installed.
         BarsError
             One of its children, naming rows and remedy.
+        MarketError
+            If there is no such market.
         """
-        _check_market(market)
-        offset = _UTC_OFFSETS[market]
+        from aegismatrix.market.readers import read_frame
+
+        market = market_named(market)
         return cls._join(
             read_frame(
                 index,
                 source=source,
                 required=("high", "low", "close"),
                 optional=("open",),
-                utc_offset=offset,
+                clock=market.clock,
             ),
-            read_frame(iv, source=f"iv of {source}", required=("iv",), utc_offset=offset),
+            read_frame(iv, source=f"iv of {source}", required=("iv",), clock=market.clock),
             market,
             source,
             start,
@@ -383,7 +379,7 @@ class Bars(ReadOnlyArrays):
 
     def __repr__(self) -> str:
         return (
-            f"Bars({len(self)} of {self.market!r} from {self.source}, {self.dates[0]} to"
+            f"Bars({len(self)} of {self.market.name!r} from {self.source}, {self.dates[0]} to"
             f" {self.dates[-1]}, close {self.close[-1]:g}, iv {self.iv[-1]:g} %)"
         )
 
@@ -407,13 +403,6 @@ class Bars(ReadOnlyArrays):
             if getattr(self, name) is not None:
                 arrays[name] = getattr(self, name)
         return arrays
-
-
-def _check_market(market: str) -> None:
-    if not isinstance(market, str) or market not in get_args(Market):
-        raise BarsError(
-            f"There is no market {market!r}.", remedy=f"Choose one of {list(get_args(Market))}."
-        )
 
 
 def _check_not_future(table: Table, today: Day | None) -> None:

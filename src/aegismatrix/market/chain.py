@@ -12,23 +12,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from aegismatrix.market.errors import ChainError, EmptyBarsError
-from aegismatrix.market.readers import (
-    FloatArray,
-    as_date,
-    path_text,
-    read_csv_columns,
-    read_frame_columns,
-)
-from aegismatrix.market.validation import (
+from aegismatrix.market.arrays import (
     MAX_INDEX_POINTS,
     MIN_INDEX_POINTS,
+    FloatArray,
     ReadOnlyArrays,
+    as_date,
     as_floats,
     check_lengths,
     check_source,
     read_only,
 )
+from aegismatrix.market.errors import ChainError, EmptyBarsError
+from aegismatrix.market.readers import path_text, read_csv_columns, read_frame_columns
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,4 +1,4 @@
-"""What can be wrong with bars, files of bars, option chains and days of the calendar."""
+"""What can be wrong with bars, files of bars, option chains, markets and days of a calendar."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar
 
-from aegismatrix.errors import BarsError, CalendarError, Cases, list_some
+from aegismatrix.errors import AegisError, BarsError, CalendarError, Cases, list_some
 
 
 @dataclass(eq=False, repr=False)
@@ -268,3 +268,17 @@ class CalendarRangeError(CalendarError):
     first: str
     last: str
     remedy: str = "Update the package, or give the horizon in trading days instead of dates."
+
+
+class MarketError(AegisError, ValueError):
+    """Family: a market is not one, by an unknown name or fields that do not go together."""
+
+
+@dataclass(eq=False, repr=False)
+class MarketFileError(MarketError):
+    """A market file, or a calendar's table, does not say what it should; `reason` says where."""
+
+    problem = "{path} describes no market: {reason}."
+    remedy = "Write it as docs/markets.md says, one JSON object or a table of date and kind."
+    path: str
+    reason: str

@@ -9,25 +9,20 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from aegismatrix.market.errors import BarRowsError, EmptyBarsError, FutureBarsError
-from aegismatrix.market.readers import (
+from aegismatrix.market.arrays import (
     DateArray,
+    Day,
     FloatArray,
+    ReadOnlyArrays,
     Table,
     as_date,
     as_dates,
-    path_text,
-    read_csv,
-    read_frame,
-)
-from aegismatrix.market.validation import (
-    ReadOnlyArrays,
     as_floats,
     check_bar_shape,
     check_index_scale,
@@ -39,17 +34,24 @@ from aegismatrix.market.validation import (
     named,
     read_only,
 )
+from aegismatrix.market.errors import BarRowsError, EmptyBarsError, FutureBarsError
+from aegismatrix.market.market import NIFTY
+from aegismatrix.market.readers import path_text, read_csv, read_frame
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Moment = str | datetime | np.datetime64
-Day = str | date | np.datetime64
 
 BAR_MINUTES = 5
 """Length of a bar."""
 
-OPEN_MINUTE, CLOSE_MINUTE = 9 * 60 + 15, 15 * 60 + 30
+MARKET = NIFTY
+"""In whose session the bars lie; markets of the same `hours` share it."""
+
+OPEN_MINUTE, CLOSE_MINUTE = (
+    60 * of_day.hour + of_day.minute for of_day in (MARKET.opens, MARKET.closes) if of_day
+)
 """The session in minutes after midnight, IST."""
 
 BARS_PER_SESSION = (CLOSE_MINUTE - OPEN_MINUTE) // BAR_MINUTES

@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from aegismatrix.market.arrays import FloatArray
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.events import (
     CLASSES,
@@ -25,7 +26,6 @@ from aegismatrix.market.events import (
     THETA_DAYS,
     TRAP_DAYS,
 )
-from aegismatrix.market.readers import FloatArray
 from aegismatrix.market.statistics import (
     BREAKOUT_RANGES,
     TRADING_DAYS,

@@ -9,24 +9,25 @@ and what they moved is measured from the last US close before t.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, time, timedelta, timezone
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aegismatrix.errors import ContractError
+from aegismatrix.market.arrays import DateArray, FloatArray, ReadOnlyArrays, read_only
 from aegismatrix.market.bars import Bars
-from aegismatrix.market.calendars.nse import session_kind
+from aegismatrix.market.calendars.calendar import Calendar
 from aegismatrix.market.calendars.us import us_sessions
 from aegismatrix.market.errors import StaleOvernightBarsError
-from aegismatrix.market.readers import DateArray, FloatArray
-from aegismatrix.market.validation import ReadOnlyArrays, read_only
 
 INPUTS = ("us_close", "us_close_before", "us_vix", "us_vix_before")
 """The inputs of ``overnight.onnx`` that a `Nights` has: index points, and per cent a year."""
 
 # The US close in winter, in UTC; in summer it is an hour earlier, on shortened days more.
 _US_CLOSE = timedelta(hours=21)
+_EARLIEST_US_CLOSE = time(17)
+_DAY = np.timedelta64(1, "D")
 # Longer than any closure since 1933.
 _REACH_DAYS = 15
 
@@ -127,7 +128,7 @@ def last_night(bars: Bars, us: Bars, now: datetime | None = None) -> Nights:
     Parameters
     ----------
     bars : Bars
-        Of NIFTY.
+        Of NIFTY, or of another market with a calendar that closes before the US one.
     us : Bars
         Of the S&P 500, with the VIX as its iv: ``Bars.from_csv(..., market="other")``.
     now : datetime, optional
@@ -136,7 +137,7 @@ def last_night(bars: Bars, us: Bars, now: datetime | None = None) -> Nights:
     Returns
     -------
     Nights
-        One, and known. It ends with the next session of NSE's calendar, special ones included.
+        One, and known. It ends with the next session of the calendar, special ones included.
 
     Raises
     ------
@@ -146,21 +147,17 @@ def last_night(bars: Bars, us: Bars, now: datetime | None = None) -> Nights:
         If a US session of the night, or the one before it, is missing, has no VIX of the same day,
         or is not certain to be over at `now`.
     CalendarRangeError
-        If the next session lies beyond NSE's calendar.
+        If the next session lies beyond the calendar.
     """
-    for name, given, market in (("bars", bars, "nifty"), ("overnight", us, "other")):
-        if given.market != market:
-            raise ContractError(
-                "overnight",
-                name,
-                f"are of the market {given.market!r}",
-                remedy="Give bars of NIFTY (market='nifty') and, as overnight, bars of the S&P 500"
-                " with the VIX (market='other').",
-            )
-    day = bars.dates[-1]
+    day, calendar = bars.dates[-1], bars.market.calendar
+    us_close = datetime.combine(day.item(), _EARLIEST_US_CLOSE, timezone.utc)
+    if calendar is None or bars.market.closes_at(day) >= us_close:
+        raise _of_the_wrong_market("bars", bars)
+    if us.market == bars.market:
+        raise _of_the_wrong_market("overnight", us)
     closed = (now or datetime.now(timezone.utc)).astimezone(timezone.utc) - _US_CLOSE
     over = np.datetime64(closed.date())
-    night = align(bars.dates[-1:], _next_session(day), us, over)
+    night = align(bars.dates[-1:], _next_session(calendar, day), us, over)
     if not night.known[0]:
         due = us_sessions(day - _REACH_DAYS, night.us_dates[0])
         due = due[np.searchsorted(due, day) - 1 :]
@@ -171,6 +168,16 @@ def last_night(bars: Bars, us: Bars, now: datetime | None = None) -> Nights:
     return night
 
 
+def _of_the_wrong_market(name: str, bars: Bars) -> ContractError:
+    return ContractError(
+        "overnight",
+        name,
+        f"are of the market {bars.market.name!r}",
+        remedy="Give bars of a market with a calendar that closes before the US one, such as"
+        " market='nifty', and, as overnight, bars of the S&P 500 with the VIX (market='other').",
+    )
+
+
 def _is_there(us: Bars, due: DateArray, over: np.datetime64 | None) -> NDArray[np.bool_]:
     """Whether each session has a bar and a VIX of its own, and has closed."""
     carried = np.array([fill.date for fill in us.iv_fills], dtype="datetime64[D]")
@@ -178,9 +185,9 @@ def _is_there(us: Bars, due: DateArray, over: np.datetime64 | None) -> NDArray[n
     return np.asarray(there if over is None else there & (due <= over))
 
 
-def _next_session(day: np.datetime64) -> np.datetime64:
-    following: np.datetime64 = day + 1
+def _next_session(calendar: Calendar, day: np.datetime64) -> np.datetime64:
+    following: np.datetime64 = day + _DAY
     # Muhurat is a session too: the index moves, and its bar may be the next one.
-    while session_kind(following) == "closed":
-        following += 1
+    while calendar.session_kind(following) == "closed":
+        following += _DAY
     return following

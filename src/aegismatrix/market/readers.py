@@ -1,6 +1,6 @@
 """Tables as people keep them, dated or not: CSV files and pandas frames, read into arrays.
 
-Knows headers, dates and numbers; knows nothing about markets. A cell that is blank becomes NaN, and
+Knows headers and cells; knows nothing about markets. A cell that is blank becomes NaN, and
 a cell that cannot be read is an error: nothing is guessed.
 """
 
@@ -11,15 +11,14 @@ import io
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import datetime, timezone, tzinfo
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aegismatrix.errors import BarsError, MissingExtraError
+from aegismatrix.market.arrays import DateUnit, FloatArray, Table, parsed, read_dates
 from aegismatrix.market.errors import (
     ColumnError,
     EmptyBarsError,
@@ -29,14 +28,6 @@ from aegismatrix.market.errors import (
 
 if TYPE_CHECKING:
     import pandas as pd
-
-FloatArray = NDArray[np.float64]
-DateArray = NDArray[np.datetime64]
-DateUnit = Literal["D", "s"]
-"""Days as the exchange counts them, or moments: whole seconds in UTC."""
-
-FIRST_YEAR, LAST_YEAR = 1000, 9999
-"""Days are of years of four digits: those that ISO 8601 and Python's dates write alike."""
 
 _MAX_FILE_BYTES = 64 * 1024 * 1024
 _DATE_HEADERS = ("date", "datetime", "timestamp", "time", "day", "trade date", "observation date")
@@ -58,31 +49,6 @@ _IV_HEADERS = (*_HEADERS["close"], "iv", "vix", "india vix", "vixcls")
 _BLANKS = frozenset({"", ".", "-", "--", "na", "n/a", "null", "none", "nan", "#n/a"})
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|infinity)", re.IGNORECASE)
 _GROUPED_NUMBER = re.compile(r"[+-]?\d{1,3}(,\d{2,3})*,\d{3}(\.\d+)?")
-_DATE_FORMATS = ("%d-%b-%Y", "%d %b %Y", "%b %d, %Y", "%d-%B-%Y", "%B %d, %Y", "%Y/%m/%d", "%Y%m%d")
-_DATE_REMEDIES: Mapping[DateUnit, str] = {
-    "D": "Write dates as YYYY-MM-DD, or say how they are written (date_format, --date-format).",
-    "s": "Write moments to the second and with their offset, as in 2025-11-24T09:15:00+05:30, or"
-    " say how they are written (date_format).",
-}
-
-
-@dataclass(frozen=True, eq=False)
-class Table:
-    """Columns of numbers, one row per date or moment, in the order in which they were given.
-
-    Attributes
-    ----------
-    source : str
-        Where the table came from, for messages.
-    dates : ndarray of shape (T,), datetime64[D] or datetime64[s]
-        Exchange dates, or moments in UTC.
-    columns : mapping of str to ndarray of shape (T,), float64
-        The columns asked for; NaN where a cell was blank.
-    """
-
-    source: str
-    dates: DateArray
-    columns: Mapping[str, FloatArray]
 
 
 class _Sheet(NamedTuple):
@@ -99,7 +65,7 @@ def read_csv(
     required: Sequence[str],
     optional: Sequence[str] = (),
     date_format: str | None = None,
-    utc_offset: timedelta | None = None,
+    clock: tzinfo | None = None,
     unit: DateUnit = "D",
 ) -> Table:
     """Read a comma-, semicolon- or tab-separated file with a header and a column of dates.
@@ -113,8 +79,8 @@ def read_csv(
     date_format : str, optional
         How dates are written, as for `datetime.strptime`; ISO 8601 is read besides. Without it ISO
         8601 and dates with a month's name are; ``03/04/2024`` is refused, since it means two days.
-    utc_offset : timedelta, optional
-        The exchange's clock: stamps that carry an offset are moved to it before the date is taken.
+    clock : tzinfo, optional
+        The exchange's: stamps that carry an offset are moved to it before the date is taken.
     unit : {'D', 's'}
         Days, or moments: then stamps that carry an offset are moved to UTC, and others are UTC.
 
@@ -134,7 +100,7 @@ def read_csv(
     places = _column_places(sheet.header, required, optional, source)
     _check_sheet(sheet, source)
     stamps = [(line, cells[date_place]) for line, cells in sheet.rows]
-    dates = _read_dates(stamps, source, date_format, utc_offset, unit)
+    dates = read_dates(stamps, source, clock=clock, unit=unit, date_format=date_format)
     return Table(source, dates, _sheet_columns(sheet, places, source))
 
 
@@ -173,7 +139,7 @@ def read_frame(
     source: str,
     required: Sequence[str],
     optional: Sequence[str] = (),
-    utc_offset: timedelta | None = None,
+    clock: tzinfo | None = None,
     unit: DateUnit = "D",
 ) -> Table:
     """Read a dated pandas frame, or a series for a single column.
@@ -186,7 +152,7 @@ def read_frame(
         accepted.
     source : str
         What to call it in messages.
-    required, optional, utc_offset, unit
+    required, optional, clock, unit
         As for `read_csv`.
 
     Returns
@@ -206,7 +172,7 @@ def read_frame(
         stamps: Iterable[object] = table.index.tolist()
     else:
         stamps = table.iloc[:, _date_place(header, source)].tolist()
-    dates = _read_dates(list(enumerate(stamps)), source, None, utc_offset, unit)
+    dates = read_dates(list(enumerate(stamps)), source, clock=clock, unit=unit)
     places = _column_places(header, required, optional, source)
     return Table(source, dates, _frame_columns(table, places, source))
 
@@ -264,80 +230,6 @@ def path_text(path: object) -> str:
         if isinstance(text, str):
             return text
     raise FileUnreadableError(repr(path), "it is not a path")
-
-
-def as_dates(
-    values: object, source: str, utc_offset: timedelta | None = None, *, unit: DateUnit = "D"
-) -> DateArray:
-    """Read dates or moments from datetime64, dates, datetimes or ISO strings.
-
-    Parameters
-    ----------
-    values : array-like of shape (T,)
-        The dates.
-    source : str
-        What to call them in messages.
-    utc_offset : timedelta, optional
-    unit : {'D', 's'}
-        As for `read_csv`.
-
-    Returns
-    -------
-    ndarray of shape (T,), datetime64[D] or datetime64[s]
-
-    Raises
-    ------
-    UnreadableCellError
-        For anything that is not a date of a year of four digits, or not a moment in whole seconds.
-    """
-    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
-        row = int(np.flatnonzero(np.ma.getmaskarray(values))[0])
-        raise _bad_date(source, row, "masked", unit)
-    try:
-        array = np.asarray(values)
-    except ValueError as error:
-        raise _bad_date(source, 0, str(values), unit) from error
-    if np.issubdtype(array.dtype, np.datetime64):
-        try:
-            dates = array.astype(f"datetime64[{unit}]")
-            years = dates.astype("datetime64[Y]").astype(np.int64) + 1970
-        except OverflowError as error:
-            raise _bad_date(source, 0, str(array.flat[0]), unit) from error
-        unknown = np.isnat(dates) | (years < FIRST_YEAR) | (years > LAST_YEAR)
-        if unit == "s":
-            unknown |= dates != array
-        if unknown.any():
-            row = int(np.flatnonzero(unknown)[0])
-            raise _bad_date(source, row, str(array.flat[row]), unit)
-        return dates
-    stamps = list(enumerate(array.reshape(-1).tolist()))
-    return _read_dates(stamps, source, None, utc_offset, unit).reshape(array.shape)
-
-
-def as_date(value: object, source: str, *, unit: DateUnit = "D") -> np.datetime64:
-    """Read a single day or moment.
-
-    Parameters
-    ----------
-    value : date-like
-        As `as_dates` reads them.
-    source : str
-        What to call it in messages.
-    unit : {'D', 's'}
-        As for `read_csv`.
-
-    Returns
-    -------
-    datetime64[D] or datetime64[s]
-
-    Raises
-    ------
-    UnreadableCellError
-        For anything else, more than one day included.
-    """
-    if isinstance(value, list | tuple) or np.ndim(value):  # type: ignore[arg-type]
-        raise _bad_date(source, 0, str(value), unit)
-    return as_dates([value], source, unit=unit)[0]  # type: ignore[no-any-return]
 
 
 def _read_sheet(source: str) -> _Sheet:
@@ -513,60 +405,6 @@ def _read_number(text: str, source: str, line: int, column: str) -> float:
     return float(cell)
 
 
-def _read_dates(
-    stamps: Sequence[tuple[int, object]],
-    source: str,
-    date_format: str | None,
-    utc_offset: timedelta | None,
-    unit: DateUnit,
-) -> DateArray:
-    clock = timedelta(0) if unit == "s" else utc_offset
-    dates: list[date] = []
-    for line, stamp in stamps:
-        moment = _parse_stamp(stamp, date_format)
-        if moment is None or not FIRST_YEAR <= moment.year <= LAST_YEAR:
-            raise _bad_date(source, line, str(stamp), unit)
-        # A stamp of pandas counts nanoseconds besides.
-        if unit == "s" and (moment.microsecond or getattr(moment, "nanosecond", 0)):
-            raise _bad_date(source, line, str(stamp), unit)
-        if moment.tzinfo is not None and clock is not None:
-            try:
-                moment = moment.astimezone(timezone(clock))
-            except OverflowError as error:
-                raise _bad_date(source, line, str(stamp), unit) from error
-        dates.append(moment.date() if unit == "D" else moment.replace(tzinfo=None))
-    return np.array(dates, dtype=f"datetime64[{unit}]")
-
-
-def _parse_stamp(stamp: object, date_format: str | None) -> datetime | None:
-    # NaT is an instance of datetime that is not equal to itself.
-    if isinstance(stamp, datetime):
-        return stamp if stamp == stamp else None
-    if isinstance(stamp, date):
-        return datetime.combine(stamp, time())
-    if not isinstance(stamp, str):
-        return None
-    text = stamp.strip()
-    as_told = _strptime(text, date_format) if date_format is not None else None
-    if as_told is not None:
-        return as_told
-    if re.match(r"\d{4}-\d{2}-\d{2}([T ]|$)", text):
-        # Python 3.10 reads neither "Z" nor "+0530".
-        text = re.sub(r"[zZ]$", "+00:00", text)
-        text = re.sub(r"([+-]\d{2})(\d{2})$", r"\1:\2", text) if len(text) > 10 else text
-        try:
-            return datetime.fromisoformat(text)
-        except ValueError:
-            return None
-    if date_format is not None or (text.isdecimal() and len(text) != 8):
-        return None  # %Y%m%d would read 202411 as the first of January.
-    for known in _DATE_FORMATS:
-        moment = _strptime(text, known)
-        if moment is not None:
-            return moment
-    return None
-
-
 def _check_date_format(date_format: str | None, source: str, unit: DateUnit) -> None:
     if date_format is None:
         return
@@ -586,22 +424,6 @@ def _written_and_read(moment: datetime, date_format: object) -> datetime | None:
     if not isinstance(date_format, str):
         return None
     try:
-        return _strptime(moment.strftime(date_format), date_format)
+        return parsed(moment.strftime(date_format), date_format)
     except ValueError:
         return None
-
-
-def _strptime(text: str, date_format: str) -> datetime | None:
-    try:
-        return datetime.strptime(text, date_format)
-    # re.error: a directive that occurs twice, as in %Y-%m-%m. DeprecationWarning, where warnings
-    # are errors: a day without a year, from Python 3.13 on.
-    except (ValueError, re.error, DeprecationWarning):
-        return None
-
-
-def _bad_date(source: str, line: int, text: str, unit: DateUnit) -> UnreadableCellError:
-    column = "date" if unit == "D" else "moment"
-    return UnreadableCellError(
-        source=source, line=line, column=column, text=text[:80], remedy=_DATE_REMEDIES[unit]
-    )

@@ -7,8 +7,8 @@ from random import Random
 
 import numpy as np
 
+from aegismatrix.market.arrays import FloatArray
 from aegismatrix.market.bars import Bars
-from aegismatrix.market.readers import FloatArray
 
 TRADING_DAYS = 252
 AVERAGE_RANGE_BARS = 14

@@ -16,7 +16,6 @@ from aegismatrix.artifacts.errors import SignatureError
 from aegismatrix.artifacts.manifest import (
     GOLDEN_KEY,
     Manifest,
-    ModelSpec,
     list_models,
     read_manifest,
 )
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from aegismatrix.desk.sources.fetched import BarSource
     from aegismatrix.engine.engine import Engine, Forecast
     from aegismatrix.market.bars import Bars
+    from aegismatrix.market.market import Market
 
 DONE, FINDING = 0, 1
 _INPUTS = ("index", "iv", "intraday", "chain", "overnight_index", "overnight_iv")
@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.every is None:
             return DONE
         try:
-            moment = next_run(utc_now(), arguments.every)
+            moment = next_run(utc_now(), arguments.every, _exchange(arguments))
         except AegisError as error:
             _failed(error, started)
             raise
@@ -97,7 +97,7 @@ def _publish_once(arguments: argparse.Namespace, engine: Engine | None, started:
     from aegismatrix.engine.engine import Engine
 
     if arguments.only_open:
-        check_open(utc_now())
+        check_open(utc_now(), _exchange(arguments))
     opened = engine or Engine(arguments.models)
     settings = _settings(arguments, check_current=True)
     journal = Journal(arguments.journal or settings.folder / JOURNAL_NAME)
@@ -186,6 +186,7 @@ def _source(arguments: argparse.Namespace) -> BarSource:
     """Return the source that the arguments name."""
     from aegismatrix.desk.sources.local import CsvSource, SampleSource
     from aegismatrix.desk.sources.yahoo import YahooSource
+    from aegismatrix.market.market import NIFTY
 
     error = arguments.parser.error
     files = (arguments.index, arguments.iv)
@@ -213,12 +214,20 @@ def _source(arguments: argparse.Namespace) -> BarSource:
     return CsvSource(
         index=arguments.index,
         iv=arguments.iv,
-        market=arguments.market or "nifty",
+        market=arguments.market or NIFTY,
         intraday=intraday,
         date_format=arguments.date_format,
         start=arguments.start,
         end=arguments.end,
     )
+
+
+def _exchange(arguments: argparse.Namespace) -> Market:
+    """Return whose hours the job goes by: NSE's, where those of the market are not known."""
+    from aegismatrix.market.market import NIFTY
+
+    market: Market = arguments.market or NIFTY
+    return NIFTY if market.calendar is None else market
 
 
 def _refuse_to_overwrite(arguments: argparse.Namespace, out: Path) -> None:
@@ -257,7 +266,7 @@ def history(arguments: argparse.Namespace) -> int:
         f"{len(forecast)} days, {forecast.dates[0]} to {forecast.dates[-1]}, in {arguments.out};"
         " the last one:"
     )
-    print("\n".join(_last_day(forecast, bars, engine.manifest.models.values())))
+    print("\n".join(_last_day(forecast, bars, engine.manifest)))
     return DONE
 
 
@@ -282,10 +291,10 @@ def _history_rows(forecast: Forecast) -> Iterable[list[str]]:
         yield [day, flag, *(f"{value:.12f}" for value in values)]
 
 
-def _last_day(forecast: Forecast, bars: Bars, models: Iterable[ModelSpec]) -> Iterable[str]:
+def _last_day(forecast: Forecast, bars: Bars, manifest: Manifest) -> Iterable[str]:
     spot, iv = forecast.close[-1], forecast.iv_percent[-1]
-    market = bars.market if bars.market == "nifty" else f"{bars.market} market"
-    yield f"{forecast.dates[-1]}  {market}, close {spot:.2f}, iv {iv:.2f} %"
+    yield f"{forecast.dates[-1]}  {bars.market.title}, close {spot:.2f}, iv {iv:.2f} %"
+    models = manifest.models.values()
     judgements = [judgement for model in models for judgement in model.own_judgements()]
     row = forecast.row()
     for judgement in judgements:
@@ -294,7 +303,7 @@ def _last_day(forecast: Forecast, bars: Bars, models: Iterable[ModelSpec]) -> It
         if columns:
             yield f"  {judgement['output']}  {values}"
             yield f"    {_verdict(judgement)}"
-    if bars.market != "nifty":
+    if bars.market.name != manifest.market:
         yield f"demonstration: other market{', in-sample' if forecast.in_sample[-1] else ''}"
     elif forecast.in_sample[-1]:
         yield "in-sample: the models have seen this day; it is no evidence of skill"
@@ -347,7 +356,7 @@ def models(arguments: argparse.Namespace) -> int:
 
 def verify(arguments: argparse.Namespace) -> int:
     """Check every artifact, and whose they are if asked."""
-    from aegismatrix.engine.model import Finding, verify_manifest
+    from aegismatrix.engine.verify import Finding, verify_manifest
 
     if arguments.key is not None and not arguments.signature:
         arguments.parser.error("--key goes with --signature")

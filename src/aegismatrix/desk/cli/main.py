@@ -10,10 +10,15 @@ import re
 import sys
 from collections.abc import Sequence
 from datetime import date, timedelta
+from typing import TYPE_CHECKING
 
 from aegismatrix import __version__
 from aegismatrix.desk.cli import commands
 from aegismatrix.errors import AegisError
+from aegismatrix.market.errors import MarketError
+
+if TYPE_CHECKING:
+    from aegismatrix.market.market import Market
 
 LONGEST_DAYS, CONFIDENCE = 30, 0.80
 WRONG_INPUT = 2
@@ -110,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
         "--every",
         metavar="STEP",
         type=_age,
-        help="again and again in the exchange's hours, such as 30m",
+        help="again and again in the exchange's hours, or NSE's if unknown, such as 30m",
     )
     run.add_argument("--only-open", action="store_true", help="refuse while the exchange is closed")
     run.set_defaults(run=commands.run)
@@ -193,8 +198,8 @@ def _add_publishing(parser: argparse.ArgumentParser) -> None:
         metavar="DAYS",
         type=int,
         choices=range(1, LONGEST_DAYS + 1),
-        help="of the safe range, trading days 1 to 30 (default: to NIFTY's next expiry; 20 for"
-        " another market)",
+        help="of the safe range, trading days 1 to 30 (default: to the market's next expiry; 20"
+        " where none is known)",
     )
     until.add_argument(
         "--expiry",
@@ -230,7 +235,10 @@ def _add_bars(parser: argparse.ArgumentParser) -> None:
     )
     bars.add_argument("--sample", action="store_true", help="the embedded sample instead")
     bars.add_argument(
-        "--market", choices=("nifty", "other"), help="whose bars they are (default: nifty)"
+        "--market",
+        metavar="NAME",
+        type=_market,
+        help="whose bars they are: nifty, other, or a market file FILE.json (default: nifty)",
     )
     bars.add_argument("--start", metavar="DATE", type=_iso_date, help="first day, YYYY-MM-DD")
     bars.add_argument("--end", metavar="DATE", type=_iso_date, help="last day, YYYY-MM-DD")
@@ -248,6 +256,15 @@ def _iso_date(text: str) -> date:
 
 def _expiry(text: str) -> str:
     return text if text in ("weekly", "monthly") else _iso_date(text).isoformat()
+
+
+def _market(text: str) -> Market:
+    from aegismatrix.market.market import market_named
+
+    try:
+        return market_named(text)
+    except MarketError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _age(text: str) -> timedelta:

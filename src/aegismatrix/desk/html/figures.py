@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from datetime import date, datetime
 
-from aegismatrix.market.calendars.nse import IST
+from aegismatrix.market.intraday import MARKET
 
 MINUS = "\N{MINUS SIGN}"
 SPACE = "\N{NO-BREAK SPACE}"
@@ -140,7 +140,7 @@ def indian_clock(iso: str) -> str:
     """
     # Python 3.10 does not read "Z".
     moment = datetime.fromisoformat(iso.replace("Z", "+00:00"))
-    return f"{moment.astimezone(IST):%H:%M}"
+    return f"{moment.astimezone(MARKET.clock):%H:%M}"
 
 
 def long_day(iso: str) -> str:

@@ -14,6 +14,7 @@ from aegismatrix.desk.html.price import price_chart, trace
 from aegismatrix.desk.html.scales import Scale, spanning
 from aegismatrix.desk.html.verdicts import SIGNS, Trust, skill_and_interval, skill_of, trust
 from aegismatrix.errors import ContractError, MissingExtraError
+from aegismatrix.market.market import MARKETS, OTHER
 
 _FRAME_HEIGHT = 900
 _HEADROOM = 1.4
@@ -127,9 +128,24 @@ def _view(report: Mapping[str, Any]) -> dict[str, Any]:
         "buyer_regimes": wording.BUYER_REGIMES,
         "heat_map": heat_map(seller["breach_surface"]),
         "curve": curve(seller["breach_probabilities"], safe_range, spot),
+        **_names(report["provenance"]),
         **_history(report),
         **_axes(report),
     }
+
+
+def _names(provenance: Mapping[str, Any]) -> dict[str, str | None]:
+    """What the market is called, and the one that was modelled, where that is another."""
+    own = provenance["market"]
+    modelled = next((span["market"] for span in provenance["training"]), OTHER.name)
+    return {
+        "name": provenance.get("market_title", _title(own)),
+        "modelled": None if modelled == own else _title(modelled),
+    }
+
+
+def _title(market: str) -> str:
+    return MARKETS[market].title if market in MARKETS else market
 
 
 def _families(skill: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:

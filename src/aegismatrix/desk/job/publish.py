@@ -17,17 +17,12 @@ from aegismatrix.desk.report import Report
 from aegismatrix.desk.sources.fetched import BarSource, Fetched, utc_now
 from aegismatrix.engine.engine import Engine
 from aegismatrix.errors import MissingExtraError
-from aegismatrix.market.bars import Bars, Day
-from aegismatrix.market.calendars.nse import (
-    IST,
-    ExpiryKind,
-    calendar_span,
-    next_session,
-    session_at,
-    trading_days_between,
-)
+from aegismatrix.market.arrays import Day
+from aegismatrix.market.bars import Bars
+from aegismatrix.market.calendars.calendar import Calendar
 from aegismatrix.market.chain import OptionChain
 from aegismatrix.market.errors import CalendarRangeError, StaleOvernightBarsError
+from aegismatrix.market.market import NIFTY, ExpiryKind, Market
 from aegismatrix.market.overnight import last_night
 
 REPORT_NAME, PAGE_NAME, JOURNAL_NAME = (
@@ -54,11 +49,14 @@ class Settings:
     html : bool or None
         Whether the page must be written; None: where its extra is installed.
     check_current : bool
-        Whether the last session that NSE has closed must be among NIFTY's bars.
+        Whether the last session that the exchange has closed must be among the bars, where its
+        calendar is known.
     allow_stale : timedelta or None
         How much older the last bar may be all the same.
     only_open : bool
         Whether to refuse while the exchange is closed.
+    exchange : Market
+        Whose hours those are: a market with a calendar.
     chain : OptionChain or None
         For max pain and skew.
     overnight : Bars or None
@@ -73,6 +71,7 @@ class Settings:
     check_current: bool = True
     allow_stale: timedelta | None = None
     only_open: bool = False
+    exchange: Market = NIFTY
     chain: OptionChain | None = None
     overnight: Bars | None = None
 
@@ -163,14 +162,15 @@ def publish(
     """
     moment = now or utc_now()
     if settings.only_open:
-        check_open(moment)
+        check_open(moment, settings.exchange)
     fetched = source.fetch()
     bars = fetched.bars
     notes = [*fetched.notes]
     if fetched.stale_for is not None:
         notes.insert(0, fetched.freshness)
-    if settings.check_current and bars.market == "nifty":
-        notes += _current(bars.dates[-1].item(), moment, settings)
+    calendar = bars.market.calendar
+    if settings.check_current and calendar is not None:
+        notes += _current(bars, calendar, moment, settings)
     _log.info("%s: %d bars, %s", source.description, len(bars), fetched.freshness)
     overnight = settings.overnight
     if overnight is not None:
@@ -239,33 +239,37 @@ def page_of(report: Report, wanted: bool | None) -> tuple[str | None, MissingExt
         return None, error
 
 
-def check_open(moment: datetime) -> None:
-    """Refuse while NSE is closed.
+def check_open(moment: datetime, exchange: Market = NIFTY) -> None:
+    """Refuse while the exchange is closed.
 
     Parameters
     ----------
     moment : aware datetime
+    exchange : Market
+        A market with a calendar.
 
     Raises
     ------
     MarketClosedError
         Saying when it opens next.
+    MarketError
+        If the market has no calendar.
     """
-    clock = session_at(moment)
+    clock = exchange.session_at(moment)
     if not clock.is_open:
-        following = next_session(clock.session)
+        following = exchange.known_calendar().next_session(clock.session)
         raise MarketClosedError(moment=moment.isoformat(), next_session=following.isoformat())
 
 
-def _current(last: date, moment: datetime, settings: Settings) -> list[str]:
+def _current(bars: Bars, calendar: Calendar, moment: datetime, settings: Settings) -> list[str]:
     """Refuse bars that stand still; return what is to be said of those that are allowed."""
-    _, ends = calendar_span()
-    today = moment.astimezone(IST).date()
+    last: date = bars.dates[-1].item()
+    ends, today = calendar.last, bars.market.trading_day(moment)
     notes = []
     if (ends - today).days <= CALENDAR_WARNING_DAYS:
         notes.append(f"The exchange's calendar of this package ends on {ends}: update the package.")
     try:
-        completed = session_at(moment).completed
+        completed = bars.market.session_at(moment).completed
     except CalendarRangeError:
         # Without a calendar nobody knows which sessions have closed. Whoever gives the horizon in
         # days needs no calendar otherwise.
@@ -274,7 +278,7 @@ def _current(last: date, moment: datetime, settings: Settings) -> list[str]:
         return [*notes, "Whether the bars are current was not checked."]
     if last >= completed:
         return notes
-    missing = trading_days_between(last, completed)
+    missing = calendar.trading_days_between(last, completed)
     if settings.allow_stale is None or completed - last > settings.allow_stale:
         raise BarsBehindError(
             last=last.isoformat(), completed=completed.isoformat(), sessions=missing

@@ -99,8 +99,8 @@ class Run:
         Day of the last bar.
     session : {'closed', 'partial'}
         Whether that day's session had ended.
-    market : {'nifty', 'other'}
-        Whose bars.
+    market : str
+        Whose bars, by the market's name.
     package_version, manifest_digest : str
         Which code, which set of artifacts.
     in_sample : bool
@@ -264,8 +264,8 @@ class Journal:
 
         Parameters
         ----------
-        market : {'nifty', 'other'}, optional
-            Of that market alone.
+        market : str, optional
+            Of the market of that name alone.
 
         Returns
         -------

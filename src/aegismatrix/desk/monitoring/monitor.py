@@ -26,8 +26,8 @@ from aegismatrix.desk.monitoring.scores import (
 )
 from aegismatrix.errors import ContractError
 from aegismatrix.market.bars import Bars
-from aegismatrix.market.calendars.nse import session_at
 from aegismatrix.market.errors import CalendarRangeError
+from aegismatrix.market.market import Market
 
 LEAST_DAYS = 60
 """Scored days below which neither calibration nor a safe range raises an alert."""
@@ -131,8 +131,8 @@ class MonitorReport:
     ----------
     through : str
         The last completed session of the bars.
-    market : {'nifty', 'other'}
-        Whose.
+    market : str
+        Whose, by the market's name.
     manifest_digest : str
         Whose training span and sealed skills are held against.
     runs, days : int
@@ -285,7 +285,7 @@ def monitor(
     moment = now or datetime.now(timezone.utc)
     completed = _completed(bars, moment)
     manifest = manifest or read_manifest()
-    runs = journal.runs(bars.market)
+    runs = journal.runs(bars.market.name)
     days = _one_a_day(runs, completed)
     known = [run for run in days if matches(run, completed)]
     decided = decide(known, journal.claims(known), completed)
@@ -298,7 +298,7 @@ def monitor(
     kept = {name: one for name, one in decided.items() if name.startswith(SAFE_RANGE)}
     late = sum(_is_late(run, completed) for run in counted)
     alerts = (
-        *_frozen(runs),
+        *_frozen(runs, bars.market),
         *_broken(kept, SAFE_RANGE_BROKEN),
         *_broken(outputs, CALIBRATION_BROKEN),
         *_out_of_range(runs, drift),
@@ -307,7 +307,7 @@ def monitor(
     in_sample = sum(run.in_sample for run in counted)
     return MonitorReport(
         through=str(completed.dates[-1]),
-        market=bars.market,
+        market=bars.market.name,
         manifest_digest=manifest.digest,
         runs=len(runs),
         days=len(days),
@@ -364,7 +364,7 @@ def _one_a_day(runs: Sequence[Run], bars: Bars) -> list[Run]:
     return [best[day] for day in sorted(best)]
 
 
-def _frozen(runs: Sequence[Run]) -> list[Alert]:
+def _frozen(runs: Sequence[Run], market: Market) -> list[Alert]:
     """Count the last runs on one bar, each long enough after the one counted before it."""
     same: list[Run] = []
     for run in reversed(runs):
@@ -373,12 +373,12 @@ def _frozen(runs: Sequence[Run]) -> list[Alert]:
         same.insert(0, run)
     counted = same[:1]
     for run in same[1:]:
-        if _should_differ(counted[-1], run):
+        if _should_differ(counted[-1], run, market):
             counted.append(run)
     if len(counted) < FROZEN_RUNS:
         return []
     first, last = counted[0], counted[-1]
-    behind = last.session == "partial" or _sessions_behind(last)
+    behind = last.session == "partial" or _sessions_behind(last, market)
     sentence = (
         f"{len(counted)} runs from {_minute(first)} to {_minute(last)} saw the same last bar"
         f" (close {last.close:g}, iv {last.iv_percent:g}), though each should have seen a new one."
@@ -388,10 +388,11 @@ def _frozen(runs: Sequence[Run]) -> list[Alert]:
     return [Alert(FROZEN_INPUT, CRITICAL if behind else WARNING, sentence)]
 
 
-def _should_differ(earlier: Run, later: Run) -> bool:
-    if later.market == "nifty":
+def _should_differ(earlier: Run, later: Run, market: Market) -> bool:
+    if market.calendar is not None:
         try:
-            before, after = session_at(earlier.generated_at), session_at(later.generated_at)
+            before = market.session_at(earlier.generated_at)
+            after = market.session_at(later.generated_at)
         except CalendarRangeError:
             return _weekdays(earlier.generated_at, later.generated_at)
         if before.completed != after.completed:
@@ -406,10 +407,10 @@ def _weekdays(earlier: datetime, later: datetime) -> bool:
     return bool(np.busday_count(earlier.date(), later.date()) > 0)
 
 
-def _sessions_behind(run: Run) -> bool:
-    if run.market == "nifty":
+def _sessions_behind(run: Run, market: Market) -> bool:
+    if market.calendar is not None:
         try:
-            return session_at(run.generated_at).completed > run.as_of
+            return market.session_at(run.generated_at).completed > run.as_of
         except CalendarRangeError:
             return True
     return True

@@ -10,9 +10,9 @@ from itertools import chain
 import numpy as np
 
 from aegismatrix.desk.monitoring.journal import SAFE_RANGE, Claim, Run
+from aegismatrix.market.arrays import DateArray, FloatArray
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.outcomes import EVENTS, excursions
-from aegismatrix.market.readers import DateArray, FloatArray
 from aegismatrix.market.statistics import (
     TWO_SIDED_95,
     binomial_interval,

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from aegismatrix.market.arrays import FloatArray
 from aegismatrix.market.chain import OptionChain
-from aegismatrix.market.readers import FloatArray
 from aegismatrix.market.statistics import contrast
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from aegismatrix.market.arrays import FloatArray
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.errors import ScaleError
 from aegismatrix.market.intraday import (
@@ -15,7 +16,6 @@ from aegismatrix.market.intraday import (
     OPEN_MINUTE,
     IntradayBars,
 )
-from aegismatrix.market.readers import FloatArray
 from aegismatrix.market.statistics import TRADING_DAYS
 
 OPENING_RANGE_MINUTES = 15

@@ -10,8 +10,8 @@ import numpy as np
 
 from aegismatrix.desk.errors import RateUnavailableError
 from aegismatrix.desk.signals.levels import LEVELS
+from aegismatrix.market.arrays import FloatArray
 from aegismatrix.market.bars import Bars
-from aegismatrix.market.readers import FloatArray
 from aegismatrix.market.statistics import (
     TRADING_DAYS,
     contrast,

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from aegismatrix.desk.sources.fetched import Fetched, utc_now
 from aegismatrix.desk.sources.sample import sample_bars
-from aegismatrix.market.bars import Bars, Day, Market
+from aegismatrix.market.arrays import Day
+from aegismatrix.market.bars import Bars
 from aegismatrix.market.intraday import IntradayBars
+from aegismatrix.market.market import MarketField
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,8 +25,8 @@ class CsvSource:
     ----------
     index, iv : path-like
         Daily bars and their volatility index, as `Bars.from_csv` reads them.
-    market : {'nifty', 'other'}
-        Whose bars these are.
+    market : Market
+        Whose bars these are; a name of one is taken too.
     intraday : path-like, optional
         Five-minute bars, as `IntradayBars.from_csv` reads them.
     date_format, start, end
@@ -33,7 +35,7 @@ class CsvSource:
 
     index: str | os.PathLike[str]
     iv: str | os.PathLike[str]
-    market: Market = "nifty"
+    market: MarketField = MarketField()  # noqa: RUF009
     intraday: str | os.PathLike[str] | None = None
     date_format: str | None = None
     start: Day | None = None
@@ -79,8 +81,8 @@ class FrameSource:
     ----------
     index, iv : DataFrame, or Series for `iv`
         Daily bars and their volatility index, as `Bars.from_frames` reads them.
-    market : {'nifty', 'other'}
-        Whose bars these are.
+    market : Market
+        Whose bars these are; a name of one is taken too.
     intraday : DataFrame, optional
         Five-minute bars, as `IntradayBars.from_frame` reads them.
     name : str
@@ -89,7 +91,7 @@ class FrameSource:
 
     index: pd.DataFrame
     iv: pd.DataFrame | pd.Series[Any]
-    market: Market = "nifty"
+    market: MarketField = MarketField()  # noqa: RUF009
     intraday: pd.DataFrame | None = None
     name: str = "frame"
 

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from aegismatrix.market.readers import DateArray, DateUnit, FloatArray
+from aegismatrix.market.arrays import DateArray, DateUnit, FloatArray
 
 Interval = Literal["1d", "5m"]
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from aegismatrix.desk.sources.cache import PriceCache, Stored
 from aegismatrix.desk.sources.prices import Prices
-from aegismatrix.market.readers import DateArray
+from aegismatrix.market.arrays import DateArray
 
 _LOG = logging.getLogger(__name__)
 

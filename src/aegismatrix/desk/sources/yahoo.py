@@ -19,12 +19,13 @@ from aegismatrix.desk.sources.patience import Attempt, Patience
 from aegismatrix.desk.sources.prices import COLUMNS, Interval, Prices
 from aegismatrix.desk.sources.refresh import refresh
 from aegismatrix.errors import BarsError
-from aegismatrix.market.bars import MAX_GAP_CALENDAR_DAYS, Bars, Market
-from aegismatrix.market.intraday import BAR_MINUTES, IntradayBars
+from aegismatrix.market.bars import MAX_GAP_CALENDAR_DAYS, Bars
+from aegismatrix.market.intraday import BAR_MINUTES, MARKET, IntradayBars
+from aegismatrix.market.market import OTHER, Market, market_named
 
 _LOG = logging.getLogger(__name__)
 
-NIFTY, INDIA_VIX = "^NSEI", "^INDIAVIX"
+NIFTY_SYMBOL, INDIA_VIX_SYMBOL = "^NSEI", "^INDIAVIX"
 """NIFTY 50 and India VIX, as Yahoo names them."""
 
 FIRST_DAY = date(2015, 1, 1)
@@ -44,13 +45,13 @@ class YahooSource:
     ----------
     index, iv : str
         Symbols, NIFTY 50 and India VIX by default; ``^GSPC`` and ``^VIX`` are another pair.
-    market : {'nifty', 'other'}, optional
-        Whose bars these are; by default ``'nifty'`` for ``^NSEI`` alone.
+    market : Market or str, optional
+        Whose bars these are; by default ``'nifty'`` for ``^NSEI`` alone, else ``'other'``.
     start : date
         First day of the daily bars.
     intraday : bool, optional
-        Whether to fetch five-minute bars as well, which exist for NIFTY only; by default where
-        `market` is ``'nifty'``.
+        Whether to fetch five-minute bars as well, which are read in the session of NIFTY; by
+        default where `market` has the same hours.
     cached : bool
         Whether to keep what was fetched and fetch only what is new.
     cache_dir : path-like, optional
@@ -69,9 +70,9 @@ class YahooSource:
         For five-minute bars of another market, or `allow_stale` without a cache.
     """
 
-    index: str = NIFTY
-    iv: str = INDIA_VIX
-    market: Market | None = None
+    index: str = NIFTY_SYMBOL
+    iv: str = INDIA_VIX_SYMBOL
+    market: Market | str | None = None
     start: date = FIRST_DAY
     intraday: bool | None = None
     cached: bool = True
@@ -84,11 +85,12 @@ class YahooSource:
         for name in ("index", "iv"):
             # yfinance asks in capitals, and the cache must not keep a symbol twice.
             object.__setattr__(self, name, getattr(self, name).upper())
-        if self.market is None:
-            object.__setattr__(self, "market", "nifty" if self.index == NIFTY else "other")
+        of_symbol = MARKET if self.index == NIFTY_SYMBOL else OTHER
+        market = of_symbol if self.market is None else market_named(self.market)
+        object.__setattr__(self, "market", market)
         if self.intraday is None:
-            object.__setattr__(self, "intraday", self.market == "nifty")
-        if self.intraday and self.market != "nifty":
+            object.__setattr__(self, "intraday", market.hours == MARKET.hours)
+        if self.intraday and market.hours != MARKET.hours:
             raise ValueError("five-minute bars are read on the session of NIFTY alone")
         if self.allow_stale is not None and not self.cached:
             raise ValueError("allow_stale needs the cache")

@@ -14,7 +14,7 @@ from functools import cache
 
 import numpy as np
 
-from aegismatrix.market.readers import DateArray
+from aegismatrix.market.arrays import DateArray
 
 MONDAY, THURSDAY, SATURDAY, SUNDAY = 0, 3, 5, 6
 

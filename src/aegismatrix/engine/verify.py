@@ -1,0 +1,104 @@
+"""Verify a folder of artifacts: bytes, sessions, contracts and, where trusted, golden values."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aegismatrix.artifacts.golden import GoldenCase, check_golden, read_golden
+from aegismatrix.artifacts.manifest import (
+    GOLDEN_KEY,
+    REPORT_KEY,
+    WALKFORWARD_KEY,
+    Manifest,
+    foreign_files,
+    read_beside,
+    read_manifest,
+)
+from aegismatrix.engine.model import load_model
+from aegismatrix.errors import AegisError
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that `verify` found to be off.
+
+    Attributes
+    ----------
+    artifact : str
+        Name of the artifact, or ``manifest``.
+    error : AegisError
+        What is wrong, and the remedy.
+    """
+
+    artifact: str
+    error: AegisError
+
+    def __str__(self) -> str:
+        return f"{self.artifact}: {self.error}"
+
+
+def verify(
+    path: str | os.PathLike[str] | None = None, *, golden: bool | None = None
+) -> list[Finding]:
+    """Check every artifact of a folder: bytes, session, contract and, if trusted, golden values.
+
+    Parameters
+    ----------
+    path : path-like, optional
+        A folder of artifacts; by default the bundled one.
+    golden : bool, optional
+        Whether to run the golden values, where they are sealed: whether this environment computes
+        the same numbers. To run a graph is to trust who sealed it, so that by default only the
+        bundled ones are run.
+
+    Returns
+    -------
+    list of Finding
+        Empty when all is well.
+    """
+    try:
+        manifest = read_manifest(path)
+    except AegisError as error:
+        return [Finding("manifest", error)]
+    return verify_manifest(manifest, golden=path is None if golden is None else golden)
+
+
+def verify_manifest(manifest: Manifest, *, golden: bool) -> list[Finding]:
+    """Check every file that a verified manifest names, and that there is no other model.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        What is sealed.
+    golden : bool
+        Whether to run the golden values, where they are sealed: ``GOLDEN_KEY in manifest.beside``.
+
+    Returns
+    -------
+    list of Finding
+    """
+    findings, beside = [], []
+    cases: Mapping[str, GoldenCase] = {}
+    for key in (WALKFORWARD_KEY, REPORT_KEY):
+        try:
+            read_beside(manifest, key)
+        except AegisError as error:
+            beside.append(Finding(key, error))
+    try:
+        cases = read_golden(manifest) or {}
+    except AegisError as error:
+        beside.append(Finding(GOLDEN_KEY, error))
+    for name in manifest.models:
+        try:
+            model = load_model(manifest, name)
+            if golden and name in cases:
+                check_golden(model, cases[name])
+        except AegisError as error:
+            findings.append(Finding(name, error))
+    foreign = [
+        Finding(os.path.basename(error.path), error)  # noqa: PTH119
+        for error in foreign_files(manifest)
+    ]
+    return [*findings, *beside, *foreign]

@@ -1,0 +1,462 @@
+"""Arrays of market data: dates and numbers read from them, what they are checked for, how kept.
+
+Knows no files and no market; the clock on which a stamp is read is given.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timezone, tzinfo
+from typing import Any, Literal, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aegismatrix.errors import BarsError
+from aegismatrix.market.errors import (
+    BarRowsError,
+    CalendarDayError,
+    FrozenBarsError,
+    LengthMismatchError,
+    ScaleError,
+    UnreadableCellError,
+)
+
+FloatArray = NDArray[np.float64]
+DateArray = NDArray[np.datetime64]
+DateUnit = Literal["D", "s"]
+"""Days as the exchange counts them, or moments: whole seconds in UTC."""
+
+Day = str | date | np.datetime64
+"""The exchange's day, however it is written: text is ISO 8601."""
+
+FIRST_YEAR, LAST_YEAR = 1000, 9999
+"""Days are of years of four digits: those that ISO 8601 and Python's dates write alike."""
+
+MAX_LOG_MOVE = 0.5
+"""A larger move of an index in one session is a change of unit, not a market."""
+
+MIN_INDEX_POINTS, MAX_INDEX_POINTS = 1e-6, 1e12
+"""No index has ever stood outside of these; between them no arithmetic on prices overflows."""
+
+_RANGE_TOLERANCE = 1e-4
+# Kinds that numpy converts to floats all the same.
+_NO_REAL_NUMBERS = {"c": "complex numbers", "M": "dates", "m": "durations", "b": "truth values"}
+_DATE_FORMATS = ("%d-%b-%Y", "%d %b %Y", "%b %d, %Y", "%d-%B-%Y", "%B %d, %Y", "%Y/%m/%d", "%Y%m%d")
+_DATE_REMEDIES: Mapping[DateUnit, str] = {
+    "D": "Write dates as YYYY-MM-DD, or say how they are written (date_format, --date-format).",
+    "s": "Write moments to the second and with their offset, as in 2025-11-24T09:15:00+05:30, or"
+    " say how they are written (date_format).",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Columns of numbers, one row per date or moment, in the order in which they were given.
+
+    Attributes
+    ----------
+    source : str
+        Where the table came from, for messages.
+    dates : ndarray of shape (T,), datetime64[D] or datetime64[s]
+        Exchange dates, or moments in UTC.
+    columns : mapping of str to ndarray of shape (T,), float64
+        The columns asked for; NaN where a cell was blank.
+    """
+
+    source: str
+    dates: DateArray
+    columns: Mapping[str, FloatArray]
+
+
+class ReadOnlyArrays:
+    """Base of dataclasses of arrays: what was read-only stays so through pickle."""
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # numpy forgets on its way through pickle that an array was read-only.
+        self.__dict__.update(
+            {k: read_only(v) if isinstance(v, np.ndarray) else v for k, v in state.items()}
+        )
+
+
+class NamedRows(TypedDict):
+    """Rows and their dates, as errors take them."""
+
+    rows: list[int]
+    dates: list[str]
+
+
+def read_only(values: Any) -> Any:
+    """Return a copy that nobody can write to."""
+    # A read-only view may be of an array that its owner still writes to.
+    kept = values.copy()
+    kept.flags.writeable = False
+    return kept
+
+
+def as_floats(values: Any, source: str, column: str) -> FloatArray:
+    """Read an array of real numbers; a masked value becomes NaN.
+
+    Parameters
+    ----------
+    values : array-like
+        Of any shape.
+    source, column : str
+        What to call them in messages.
+
+    Returns
+    -------
+    ndarray, float64
+
+    Raises
+    ------
+    BarsError
+        For anything that is not real numbers.
+    """
+    try:
+        array = values if hasattr(values, "filled") else np.asarray(values)
+        if array.dtype.kind in _NO_REAL_NUMBERS:
+            raise TypeError(_NO_REAL_NUMBERS[array.dtype.kind])
+        # A number beyond those of float64 becomes infinite, which no market data may be.
+        with np.errstate(over="ignore"):
+            floats = array.astype(np.float64)
+        # A masked value is one that is not known; numpy would hand on what the mask hides.
+        return np.asarray(floats.filled(np.nan) if hasattr(floats, "filled") else floats)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise BarsError(
+            f"{source}: {column} is not an array of numbers ({error}).",
+            remedy="Give floats, one per row.",
+        ) from error
+
+
+def as_dates(
+    values: object, source: str, clock: tzinfo | None = None, *, unit: DateUnit = "D"
+) -> DateArray:
+    """Read dates or moments from datetime64, dates, datetimes or ISO strings.
+
+    Parameters
+    ----------
+    values : array-like of shape (T,)
+        The dates.
+    source : str
+        What to call them in messages.
+    clock : tzinfo, optional
+        The exchange's: stamps that carry an offset are moved to it before the date is taken.
+    unit : {'D', 's'}
+        Days, or moments: then stamps that carry an offset are moved to UTC, and others are UTC.
+
+    Returns
+    -------
+    ndarray of shape (T,), datetime64[D] or datetime64[s]
+
+    Raises
+    ------
+    UnreadableCellError
+        For anything that is not a date of a year of four digits, or not a moment in whole seconds.
+    """
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        row = int(np.flatnonzero(np.ma.getmaskarray(values))[0])
+        raise _bad_date(source, row, "masked", unit)
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise _bad_date(source, 0, str(values), unit) from error
+    if np.issubdtype(array.dtype, np.datetime64):
+        try:
+            dates = array.astype(f"datetime64[{unit}]")
+            years = dates.astype("datetime64[Y]").astype(np.int64) + 1970
+        except OverflowError as error:
+            raise _bad_date(source, 0, str(array.flat[0]), unit) from error
+        unknown = np.isnat(dates) | (years < FIRST_YEAR) | (years > LAST_YEAR)
+        if unit == "s":
+            unknown |= dates != array
+        if unknown.any():
+            row = int(np.flatnonzero(unknown)[0])
+            raise _bad_date(source, row, str(array.flat[row]), unit)
+        return dates
+    stamps = list(enumerate(array.reshape(-1).tolist()))
+    return read_dates(stamps, source, clock=clock, unit=unit).reshape(array.shape)
+
+
+def as_date(value: object, source: str, *, unit: DateUnit = "D") -> np.datetime64:
+    """Read a single day or moment.
+
+    Parameters
+    ----------
+    value : date-like
+        As `as_dates` reads them.
+    source : str
+        What to call it in messages.
+    unit : {'D', 's'}
+        As for `as_dates`.
+
+    Returns
+    -------
+    datetime64[D] or datetime64[s]
+
+    Raises
+    ------
+    UnreadableCellError
+        For anything else, more than one day included.
+    """
+    if isinstance(value, list | tuple) or np.ndim(value):  # type: ignore[arg-type]
+        raise _bad_date(source, 0, str(value), unit)
+    return as_dates([value], source, unit=unit)[0]  # type: ignore[no-any-return]
+
+
+def whole_day(day: object) -> np.datetime64:
+    """Read a single day that is the same wherever it is read.
+
+    Parameters
+    ----------
+    day : date-like
+        A date, a datetime64 of whole days or ISO 8601. No datetime: it is a date to Python, yet
+        whose date it shows depends on where it was taken.
+
+    Returns
+    -------
+    datetime64[D]
+
+    Raises
+    ------
+    CalendarDayError
+        For anything else.
+    """
+    if isinstance(day, date) and not isinstance(day, datetime):
+        return np.datetime64(day)
+    if isinstance(day, np.datetime64):
+        whole: np.datetime64 = day.astype("datetime64[D]")
+        if whole == day:
+            return whole
+    if isinstance(day, str):
+        try:
+            return np.datetime64(date.fromisoformat(day))
+        except ValueError as error:
+            raise CalendarDayError(repr(day)) from error
+    raise CalendarDayError(repr(day))
+
+
+def named(mask: Any, dates: DateArray) -> NamedRows:
+    """Name the rows of a mask by position and ISO 8601 date or UTC moment."""
+    rows = np.flatnonzero(mask)
+    zone = "" if dates.dtype == np.dtype("datetime64[D]") else "Z"
+    return {"rows": rows.tolist(), "dates": [f"{date}{zone}" for date in dates[rows].astype(str)]}
+
+
+def check_source(source: object) -> None:
+    """Refuse a source that is no text."""
+    if not isinstance(source, str):
+        raise BarsError(
+            f"The source {source!r} is no text.", remedy="Give a name, such as that of the file."
+        )
+
+
+def check_lengths(arrays: Mapping[str, Any]) -> None:
+    """Refuse arrays that are not one-dimensional and of one length."""
+    shapes = {name: values.shape for name, values in arrays.items()}
+    if len(set(shapes.values())) != 1 or any(len(shape) != 1 for shape in shapes.values()):
+        raise LengthMismatchError(shapes)
+
+
+def check_rising(dates: DateArray, source: str) -> None:
+    """Refuse dates or moments that do not rise strictly."""
+    steps = np.diff(dates.astype(np.int64), prepend=np.int64(-(2**40)))
+    if (steps < 0).any():
+        raise BarRowsError(source, "unsorted", **named(steps < 0, dates))
+    if (steps == 0).any():
+        raise BarRowsError(source, "duplicate", **named(steps == 0, dates))
+
+
+def check_positive(values: FloatArray, dates: DateArray, source: str, column: str) -> None:
+    """Refuse values that are not finite and above 0."""
+    if not np.isfinite(values).all():
+        rows = named(~np.isfinite(values), dates)
+        raise BarRowsError(source, "not_finite", column=column, **rows)
+    if (values <= 0).any():
+        raise BarRowsError(source, "not_positive", column=column, **named(values <= 0, dates))
+
+
+def check_index_scale(close: FloatArray, dates: DateArray, source: str) -> None:
+    """Refuse prices that no index has had, and moves that only a change of unit explains."""
+    absurd = (close < MIN_INDEX_POINTS) | (close > MAX_INDEX_POINTS)
+    if absurd.any():
+        rows = named(absurd, dates)
+        raise ScaleError(
+            "close",
+            seen=float(close[rows["rows"][0]]),
+            what=f"{source}: close is not within {MIN_INDEX_POINTS:g} to {MAX_INDEX_POINTS:g}"
+            " points in",
+            remedy="Give index points.",
+            **rows,
+        )
+    moved = np.abs(np.diff(np.log(close), prepend=np.log(close[0])))
+    if (moved > MAX_LOG_MOVE).any():
+        rows = named(moved > MAX_LOG_MOVE, dates)
+        raise ScaleError(
+            "close",
+            seen=float(close[rows["rows"][0]]),
+            what=f"{source}: close moves by more than {MAX_LOG_MOVE} in log in one"
+            " session, a change of unit or of series, in",
+            remedy="Give one index in one unit throughout.",
+            **rows,
+        )
+
+
+def check_bar_shape(
+    high: FloatArray,
+    low: FloatArray,
+    inside: Mapping[str, FloatArray],
+    dates: DateArray,
+    source: str,
+) -> None:
+    """Refuse bars that contradict themselves.
+
+    Parameters
+    ----------
+    high, low : ndarray of shape (T,)
+        Index points.
+    inside : mapping of str to ndarray of shape (T,)
+        Columns that lie between them, but for rounding.
+    dates : ndarray of shape (T,)
+        To name rows by.
+    source : str
+        What to call the bars in messages.
+
+    Raises
+    ------
+    BarRowsError
+    """
+    crossed = high < low
+    if crossed.any():
+        detail = "high is below low"
+        raise BarRowsError(source, "inconsistent", detail=detail, **named(crossed, dates))
+    for column, values in inside.items():
+        outside = (values * (1 - _RANGE_TOLERANCE) > high) | (values < low * (1 - _RANGE_TOLERANCE))
+        if outside.any():
+            detail = f"{column} lies outside of low and high"
+            raise BarRowsError(source, "inconsistent", detail=detail, **named(outside, dates))
+    wide = np.log(high) - np.log(low) > MAX_LOG_MOVE
+    if wide.any():
+        detail = f"low and high are more than {MAX_LOG_MOVE} apart in log"
+        raise BarRowsError(source, "inconsistent", detail=detail, **named(wide, dates))
+
+
+def check_not_frozen(columns: Mapping[str, FloatArray], dates: DateArray, limit: int) -> None:
+    """Refuse that many identical trailing rows, or more.
+
+    Parameters
+    ----------
+    columns : mapping of str to ndarray of shape (T,)
+        What a row consists of.
+    dates : ndarray of shape (T,)
+        To name rows by.
+    limit : int
+        Rows.
+
+    Raises
+    ------
+    FrozenBarsError
+    """
+    rows = np.stack(list(columns.values()), axis=1)
+    differs = np.flatnonzero((rows != rows[-1]).any(axis=1))
+    count = len(rows) - (int(differs[-1]) + 1 if differs.size else 0)
+    if count >= limit:
+        same = np.arange(len(rows)) >= len(rows) - count
+        raise FrozenBarsError(count=count, columns=tuple(columns), **named(same, dates))
+
+
+def read_dates(
+    stamps: Sequence[tuple[int, object]],
+    source: str,
+    *,
+    clock: tzinfo | None,
+    unit: DateUnit,
+    date_format: str | None = None,
+) -> DateArray:
+    """Read the stamps of a table, each with the number of its line.
+
+    Parameters
+    ----------
+    stamps : sequence of (line, stamp)
+        Dates, datetimes or text.
+    source : str
+        What to call the table in messages.
+    clock, unit
+        As for `as_dates`.
+    date_format : str, optional
+        How text is written, as for `datetime.strptime`; ISO 8601 is read besides.
+
+    Returns
+    -------
+    ndarray of shape (len(stamps),), datetime64[D] or datetime64[s]
+
+    Raises
+    ------
+    UnreadableCellError
+        Naming the line.
+    """
+    if unit == "s":
+        clock = timezone.utc
+    dates: list[date] = []
+    for line, stamp in stamps:
+        moment = _parse_stamp(stamp, date_format)
+        if moment is None or not FIRST_YEAR <= moment.year <= LAST_YEAR:
+            raise _bad_date(source, line, str(stamp), unit)
+        # A stamp of pandas counts nanoseconds besides.
+        if unit == "s" and (moment.microsecond or getattr(moment, "nanosecond", 0)):
+            raise _bad_date(source, line, str(stamp), unit)
+        if moment.tzinfo is not None and clock is not None:
+            try:
+                moment = moment.astimezone(clock)
+            except OverflowError as error:
+                raise _bad_date(source, line, str(stamp), unit) from error
+        dates.append(moment.date() if unit == "D" else moment.replace(tzinfo=None))
+    return np.array(dates, dtype=f"datetime64[{unit}]")
+
+
+def _parse_stamp(stamp: object, date_format: str | None) -> datetime | None:
+    # NaT is an instance of datetime that is not equal to itself.
+    if isinstance(stamp, datetime):
+        return stamp if stamp == stamp else None
+    if isinstance(stamp, date):
+        return datetime.combine(stamp, time())
+    if not isinstance(stamp, str):
+        return None
+    text = stamp.strip()
+    as_told = parsed(text, date_format) if date_format is not None else None
+    if as_told is not None:
+        return as_told
+    if re.match(r"\d{4}-\d{2}-\d{2}([T ]|$)", text):
+        # Python 3.10 reads neither "Z" nor "+0530".
+        text = re.sub(r"[zZ]$", "+00:00", text)
+        text = re.sub(r"([+-]\d{2})(\d{2})$", r"\1:\2", text) if len(text) > 10 else text
+        try:
+            return datetime.fromisoformat(text)
+        except ValueError:
+            return None
+    if date_format is not None or (text.isdecimal() and len(text) != 8):
+        return None  # %Y%m%d would read 202411 as the first of January.
+    for known in _DATE_FORMATS:
+        moment = parsed(text, known)
+        if moment is not None:
+            return moment
+    return None
+
+
+def parsed(text: str, date_format: str) -> datetime | None:
+    """Return what a text says in a format of `datetime.strptime`; None where it says nothing."""
+    try:
+        return datetime.strptime(text, date_format)
+    # re.error: a directive that occurs twice, as in %Y-%m-%m. DeprecationWarning, where warnings
+    # are errors: a day without a year, from Python 3.13 on.
+    except (ValueError, re.error, DeprecationWarning):
+        return None
+
+
+def _bad_date(source: str, line: int, text: str, unit: DateUnit) -> UnreadableCellError:
+    column = "date" if unit == "D" else "moment"
+    return UnreadableCellError(
+        source=source, line=line, column=column, text=text[:80], remedy=_DATE_REMEDIES[unit]
+    )

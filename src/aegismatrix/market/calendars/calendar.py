@@ -1,0 +1,429 @@
+"""An exchange's calendar: which days are sessions, for the years that it has declared.
+
+A session is a weekday's regular one. Special sessions, on holidays or weekends, are known by day
+but are no sessions here: nothing expires on them, and no horizon counts them. Beyond the calendar
+every question raises; nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aegismatrix.errors import CalendarError
+from aegismatrix.market.arrays import DateArray, Day, read_only, whole_day
+from aegismatrix.market.errors import CalendarRangeError, MarketFileError
+
+SessionKind = Literal["regular", "special", "closed"]
+
+SATURDAY = 5
+
+_DAY = np.timedelta64(1, "D")
+_KINDS = ("closed", "special")
+_HEADER = ["date", "kind"]
+_MAX_FILE_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class SessionClock:
+    """Where a moment stands against the exchange's regular sessions.
+
+    Attributes
+    ----------
+    session : date
+        The session that the moment belongs to: the latest that has opened, be it still going on.
+    completed : date
+        The latest session that has closed: the last one whose daily bar is final.
+    special : bool
+        Whether a special session is held on the moment's day. Its hours are not known here, so
+        `is_open` says nothing of it.
+    """
+
+    session: date
+    completed: date
+    special: bool
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the session is going on."""
+        return self.session != self.completed
+
+
+@dataclass(frozen=True, repr=False)
+class Calendar:
+    """The days of an exchange, from one day to another; a value, compared and hashed as one.
+
+    Attributes
+    ----------
+    name : str
+        What to call it in messages.
+    first, last : date
+        The days that it knows, both included.
+    closed : frozenset of date
+        Weekdays without a regular session, and whatever else has none.
+    special : frozenset of date
+        Days, weekends among them, of a special session; not regular ones.
+
+    Raises
+    ------
+    CalendarDayError
+        If one of them is not a day.
+    CalendarError
+        If `last` is before `first`, a day lies outside of them, or no weekday in them is a session.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> from aegismatrix.market.calendars.calendar import Calendar
+    >>> year = Calendar("Mine", "2026-01-01", "2026-12-31", closed=["2026-01-26"])
+    >>> year.next_session("2026-01-23")
+    datetime.date(2026, 1, 27)
+    """
+
+    name: str
+    first: date
+    last: date
+    closed: frozenset[date] = frozenset()
+    special: frozenset[date] = frozenset()
+
+    def __post_init__(self) -> None:
+        for name in ("first", "last"):
+            object.__setattr__(self, name, _date(whole_day(getattr(self, name))))
+        for name in ("closed", "special"):
+            object.__setattr__(self, name, _days(getattr(self, name)))
+        if self.last < self.first:
+            raise _backwards(self.first, self.last)
+        beyond = sorted(
+            day for day in self.closed | self.special if not self.first <= day <= self.last
+        )
+        if beyond:
+            raise CalendarError(
+                f"{self.name} is of {self.first} to {self.last}, and {beyond[0]} lies outside.",
+                remedy="Leave that day out, or let the calendar reach as far.",
+            )
+        if not len(self._sessions):
+            raise CalendarError(
+                f"{self.name} has no session from {self.first} to {self.last}.",
+                remedy="Give it the span of whole years that the exchange has declared.",
+            )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # What is derived is not carried to another process: arrays would come out writable.
+        return Calendar, (self.name, self.first, self.last, self.closed, self.special)
+
+    def __repr__(self) -> str:
+        return f"Calendar({self.name}, {self.first} to {self.last}, {len(self._sessions)} sessions)"
+
+    @classmethod
+    def from_csv(cls, path: str | os.PathLike[str], *, name: str | None = None) -> Calendar:
+        """Read a table of the days that are not as their weekday says.
+
+        Parameters
+        ----------
+        path : path-like
+            A CSV file with the columns ``date`` (ISO 8601) and ``kind``, ``closed`` or ``special``;
+            lines that start with ``#`` are comments. The calendar is of the whole years from that
+            of the first closed day to that of the last, since an exchange declares years.
+        name : str, optional
+            What to call it in messages; by default the file's name.
+
+        Returns
+        -------
+        Calendar
+
+        Raises
+        ------
+        MarketFileError
+            If it cannot be read, or a line is not of that form.
+        """
+        text = read_small_file(path)
+        lines = [
+            (number, line)
+            for number, line in enumerate(text.splitlines(), 1)
+            if line.strip() and not line.startswith("#")
+        ]
+        rows = list(csv.reader(line for _, line in lines))
+        if not rows or rows[0] != _HEADER:
+            raise MarketFileError(str(path), "its header is not date,kind")
+        days: dict[str, set[date]] = {kind: set() for kind in _KINDS}
+        for (number, line), row in zip(lines[1:], rows[1:], strict=True):
+            day = _parsed(row)
+            if day is None:
+                raise MarketFileError(str(path), f"line {number} is {line[:80]!r}")
+            if any(day in of_kind for of_kind in days.values()):
+                raise MarketFileError(str(path), f"line {number} repeats {day}")
+            days[row[1]].add(day)
+        if not days["closed"]:
+            raise MarketFileError(str(path), "it names no closed day, so it is of no year")
+        first, last = min(days["closed"]).year, max(days["closed"]).year
+        outside = [day for day in days["special"] if not first <= day.year <= last]
+        if outside:
+            raise MarketFileError(
+                str(path), f"{min(outside)} lies outside of the years {first} to {last}"
+            )
+        return cls(
+            name or os.path.basename(os.fspath(path)),  # noqa: PTH119
+            date(first, 1, 1),
+            date(last, 12, 31),
+            frozenset(days["closed"]),
+            frozenset(days["special"]),
+        )
+
+    def is_session(self, day: Day) -> bool:
+        """Say whether a day has a regular session.
+
+        Parameters
+        ----------
+        day : date-like
+            The exchange's day: a date, a datetime64 of whole days or ISO 8601.
+
+        Returns
+        -------
+        bool
+
+        Raises
+        ------
+        CalendarDayError
+            If it is not a day.
+        CalendarRangeError
+            If it lies beyond the calendar.
+        """
+        when = self._known(day)
+        return self._opened(when) > self._opened(when - _DAY)
+
+    def session_kind(self, day: Day, *, traded: bool = False) -> SessionKind:
+        """Say whether a day has a regular session, a special one or none.
+
+        Parameters
+        ----------
+        day : date-like
+            As for `is_session`.
+        traded : bool
+            Whether there is a bar of that day. On a weekend or a holiday that makes it special:
+            such sessions are announced weeks ahead, so the calendar need not know them all.
+
+        Returns
+        -------
+        {'regular', 'special', 'closed'}
+
+        Raises
+        ------
+        CalendarDayError, CalendarRangeError
+            As for `is_session`.
+        """
+        if self.is_session(day):
+            return "regular"
+        return "special" if traded or _date(self._known(day)) in self.special else "closed"
+
+    def sessions(self, first: Day, last: Day) -> DateArray:
+        """Return the regular sessions from one day to another.
+
+        Parameters
+        ----------
+        first, last : date-like
+            Both included.
+
+        Returns
+        -------
+        ndarray of shape (S,), datetime64[D]
+
+        Raises
+        ------
+        CalendarDayError, CalendarRangeError
+            As for `is_session`.
+        CalendarError
+            If `last` is before `first`.
+        """
+        return self.between(self._sessions, first, last)
+
+    def next_session(self, day: Day) -> date:
+        """Return the first regular session after a day.
+
+        Parameters
+        ----------
+        day : date-like
+            As for `is_session`.
+
+        Returns
+        -------
+        date
+            Strictly later.
+
+        Raises
+        ------
+        CalendarDayError
+            As for `is_session`.
+        CalendarRangeError
+            If the day, or the session after it, lies beyond the calendar.
+        """
+        return self.first_after(self._sessions, day)
+
+    def trading_days_between(self, day: Day, later: Day) -> int:
+        """Count the regular sessions after one day, up to and including another.
+
+        Parameters
+        ----------
+        day, later : date-like
+            As for `is_session`.
+
+        Returns
+        -------
+        int
+            The horizon in trading days from the close of `day` to that of `later`; 0 for the same
+            day.
+
+        Raises
+        ------
+        CalendarDayError, CalendarRangeError
+            As for `is_session`.
+        CalendarError
+            If `later` is before `day`.
+        """
+        start, end = self._in_order(day, later)
+        return self._opened(end) - self._opened(start)
+
+    def clock_on(self, day: Day, *, opened: bool, closed: bool) -> SessionClock:
+        """Return the session that a moment belongs to, and the last one that is over by then.
+
+        Parameters
+        ----------
+        day : date-like
+            The moment's day on the exchange's clock.
+        opened, closed : bool
+            Whether the hour of opening, and that of the close, have come.
+
+        Returns
+        -------
+        SessionClock
+
+        Raises
+        ------
+        CalendarDayError, CalendarRangeError
+            As for `is_session`; or if the last session closed by then lies before the calendar.
+        """
+        when = self._known(day)
+        begun = self._opened(when if opened else when - _DAY)
+        over = self._opened(when if closed else when - _DAY)
+        if not over:
+            raise self._beyond(when)
+        return SessionClock(
+            session=_date(self._sessions[begun - 1]),
+            completed=_date(self._sessions[over - 1]),
+            special=_date(when) in self.special,
+        )
+
+    def between(self, days: DateArray, first: Day, last: Day) -> DateArray:
+        """Return those of some rising days of this calendar that lie between two, both included."""
+        start, end = self._in_order(first, last)
+        return days[(days >= start) & (days <= end)]
+
+    def first_after(self, days: DateArray, day: Day) -> date:
+        """Return the first of some rising days of this calendar that is later than one."""
+        when = self._known(day)
+        place = int(np.searchsorted(days, when, side="right"))
+        if place == len(days):
+            raise self._beyond(when)
+        return _date(days[place])
+
+    @cached_property
+    def days(self) -> DateArray:
+        """Every day that it knows, rising, datetime64[D]."""
+        first, last = np.datetime64(self.first), np.datetime64(self.last)
+        days: DateArray = read_only(np.arange(first, last + _DAY))
+        return days
+
+    @cached_property
+    def _sessions(self) -> DateArray:
+        irregular = np.array(sorted(self.closed | self.special), dtype="datetime64[D]")
+        on_weekdays = weekdays(self.days) < SATURDAY
+        regular: DateArray = read_only(self.days[on_weekdays & ~np.isin(self.days, irregular)])
+        return regular
+
+    def _known(self, day: Day) -> np.datetime64:
+        when = whole_day(day)
+        if not self.days[0] <= when <= self.days[-1]:
+            raise self._beyond(when)
+        return when
+
+    def _in_order(self, first: Day, last: Day) -> tuple[np.datetime64, np.datetime64]:
+        start, end = self._known(first), self._known(last)
+        if end < start:
+            raise _backwards(start, end)
+        return start, end
+
+    def _opened(self, day: np.datetime64) -> int:
+        """Count the sessions up to and including a day."""
+        return int(np.searchsorted(self._sessions, day, side="right"))
+
+    def _beyond(self, day: np.datetime64) -> CalendarRangeError:
+        return CalendarRangeError(
+            self.name,
+            day=str(day),
+            first=self.first.isoformat(),
+            last=self.last.isoformat(),
+        )
+
+
+def weekdays(days: DateArray) -> NDArray[np.int64]:
+    """Return the weekday of each day, 0 for Monday to 6 for Sunday."""
+    # 1970-01-01 was a Thursday.
+    found: NDArray[np.int64] = (days.astype(np.int64) + 3) % 7
+    return found
+
+
+def _backwards(first: object, last: object) -> CalendarError:
+    return CalendarError(f"{last} is before {first}.", remedy="Give the earlier day first.")
+
+
+def _date(day: np.datetime64) -> date:
+    return date.fromisoformat(str(day))
+
+
+def _days(given: Iterable[Day]) -> frozenset[date]:
+    return frozenset(_date(whole_day(day)) for day in given)
+
+
+def _parsed(row: list[str]) -> date | None:
+    if len(row) != len(_HEADER) or row[1] not in _KINDS:
+        return None
+    try:
+        day = date.fromisoformat(row[0])
+    except ValueError:
+        return None
+    return day if day.isoformat() == row[0] else None
+
+
+def read_small_file(path: str | os.PathLike[str]) -> str:
+    """Read the text of a file that describes a market or its days.
+
+    Parameters
+    ----------
+    path : path-like
+        UTF-8, at most 1 MiB.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    MarketFileError
+    """
+    try:
+        with Path(path).open("rb") as file:
+            data = file.read(_MAX_FILE_BYTES + 1)
+        if len(data) > _MAX_FILE_BYTES:
+            raise MarketFileError(os.fspath(path), f"it is larger than {_MAX_FILE_BYTES} bytes")
+        return data.decode("utf-8-sig")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise MarketFileError(os.fspath(path), f"it cannot be read ({reason})") from error

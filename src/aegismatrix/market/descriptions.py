@@ -1,0 +1,225 @@
+"""Markets as plain values: market files, and what a record keeps of a market.
+
+The form is that of ``docs/markets.md``. Whatever is not of it is an error that names the place.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from datetime import date, time
+from pathlib import Path
+from typing import Any
+
+from aegismatrix.errors import AegisError
+from aegismatrix.market.calendars.calendar import Calendar, read_small_file
+from aegismatrix.market.errors import MarketFileError
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+_TABLE_SUFFIX = ".csv"
+
+
+def read_description(path: str | os.PathLike[str]) -> Mapping[str, Any]:
+    """Read the JSON of a market file.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    mapping
+
+    Raises
+    ------
+    MarketFileError
+        If it cannot be read, or is not one JSON object that says each thing once.
+    """
+    place = os.fspath(path)
+    try:
+        content = json.loads(read_small_file(path), parse_constant=_refuse, object_pairs_hook=_once)
+    except MarketFileError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise MarketFileError(place, f"it is not strict JSON ({error})") from error
+    if not isinstance(content, dict):
+        raise MarketFileError(place, "it is not a JSON object")
+    return content
+
+
+def market_fields(
+    description: Mapping[str, Any], beside: str | os.PathLike[str]
+) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """Return what a description says as the fields of a market and of its expiry rule.
+
+    Parameters
+    ----------
+    description : mapping
+        Plain values.
+    beside : path-like
+        The file that the path of a calendar's table stands in.
+
+    Returns
+    -------
+    market : dict
+        Arguments of `Market`, but for `expiries`.
+    rule : dict or None
+        Arguments of `ExpiryRule`.
+
+    Raises
+    ------
+    MarketFileError
+        Naming the key that is unknown, missing or of another form.
+    """
+    place = os.fspath(beside)
+    readers: Mapping[str, Callable[[Any], Any]] = {
+        "name": _text,
+        "title": _text,
+        "time_zone": _text,
+        "opens": _clock_time,
+        "closes": _clock_time,
+        "calendar": lambda value: _calendar(value, place),
+        "strike_step_points": _number,
+    }
+    plain = {key: value for key, value in description.items() if value is not None}
+    rule = plain.pop("expiries", None)
+    market = _read(plain, readers, "", place)
+    if "name" not in market:
+        raise MarketFileError(place, "it gives no name")
+    if rule is None:
+        return market, None
+    of_rule: Mapping[str, Callable[[Any], Any]] = {
+        "weekday_since": _weekday_since,
+        "weekly_since": _day,
+        "week_of_month": _whole,
+    }
+    given = {key: value for key, value in _object(rule, place).items() if value is not None}
+    read = _read(given, of_rule, "expiries.", place)
+    if "weekday_since" not in read:
+        raise MarketFileError(place, "its expiries give no weekday_since")
+    return market, read
+
+
+def plain_market(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a market as plain values, those that are None left out.
+
+    Parameters
+    ----------
+    fields : mapping
+        As a `Market` holds them: its calendar as one, or by the name of the package's.
+
+    Returns
+    -------
+    dict
+        Strict JSON.
+    """
+    calendar, rule = fields["calendar"], fields["expiries"]
+    plain = {
+        "name": fields["name"],
+        "title": fields["title"],
+        "time_zone": fields["time_zone"],
+        "opens": fields["opens"] and fields["opens"].isoformat(),
+        "closes": fields["closes"] and fields["closes"].isoformat(),
+        "calendar": _plain_calendar(calendar) if isinstance(calendar, Calendar) else calendar,
+        "expiries": rule
+        and {
+            "weekday_since": {
+                since.isoformat(): WEEKDAYS[weekday] for since, weekday in rule.weekday_since
+            },
+            "weekly_since": rule.weekly_since and rule.weekly_since.isoformat(),
+            "week_of_month": rule.week_of_month,
+        },
+        "strike_step_points": fields["strike_step_points"],
+    }
+    return {key: value for key, value in plain.items() if value is not None}
+
+
+def _read(
+    plain: Mapping[str, Any],
+    readers: Mapping[str, Callable[[Any], Any]],
+    prefix: str,
+    place: str,
+) -> dict[str, Any]:
+    unknown = sorted(set(plain) - set(readers))
+    if unknown:
+        raise MarketFileError(place, f"it has the unknown key {prefix + str(unknown[0])[:40]!r}")
+    read = {}
+    for key, value in plain.items():
+        try:
+            read[key] = readers[key](value)
+        except MarketFileError:
+            raise
+        except (TypeError, ValueError, KeyError, AttributeError, AegisError) as error:
+            said = f"its {prefix}{key} is {str(value)[:80]!r}"
+            raise MarketFileError(place, said) from error
+    return read
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _number(value: Any) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise TypeError
+    return float(value)
+
+
+def _whole(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError
+    return value
+
+
+def _clock_time(value: Any) -> time:
+    return time.fromisoformat(_text(value))
+
+
+def _day(value: Any) -> date:
+    return date.fromisoformat(_text(value))
+
+
+def _object(value: Any, place: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise MarketFileError(place, f"its expiries are {str(value)[:80]!r}")
+    return value
+
+
+def _weekday_since(value: Any) -> tuple[tuple[date, int], ...]:
+    given = ((_day(since), WEEKDAYS.index(_text(name).lower())) for since, name in value.items())
+    return tuple(sorted(given))
+
+
+def _calendar(value: Any, place: str) -> Calendar | str:
+    """A table beside the file, a calendar as plain values, or the name of one of the package's."""
+    if isinstance(value, dict):
+        return Calendar(**value)
+    text = _text(value)
+    if text.lower().endswith(_TABLE_SUFFIX):
+        return Calendar.from_csv(Path(place).parent / text)
+    return text
+
+
+def _plain_calendar(calendar: Calendar) -> dict[str, Any]:
+    return {
+        "name": calendar.name,
+        "first": calendar.first.isoformat(),
+        "last": calendar.last.isoformat(),
+        "closed": sorted(day.isoformat() for day in calendar.closed),
+        "special": sorted(day.isoformat() for day in calendar.special),
+    }
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        raise ValueError("a key stands twice")
+    return content
+
+
+def _refuse(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,684 @@
+"""Market: whose bars these are, and all that the package has to know of an exchange.
+
+Whatever differs between markets is asked of a `Market`, never of its name: a market without a
+calendar has no sessions to hold bars against, one without expiries has no contracts to count to.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import date, datetime, time, timedelta, timezone, tzinfo
+from functools import lru_cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+
+from aegismatrix.errors import CalendarError, NaiveMomentError
+from aegismatrix.market.arrays import DateArray, Day, whole_day
+from aegismatrix.market.errors import CalendarRangeError, MarketError, MarketFileError
+
+if TYPE_CHECKING:
+    from aegismatrix.market.calendars.calendar import Calendar, SessionClock
+
+ExpiryKind = Literal["weekly", "monthly"]
+SessionState = Literal["closed", "partial"]
+
+MONDAY, TUESDAY, WEDNESDAY, THURSDAY, FRIDAY, SATURDAY, SUNDAY = range(7)
+
+_CALENDARS = {"nse": ("aegismatrix.market.calendars.nse", "NSE")}
+"""Calendars that the package holds, by name: read when they are first asked for."""
+
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,29}")
+_FIXED_OFFSET = re.compile(r"(?:UTC)?([+-])(\d{2}):(\d{2})")
+# Of a market whose hours are not known a session lasts until its day is over.
+_DAY_OVER = time(23, 59, 59)
+
+
+@dataclass(frozen=True)
+class ExpiryRule:
+    """On which days an index's option contracts expire.
+
+    Attributes
+    ----------
+    weekday_since : tuple of (date, int)
+        Since when they expire on which weekday, 0 for Monday, by the day of expiry; rising.
+    weekly_since : date or None
+        The first day on which weekly contracts were traded; None where all are monthly.
+    week_of_month : int
+        Which of the month's such weekdays is the monthly one: 1 to 4, or -1 for the last.
+
+    Raises
+    ------
+    MarketError
+        If there is no weekday, they are not in order, or one of the numbers is none of these.
+    """
+
+    weekday_since: tuple[tuple[date, int], ...]
+    weekly_since: date | None = None
+    week_of_month: int = -1
+
+    def __post_init__(self) -> None:
+        pairs = tuple((_plain_day(since), weekday) for since, weekday in self.weekday_since)
+        object.__setattr__(self, "weekday_since", pairs)
+        if self.weekly_since is not None:
+            object.__setattr__(self, "weekly_since", _plain_day(self.weekly_since))
+        since = [day for day, _ in pairs]
+        if not since or since != sorted(set(since)) or {w for _, w in pairs} - set(range(7)):
+            raise MarketError(
+                "The weekdays of an expiry rule are none, not 0 to 6, or their days do not rise.",
+                remedy="Give one pair or more of a day and of the weekday in force since, 0 for"
+                " Monday.",
+            )
+        if self.week_of_month not in (-1, 1, 2, 3, 4):
+            raise MarketError(
+                f"The week of the month is {self.week_of_month!r}.",
+                remedy="Give 1 to 4, or -1 for the last such weekday of the month.",
+            )
+
+    @property
+    def kinds(self) -> tuple[ExpiryKind, ...]:
+        """The kinds of contracts that there are."""
+        return ("monthly",) if self.weekly_since is None else ("weekly", "monthly")
+
+    def kind_on(self, day: Day) -> ExpiryKind:
+        """Return the kind of the contracts that expire first, as they were traded on a day."""
+        since = self.weekly_since
+        return "monthly" if since is None or whole_day(day) < np.datetime64(since) else "weekly"
+
+
+class CalendarField:
+    """A field that takes a `Calendar` or the name of one of the package's, and holds the former."""
+
+    def __get__(self, instance: Market | None, owner: type) -> Calendar | None:
+        if instance is None:
+            return None
+        held: Calendar | str | None = instance.__dict__["calendar"]
+        return _bundled(held) if isinstance(held, str) else held
+
+    def __set__(self, instance: Market, value: Calendar | str | None) -> None:
+        known = value in _CALENDARS if isinstance(value, str) else value is None
+        if not known and not _is_calendar(value):
+            raise MarketError(
+                f"{str(value)[:40]!r} is no calendar.",
+                remedy=f"Give a Calendar, or the name of the package's: {', '.join(_CALENDARS)}.",
+            )
+        instance.__dict__["calendar"] = value
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Market:
+    """One market: name, clock, hours, calendar, expiries and strikes.
+
+    A value: two of the same fields are equal, and it goes through `copy` and `pickle` as it is.
+    `NIFTY` and `OTHER` are two of them; ``market="nifty"`` and ``market="other"`` name them.
+
+    Attributes
+    ----------
+    name : str
+        What it is called in reports, logs and manifests: lower-case letters, digits, ``_`` and
+        ``-``, a letter first, at most 30.
+    title : str
+        What it is called on the page; by default its name.
+    time_zone : str or None
+        The exchange's clock: a fixed offset such as ``+05:30``, or a name of the time zone
+        database such as ``America/New_York``. Without it, stamps keep the date that is written.
+    opens, closes : time or None
+        Of the regular session, on that clock.
+    calendar : Calendar or None
+        The exchange's sessions; given as one, or as ``"nse"``, which is read when it is first
+        asked for. It needs `time_zone` and hours.
+    expiries : ExpiryRule or None
+        When option contracts expire; needs `calendar`.
+    strike_step_points : float or None
+        From one strike to the next, in index points.
+
+    Raises
+    ------
+    MarketError
+        If a field is none of these, or lacks another that it needs.
+
+    Examples
+    --------
+    >>> import aegismatrix as am
+    >>> from datetime import time
+    >>> sp500 = am.Market(
+    ...     "sp500",
+    ...     title="S&P 500",
+    ...     time_zone="-05:00",
+    ...     opens=time(9, 30),
+    ...     closes=time(16, 0),
+    ... )
+    >>> sp500.session_state("2018-12-31", sp500.closes_at("2018-12-31"))
+    'closed'
+    """
+
+    name: str
+    title: str = ""
+    time_zone: str | None = None
+    opens: time | None = None
+    closes: time | None = None
+    calendar: CalendarField = CalendarField()
+    expiries: ExpiryRule | None = None
+    strike_step_points: float | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
+            raise MarketError(
+                f"A market cannot have the name {str(self.name)[:40]!r}.",
+                remedy="Give lower-case letters, digits, _ and -, a letter first, at most 30.",
+            )
+        if not isinstance(self.title, str) or not self.title.isprintable():
+            raise self._unfit("title", "Give one line of text.")
+        object.__setattr__(self, "title", self.title or self.name)
+        if self.time_zone is not None:
+            _clock(self.time_zone)
+        for name in ("opens", "closes"):
+            given = getattr(self, name)
+            if given is not None and (not isinstance(given, time) or given.tzinfo is not None):
+                raise self._unfit(name, "Give a time of day on its own clock, such as time(9, 15).")
+        if not isinstance(self.expiries, ExpiryRule | None):
+            raise self._unfit("expiries", "Give an ExpiryRule.")
+        step = self.strike_step_points
+        if step is not None and not (_is_number(step) and 0.0 < step < math.inf):
+            raise self._unfit("strike_step_points", "Give index points above 0.")
+        self._check_needs()
+
+    def _check_needs(self) -> None:
+        """Refuse a field without those that it cannot be used without."""
+        has_calendar = self.__dict__["calendar"] is not None
+        for given, need, complete in (
+            ("opens or closes", "both", (self.opens is None) == (self.closes is None)),
+            ("hours", "time_zone", self.opens is None or self.time_zone is not None),
+            ("a calendar", "opens and closes", not has_calendar or self.opens is not None),
+            ("expiries", "a calendar", self.expiries is None or has_calendar),
+        ):
+            if not complete:
+                raise MarketError(
+                    f"The market {self.name} has {given} and lacks {need}.",
+                    remedy=f"Give {need}, or leave {given} out.",
+                )
+        if self.opens is not None and self.closes is not None and self.closes <= self.opens:
+            raise self._unfit("closes", "Give hours of one day: it opens before it closes.")
+
+    def _unfit(self, field: str, remedy: str) -> MarketError:
+        given = str(getattr(self, field))[:40]
+        return MarketError(f"The market {self.name} has {field} {given!r}.", remedy=remedy)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Market):
+            return NotImplemented
+        return self is other or all(
+            self.__dict__[one.name] == other.__dict__[one.name]
+            or getattr(self, one.name) == getattr(other, one.name)
+            for one in fields(self)
+        )
+
+    def __hash__(self) -> int:
+        # Without the calendar: the package's would have to be read to be hashed by value.
+        return hash((self.name, self.title, self.time_zone, self.opens, self.closes, self.expiries))
+
+    def __repr__(self) -> str:
+        hours = f", {self.opens:%H:%M} to {self.closes:%H:%M}" if self.opens and self.closes else ""
+        zone = "" if self.time_zone is None else f", {self.time_zone}"
+        # What the package holds is not read to be shown.
+        held = self.__dict__["calendar"]
+        days = "" if held is None else f", calendar {held if isinstance(held, str) else held.name}"
+        return f"Market({self.name!r}, {self.title}{zone}{hours}{days})"
+
+    @classmethod
+    def from_file(cls, path: str | os.PathLike[str]) -> Market:
+        """Read a market of your own from a file.
+
+        Parameters
+        ----------
+        path : path-like
+            A JSON file, as ``docs/markets.md`` describes it.
+
+        Returns
+        -------
+        Market
+
+        Raises
+        ------
+        MarketFileError
+            If it cannot be read, is not of that form, or describes no market.
+        """
+        from aegismatrix.market.descriptions import read_description
+
+        return cls.from_dict(read_description(path), beside=path)
+
+    @classmethod
+    def from_dict(
+        cls, description: Mapping[str, Any], *, beside: str | os.PathLike[str] = "market.json"
+    ) -> Market:
+        """Make a market from plain values, as `to_dict` and market files have them.
+
+        Parameters
+        ----------
+        description : mapping
+            As ``docs/markets.md`` describes it.
+        beside : path-like
+            The file that they are from: a calendar's table is looked for in its folder.
+
+        Returns
+        -------
+        Market
+
+        Raises
+        ------
+        MarketFileError
+            If they describe no market.
+        """
+        from aegismatrix.market.descriptions import market_fields
+
+        try:
+            given, rule = market_fields(description, beside)
+            return cls(**given, expiries=None if rule is None else ExpiryRule(**rule))
+        except MarketFileError:
+            raise
+        except MarketError as error:
+            raise MarketFileError(os.fspath(beside), error.problem.rstrip(".")) from error
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the market as plain values, for a file or a record.
+
+        Returns
+        -------
+        dict
+            Strict JSON; `from_dict` makes an equal market of it.
+        """
+        from aegismatrix.market.descriptions import plain_market
+
+        return plain_market(self.__dict__)
+
+    @property
+    def clock(self) -> tzinfo | None:
+        """The exchange's clock; None where it is not known."""
+        return None if self.time_zone is None else _clock(self.time_zone)
+
+    @property
+    def hours(self) -> tuple[str | None, time | None, time | None]:
+        """Clock, opening and close: markets that trade together have the same."""
+        return self.time_zone, self.opens, self.closes
+
+    def known_calendar(self) -> Calendar:
+        """Return the calendar.
+
+        Returns
+        -------
+        Calendar
+
+        Raises
+        ------
+        MarketError
+            If the market has none.
+        """
+        calendar = self.calendar
+        if calendar is None:
+            raise MarketError(
+                f"The sessions of {self.title} are not known.",
+                remedy="Give a market with a calendar, or horizons in trading days.",
+            )
+        return calendar
+
+    def trading_day(self, moment: datetime) -> date:
+        """Return the exchange's day of a moment.
+
+        Parameters
+        ----------
+        moment : aware datetime
+            In any time zone.
+
+        Returns
+        -------
+        date
+            On the exchange's clock; as it is written, where that is not known.
+
+        Raises
+        ------
+        NaiveMomentError
+            If the moment carries no UTC offset.
+        """
+        clock = self.clock
+        given = _aware(moment)
+        return (given if clock is None else given.astimezone(clock)).date()
+
+    def opens_at(self, day: Day) -> datetime:
+        """Return when the session of a day begins.
+
+        Parameters
+        ----------
+        day : date-like
+            The exchange's.
+
+        Returns
+        -------
+        datetime
+            UTC; the beginning of the day where the hours are not known.
+
+        Raises
+        ------
+        CalendarDayError
+            If it is not a day.
+        """
+        return self._at(day, self.opens or time())
+
+    def closes_at(self, day: Day) -> datetime:
+        """Return when the session of a day is over.
+
+        Parameters
+        ----------
+        day : date-like
+            The exchange's.
+
+        Returns
+        -------
+        datetime
+            UTC; the end of the day, to the second, where the hours are not known.
+
+        Raises
+        ------
+        CalendarDayError
+            If it is not a day.
+        """
+        return self._at(day, self.closes or _DAY_OVER)
+
+    def session_state(self, day: Day, moment: datetime) -> SessionState:
+        """Say whether the session of a day had ended by some moment.
+
+        Parameters
+        ----------
+        day : date-like
+            The exchange's, such as that of a bar. One later than the moment's is not over.
+        moment : aware datetime
+            In any time zone.
+
+        Returns
+        -------
+        {'closed', 'partial'}
+            Where the hours are not known, a day is over once it is.
+
+        Raises
+        ------
+        CalendarDayError
+            If it is not a day.
+        NaiveMomentError
+            If the moment carries no UTC offset.
+        """
+        local = _aware(moment).astimezone(self.clock or timezone.utc)
+        when, today = whole_day(day), np.datetime64(local.date())
+        over = self.closes is not None and local.time() >= self.closes
+        return "closed" if when < today or (when == today and over) else "partial"
+
+    def session_at(self, moment: datetime) -> SessionClock:
+        """Say which session a moment belongs to, and whether it is going on.
+
+        Parameters
+        ----------
+        moment : aware datetime
+            In any time zone; the machine's own plays no part.
+
+        Returns
+        -------
+        SessionClock
+            A session is going on from its opening to before its close.
+
+        Raises
+        ------
+        NaiveMomentError
+            If the moment carries no UTC offset.
+        CalendarRangeError
+            If its day, or the last session closed by then, lies beyond the calendar.
+        MarketError
+            If the market has no calendar.
+        """
+        calendar = self.known_calendar()
+        local = _aware(moment).astimezone(self.clock)
+        day, of_day = local.date(), local.time()
+        return calendar.clock_on(
+            day,
+            opened=self.opens is not None and of_day >= self.opens,
+            closed=self.closes is not None and of_day >= self.closes,
+        )
+
+    def expiry_days(self, first: Day, last: Day, kind: ExpiryKind = "weekly") -> DateArray:
+        """Return the days from one to another on which contracts expire.
+
+        Parameters
+        ----------
+        first, last : date-like
+            Both included.
+        kind : {'weekly', 'monthly'}
+            One a week, monthly ones among them, and none before there were any; or those of each
+            month alone.
+
+        Returns
+        -------
+        ndarray of shape (E,), datetime64[D]
+            Sessions, rising.
+
+        Raises
+        ------
+        CalendarDayError, CalendarRangeError
+            If one is not a day, or lies beyond the calendar.
+        CalendarError
+            If `last` is before `first`, or there is no such kind.
+        MarketError
+            If the market has no calendar or no expiries.
+        """
+        return self.known_calendar().between(self._expiries(kind), first, last)
+
+    def next_expiry(self, day: Day, kind: ExpiryKind = "weekly") -> date:
+        """Return the first expiry after a day.
+
+        Parameters
+        ----------
+        day : date-like
+            The day of the last bar. Its own expiry, if it has one, is over with its close.
+        kind : {'weekly', 'monthly'}
+            As for `expiry_days`.
+
+        Returns
+        -------
+        date
+            A session, strictly later.
+
+        Raises
+        ------
+        CalendarDayError
+            If it is not a day.
+        CalendarRangeError
+            If the day, or the expiry after it, lies beyond the calendar, or if there were no weekly
+            contracts yet.
+        CalendarError, MarketError
+            As for `expiry_days`.
+        """
+        calendar, known = self.known_calendar(), self._expiries(kind)
+        since = None if self.expiries is None else self.expiries.weekly_since
+        if kind == "weekly" and since is not None and whole_day(day) < np.datetime64(since):
+            raise CalendarRangeError(
+                f"weekly expiries of {self.title}",
+                day=str(whole_day(day)),
+                first=since.isoformat(),
+                last=str(known[-1]) if len(known) else calendar.last.isoformat(),
+                remedy="Ask for kind='monthly': there were no weekly contracts before.",
+            )
+        return calendar.first_after(known, day)
+
+    def trading_days_to_expiry(self, day: Day, kind: ExpiryKind = "weekly") -> int:
+        """Count the regular sessions after a day, up to and including the next expiry.
+
+        Parameters
+        ----------
+        day : date-like
+            The day of the last bar.
+        kind : {'weekly', 'monthly'}
+            As for `expiry_days`.
+
+        Returns
+        -------
+        int
+            At least 1: a horizon for the breach surface.
+
+        Raises
+        ------
+        CalendarDayError, CalendarRangeError, CalendarError, MarketError
+            As for `next_expiry`.
+        """
+        return self.known_calendar().trading_days_between(day, self.next_expiry(day, kind))
+
+    def _expiries(self, kind: ExpiryKind) -> DateArray:
+        from aegismatrix.market.calendars.expiries import monthly_expiries, weekly_expiries
+
+        calendar, rule = self.known_calendar(), self.expiries
+        if kind not in get_args(ExpiryKind):
+            raise CalendarError(
+                f"There is no kind of expiry {kind!r}.",
+                remedy=f"Choose one of {list(get_args(ExpiryKind))}.",
+            )
+        if rule is None or kind not in rule.kinds:
+            raise MarketError(
+                f"No {kind} expiries of {self.title} are known.",
+                remedy="Give a market with an expiry rule that has them, or horizons in trading"
+                " days.",
+            )
+        if kind == "weekly" and rule.weekly_since is not None:
+            return weekly_expiries(calendar, rule.weekday_since, rule.weekly_since)
+        return monthly_expiries(calendar, rule.weekday_since, rule.week_of_month)
+
+    def _at(self, day: Day, clock_time: time) -> datetime:
+        local = datetime.combine(_plain_day(day), clock_time, self.clock or timezone.utc)
+        return local.astimezone(timezone.utc)
+
+
+@lru_cache(maxsize=64)
+def _clock(time_zone: str) -> tzinfo:
+    """The clock of a fixed offset or of a name; loud where the machine knows no such name."""
+    fixed = _FIXED_OFFSET.fullmatch(time_zone)
+    if fixed:
+        offset = timedelta(hours=int(fixed[2]), minutes=int(fixed[3]))
+        if offset < timedelta(days=1):
+            return timezone(-offset if fixed[1] == "-" else offset)
+    elif time_zone == "UTC":
+        return timezone.utc
+    else:
+        from zoneinfo import ZoneInfo
+
+        try:
+            return ZoneInfo(time_zone)
+        except (LookupError, ValueError, OSError) as error:
+            raise MarketError(
+                f"This machine knows no time zone {time_zone[:40]!r}.",
+                remedy="Mend the name, install the package tzdata (Windows has no database of its"
+                " own), or give a fixed offset such as +05:30.",
+            ) from error
+    raise MarketError(
+        f"{time_zone!r} is no offset from UTC.", remedy="Give one such as +05:30 or -03:00."
+    )
+
+
+def _aware(moment: datetime) -> datetime:
+    if moment.utcoffset() is None:
+        raise NaiveMomentError(moment.isoformat())
+    return moment
+
+
+def _plain_day(day: Day) -> date:
+    return date.fromisoformat(str(whole_day(day)))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_calendar(value: object) -> bool:
+    from aegismatrix.market.calendars.calendar import Calendar
+
+    return isinstance(value, Calendar)
+
+
+def _bundled(name: str) -> Calendar:
+    module, attribute = _CALENDARS[name]
+    calendar: Calendar = getattr(import_module(module), attribute)
+    return calendar
+
+
+NIFTY = Market(
+    "nifty",
+    title="NIFTY 50",
+    # The same all the year round, so that no database of time zones is needed.
+    time_zone="+05:30",
+    opens=time(9, 15),
+    closes=time(15, 30),
+    calendar="nse",
+    expiries=ExpiryRule(
+        weekday_since=((date.min, THURSDAY), (date(2025, 9, 1), TUESDAY)),
+        weekly_since=date(2019, 2, 11),
+    ),
+    # Of weekly and near monthly contracts, at all levels, since 2013-08-30; docs/markets.md.
+    strike_step_points=50.0,
+)
+"""NIFTY 50 on the National Stock Exchange of India."""
+
+OTHER = Market("other", title="Another market")
+"""Any other market, of which nothing but its bars is known."""
+
+MARKETS: Mapping[str, Market] = {market.name: market for market in (NIFTY, OTHER)}
+"""The markets that a name means."""
+
+
+class MarketField:
+    """A field of a dataclass that takes a `Market` or the name of one, and holds a `Market`."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: object, owner: type) -> Market:
+        if instance is None:
+            return NIFTY
+        held: Market = instance.__dict__[self._name]
+        return held
+
+    def __set__(self, instance: object, value: Market | str) -> None:
+        instance.__dict__[self._name] = market_named(value)
+
+
+def market_named(given: Market | str) -> Market:
+    """Return the market that is given or named.
+
+    Parameters
+    ----------
+    given : Market or str
+        A market; ``nifty`` or ``other``; or the path of a market file, which ends in ``.json``.
+
+    Returns
+    -------
+    Market
+
+    Raises
+    ------
+    MarketError
+        If there is no such market; MarketFileError, if the file describes none.
+
+    Examples
+    --------
+    >>> from aegismatrix.market.market import market_named
+    >>> market_named("nifty").strike_step_points
+    50.0
+    """
+    if isinstance(given, Market):
+        return given
+    if isinstance(given, str) and given in MARKETS:
+        return MARKETS[given]
+    if isinstance(given, str) and given.lower().endswith(".json"):
+        return Market.from_file(given)
+    raise MarketError(
+        f"There is no market {str(given)[:40]!r}.",
+        remedy=f"Choose one of {list(MARKETS)}, or give a Market of your own or the path of its"
+        " file, which ends in .json.",
+    )
