@@ -12,11 +12,19 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from aegismatrix_factory.release.card import skill_table
+try:
+    from aegismatrix_factory.release.card import skill_table
 
-from aegismatrix.desk.cli.main import main as aegismatrix
-from aegismatrix.desk.report import schema
-from scripts.legacy_loads import VENVS, tables
+    from aegismatrix.desk.cli.main import main as aegismatrix
+    from aegismatrix.desk.report import schema
+    from scripts.legacy_loads import VENVS, tables
+except ModuleNotFoundError as error:
+    print(
+        f"documents: This needs {error.name}, which is not installed. Install it, in the checkout,"
+        " with: pip install -e '.[dev]' -e ./exporters.",
+        file=sys.stderr,
+    )
+    sys.exit(2)
 
 REPOSITORY = Path(__file__).parents[1]
 

@@ -1,52 +1,29 @@
-"""Export what scripts/train.py left: ONNX artifacts, proven, sealed, put in place in one step.
-
-Artifacts that are there already stay if they forecast better.
-"""
+"""Run `aegismatrix export` from a checkout: the defaults are folders of the checkout."""
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from aegismatrix_factory.heads.registry import HEADS
-from aegismatrix_factory.release.export import export
-
-from aegismatrix.errors import AegisError
-
 REPOSITORY = Path(__file__).parents[1]
+
+try:
+    from aegismatrix_factory.commands.export import COMMAND, add_arguments
+    from aegismatrix_factory.commands.script import run_script
+except ModuleNotFoundError as error:
+    print(
+        f"export: This needs {error.name}, which is not installed. Install it, in the checkout,"
+        " with: pip install -e . -e './exporters[train]'.",
+        file=sys.stderr,
+    )
+    sys.exit(2)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Export."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--training",
-        type=Path,
-        default=REPOSITORY / "build" / "training",
-        help="default: %(default)s",
-    )
-    parser.add_argument(
-        "--out", type=Path, default=REPOSITORY / "models_onnx", help="default: %(default)s"
-    )
-    parser.add_argument(
-        "--force",
-        metavar="REASON",
-        help="replace the artifacts that are there even if they are better, or cannot be compared;"
-        " the reason is sealed",
-    )
-    arguments = parser.parse_args(argv)
-    try:
-        export(arguments.training, HEADS, arguments.out, print, arguments.force)
-    except AegisError as error:
-        print(f"export: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("export: interrupted; the previous artifacts are untouched", file=sys.stderr)
-        return 130
-    print(f"sealed in {arguments.out}")
-    return 0
+    return run_script("export", COMMAND, partial(add_arguments, home=REPOSITORY), argv)
 
 
 if __name__ == "__main__":

@@ -8,12 +8,21 @@ otherwise than NSE did, `CORRECTIONS` has the day and the reason.
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
-from exchange_calendars.exchange_calendar_xbom import XBOMExchangeCalendar
+try:
+    from exchange_calendars.exchange_calendar_xbom import XBOMExchangeCalendar
+except ModuleNotFoundError as error:
+    print(
+        f"nse_calendar: This needs {error.name}, which is not installed. Install it, in the"
+        " checkout, with: pip install -e '.[dev]'.",
+        file=sys.stderr,
+    )
+    sys.exit(2)
 
 TABLE = (
     Path(__file__).parents[1] / "src" / "aegismatrix" / "market" / "calendars" / "nse_calendar.csv"

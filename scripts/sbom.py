@@ -238,7 +238,10 @@ def _closure(root: str) -> list[str]:
 
 
 def _needs(name: str) -> Iterator[str]:
-    from packaging.requirements import Requirement
+    try:
+        from packaging.requirements import Requirement
+    except ImportError as error:
+        raise MissingExtraError("packaging", extra="release") from error
 
     for line in requires(name) or ():
         requirement = Requirement(line)

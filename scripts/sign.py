@@ -12,17 +12,25 @@ import os
 import sys
 from collections.abc import Sequence
 
-from aegismatrix_factory.release.signing import (
-    WeakPassphraseError,
-    key_entry,
-    load_key,
-    new_key,
-    public_side,
-    sign,
-)
+try:
+    from aegismatrix_factory.release.signing import (
+        WeakPassphraseError,
+        key_entry,
+        load_key,
+        new_key,
+        public_side,
+        sign,
+    )
 
-from aegismatrix.artifacts.signature import SIGNATURE_NAME, stamp
-from aegismatrix.errors import AegisError
+    from aegismatrix.artifacts.signature import SIGNATURE_NAME, stamp
+    from aegismatrix.errors import AegisError
+except ModuleNotFoundError as error:
+    print(
+        f"sign: This needs {error.name}, which is not installed. Install it, in the checkout,"
+        " with: pip install -e '.[verify]' -e ./exporters.",
+        file=sys.stderr,
+    )
+    sys.exit(2)
 
 PASSPHRASE = "AEGISMATRIX_KEY_PASSPHRASE"
 

@@ -18,6 +18,7 @@ from aegismatrix.errors import OutputError
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
+_INSTALLED = frozenset({"dist-packages", "site-packages"})
 _MARKS = frozenset({"manifest.json", "training.json"})
 
 
@@ -38,9 +39,10 @@ def sealed_folder(target: Path) -> Iterator[Path]:
     Raises
     ------
     OutputError
-        If the disk refuses, or `target` holds what was not sealed here. Whatever interrupts the
-        writing, `target` stays as it was.
+        If the disk refuses, or `target` holds what was not sealed here or lies among installed
+        packages. Whatever interrupts the writing, `target` stays as it was.
     """
+    check_place(target)
     try:
         target = target.resolve()
         if target.exists() and not _is_replaceable(target):
@@ -60,6 +62,22 @@ def sealed_folder(target: Path) -> Iterator[Path]:
     finally:
         # After the exchange this holds what was replaced.
         shutil.rmtree(fresh, ignore_errors=True)
+
+
+def check_place(target: Path) -> None:
+    """Refuse a folder among installed packages: the next installation would undo what is written.
+
+    Parameters
+    ----------
+    target : Path
+        The folder to be written.
+
+    Raises
+    ------
+    OutputError
+    """
+    if not _INSTALLED.isdisjoint(target.resolve().parts):
+        raise OutputError(str(target), "it lies among installed packages")
 
 
 def sealed_entry(name: str, data: bytes) -> dict[str, Any]:

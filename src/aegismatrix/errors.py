@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from aegismatrix.engine.errors import *  # noqa: F403
     from aegismatrix.market.errors import *  # noqa: F403
 
+# In a checkout this file lies two folders below the root, and the factory beside it.
+_CHECKOUT = Path(__file__).parents[2]
+_PLACES = {"aegismatrix": ".", "aegismatrix-factory": "./exporters"}
 _ROOMS = ("market", "artifacts", "engine", "desk")
 _NAMED_ROWS = 5
 
@@ -96,13 +100,21 @@ def _restore(
 
 @dataclass(eq=False, repr=False)
 class MissingExtraError(AegisError, ImportError):
-    """An optional `package` is needed and not installed; `extra` brings it."""
+    """An optional `package` is needed and not installed; an `extra` of `distribution` brings it."""
 
     problem = "This needs {package}, which is not installed."
-    remedy = "Install it with: pip install 'aegismatrix[{extra}]'."
+    remedy = "Install it with: {install_line}."
     package: str
     _: KW_ONLY
     extra: str
+    distribution: str = "aegismatrix"
+
+    @property
+    def install_line(self) -> str:
+        """What brings the extra: of the installed wheel, or of the checkout that this runs from."""
+        if (_CHECKOUT / "exporters" / "pyproject.toml").is_file():
+            return f"pip install -e '{_PLACES[self.distribution]}[{self.extra}]'"
+        return f"pip install '{self.distribution}[{self.extra}]'"
 
 
 @dataclass(eq=False, repr=False)

@@ -167,11 +167,13 @@ def test_a_tag_that_is_not_the_version_stops_the_release(
 def test_the_extras_that_a_workflow_installs_exist(
     workflow: dict[Any, Any], repository: Path
 ) -> None:
-    text = (repository / "pyproject.toml").read_text(encoding="utf-8")
-    installed = re.findall(r"\[([a-z,]+)\]['\"]", " ".join(str(step) for step in steps(workflow)))
+    text = " ".join(str(step) for step in steps(workflow))
+    installed = re.findall(r"(\./exporters|)\[([a-z,]+)\]['\"]", text)
     assert installed
-    for extra in ",".join(installed).split(","):
-        assert re.search(rf"^{extra} = \[", text, re.MULTILINE)
+    for place, extras in installed:
+        project = (repository / place / "pyproject.toml").read_text(encoding="utf-8")
+        for extra in extras.split(","):
+            assert re.search(rf"^{extra} = \[", project, re.MULTILINE), (place, extra)
 
 
 def test_the_timer_starts_a_service_that_calls_a_command_that_exists(

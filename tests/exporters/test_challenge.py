@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
 import tempfile
@@ -15,7 +16,8 @@ import numpy as np
 import pytest
 import torch
 from aegismatrix_factory import sealing as seal
-from aegismatrix_factory.evaluate import challenge
+from aegismatrix_factory.commands import train as training_command
+from aegismatrix_factory.evaluate import challenge, fetching
 from aegismatrix_factory.evaluate.challenge import (
     ChallengerWorseError,
     ChampionIncomparableError,
@@ -31,7 +33,7 @@ from aegismatrix_factory.evaluate.losses import (
 )
 from aegismatrix_factory.evaluate.markets import MarketRows, MarketSource
 from aegismatrix_factory.evaluate.walkforward import SEED, bootstrap_means, bootstrap_rows, shuffled
-from aegismatrix_factory.heads import events, logistic, network
+from aegismatrix_factory.heads import events, logistic, network, registry
 from aegismatrix_factory.heads.head import FloatArray, Head, Progress
 from aegismatrix_factory.heads.network import (
     DeviceMemoryError,
@@ -230,7 +232,7 @@ def test_the_script_prints_the_table_and_ends_with_2(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(scripts.export, "HEADS", HEADS)
+    monkeypatch.setattr(registry, "HEADS", HEADS)
     run = ["--training", str(worse), "--out", str(models)]
     assert scripts.export.main(run) == 2
     out, err = capsys.readouterr()
@@ -248,7 +250,7 @@ def test_a_worse_training_that_is_forced_is_sealed_with_reason_and_table(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(scripts.export, "HEADS", HEADS)
+    monkeypatch.setattr(registry, "HEADS", HEADS)
     run = ["--training", str(worse), "--out", str(models), "--force", REASON]
     assert scripts.export.main(run) == 0
     sealed = replaces(models)
@@ -501,7 +503,7 @@ def test_an_interruption_leaves_the_champion(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(exporting, step, interrupt)
-    monkeypatch.setattr(scripts.export, "HEADS", HEADS)
+    monkeypatch.setattr(registry, "HEADS", HEADS)
     run = ["--training", str(training), "--out", str(models)]
     assert scripts.export.main(run) == 130
     assert "untouched" in capsys.readouterr().err
@@ -599,7 +601,7 @@ def test_a_fetch_that_fails_ends_with_2_and_leaves_the_last_training(
 ) -> None:
     folder = Path(shutil.copytree(training, tmp_path / "training"))
     failing = FetchedMarket("nifty", Provider(SourceError("Yahoo ^NSEI 1d", "no_data", "HTTP 404")))
-    monkeypatch.setattr(scripts.train, "yahoo_markets", lambda: (failing,))
+    monkeypatch.setattr(fetching, "yahoo_markets", lambda: (failing,))
     assert scripts.train.main(["--source", "yahoo", "--out", str(folder)]) == 2
     assert capsys.readouterr().err.startswith("train: Yahoo ^NSEI 1d: the provider gave no bars")
     assert contents(folder) == contents(training)
@@ -612,14 +614,19 @@ def test_the_source_yahoo_is_nifty_steadied_by_the_sp500_as_the_committed_models
         "Yahoo ^NSEI with ^INDIAVIX",
         "Yahoo ^GSPC with ^VIX",
     ]
-    chosen = scripts.train.sources(scripts.train.parse(["--source", "yahoo"]))
+    parser = argparse.ArgumentParser()
+    training_command.add_arguments(parser)
+    chosen = training_command.sources(parser.parse_args(["--source", "yahoo"]))
     assert list(chosen) == list(markets)
 
 
 @pytest.mark.parametrize(
     "given",
     [
-        ["--source", "yahoo", "--market", "."],
+        ["--source", "yahoo", "--bars", "."],
+        ["--index", "a", "--iv", "b", "--market", "nifty", "--bars", "."],
+        ["--index", "a", "--iv", "b"],
+        ["--market", "sp500"],
         ["--source", "yahoo", "--index", "a", "--iv", "b"],
         ["--source", "elsewhere"],
         ["--device", "potato"],
@@ -643,7 +650,7 @@ def test_a_device_that_torch_does_not_have_is_told_before_anything_is_trained(
     assert caught.value.device == "cuda"
     assert "--device cpu" in caught.value.remedy
     folder = tmp_path / "training"
-    run = ["--device", "cuda", "--market", str(tmp_path), "--out", str(folder)]
+    run = ["--device", "cuda", "--bars", str(tmp_path), "--out", str(folder)]
     assert scripts.train.main(run) == 2
     assert "Torch cannot compute on cuda" in capsys.readouterr().err
     assert not folder.exists()

@@ -650,6 +650,7 @@ def test_the_scripts_train_and_export_any_pair_of_csv_files(
 ) -> None:
     run = [sys.executable, str(repository / "scripts" / "train.py")]
     pair = ["--index", str(SAMPLE / "sp500_daily.csv"), "--iv", str(SAMPLE / "vix_daily.csv")]
+    pair += ["--market", "sp500"]
     trained = subprocess.run(
         [*run, *pair, "--out", str(tmp_path / "training")],
         capture_output=True,
@@ -669,7 +670,7 @@ def test_the_scripts_train_and_export_any_pair_of_csv_files(
 def test_training_without_market_data_says_what_to_give(repository: Path, tmp_path: Path) -> None:
     script = str(repository / "scripts" / "train.py")
     done = subprocess.run(
-        [sys.executable, script, "--market", str(tmp_path)],
+        [sys.executable, script, "--bars", str(tmp_path)],
         capture_output=True,
         text=True,
         check=False,

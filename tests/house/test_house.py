@@ -14,7 +14,9 @@ from importlib.metadata import metadata, requires
 from pathlib import Path
 
 import pytest
+from aegismatrix_factory.extras import NEEDED, package_of
 
+from aegismatrix.desk.cli.installed import FACTORY as FACTORY_COMMANDS
 from tests import unpickling
 
 # By room, what it may import beside itself and the errors. What a room shares stands below it.
@@ -29,12 +31,14 @@ PACKAGE = {
 }
 FACTORY = {
     "__init__": set[str](),
+    "commands": {"evaluate", "extras", "heads", "release", "rescue"},
     "conversion": set[str](),
     "evaluate": set[str](),
+    "extras": set[str](),
     "graph": set[str](),
     "heads": {"conversion", "evaluate", "graph"},
     "release": {"conversion", "evaluate", "graph", "heads", "sealing"},
-    "rescue": {"conversion", "sealing"},
+    "rescue": {"conversion", "extras", "sealing"},
     "sealing": set[str](),
 }
 OPTIONAL = {
@@ -372,10 +376,12 @@ def test_no_exception_is_swallowed(repository: Path) -> None:
 
 
 def test_print_stays_in_the_command_line(repository: Path) -> None:
-    for folder in ("src", "exporters"):
+    rooms = {"src": "aegismatrix/desk/cli", "exporters": "aegismatrix_factory/commands"}
+    for folder, room_of_commands in rooms.items():
         for file, tree in modules(repository / folder):
             calls = {ast.unparse(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}
-            assert "print" not in calls or file.parent.name == "cli", file
+            may_print = file.parent == repository / folder / room_of_commands
+            assert "print" not in calls or may_print, file
 
 
 def test_every_public_function_and_class_is_documented_with_its_errors_and_shapes(
@@ -395,13 +401,43 @@ def test_every_public_function_and_class_is_documented_with_its_errors_and_shape
                     )
 
 
+def extras_of(distribution: str) -> set[str]:
+    return set(metadata(distribution).get_all("Provides-Extra") or [])
+
+
+def named_extras(tree: ast.AST, call: str) -> Iterator[str]:
+    """The extras that are written out in calls of that name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == call:
+            given = [*node.args[:1], *(k.value for k in node.keywords if k.arg == "extra")]
+            last = given[-1]
+            if isinstance(last, ast.Constant):
+                yield str(last.value)
+
+
 def test_every_extra_that_an_error_names_exists(repository: Path) -> None:
-    extras = set(metadata("aegismatrix").get_all("Provides-Extra") or [])
-    for file, tree in modules(repository / "src"):
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) == "MissingExtraError":
-                named = [ast.literal_eval(k.value) for k in node.keywords if k.arg == "extra"]
-                assert set(named) <= extras, file
+    found = set()
+    for folder in ("src", "scripts"):
+        for _, tree in modules(repository / folder):
+            found |= set(named_extras(tree, "MissingExtraError"))
+    assert {"completion", "frames", "release", "report", "verify", "yahoo"} <= found
+    assert found <= extras_of("aegismatrix")
+    found = set(FACTORY_COMMANDS.values())
+    for _, tree in modules(repository / "exporters"):
+        for call in ("needing", "check_extra"):
+            found |= set(named_extras(tree, call))
+    assert found == set(NEEDED) == extras_of("aegismatrix-factory")
+
+
+def test_the_factory_checks_for_every_package_that_it_imports(repository: Path) -> None:
+    checked = {package_of(name) for name in NEEDED["train"]} | {"lz4"}
+    named = [re.split(r"[^\w.-]", line)[0] for line in requires("aegismatrix-factory") or []]
+    assert checked == set(named) - {"aegismatrix", "numpy"}
+    imports = {root for _, tree in modules(repository / "exporters") for root in roots(tree)}
+    foreign = imports - sys.stdlib_module_names - {"aegismatrix", "aegismatrix_factory"}
+    # Those of the package itself; signing needs its extra `verify`.
+    foreign -= {"numpy", "onnxruntime", "cryptography"}
+    assert {package_of(name) for name in foreign} <= checked
 
 
 NAMES_OF_MARKETS = {"nifty", "other"}

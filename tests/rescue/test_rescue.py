@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from aegismatrix_factory.commands.rescue import summary
 from aegismatrix_factory.rescue.folder import (
     CONVERTED,
     Rescued,
@@ -32,7 +33,7 @@ from aegismatrix.engine.model import Model, load_models
 from aegismatrix.engine.verify import verify
 from aegismatrix.errors import ContractError
 from scripts import legacy_loads
-from scripts.rescue import main, summary
+from scripts.rescue import main
 from tests.pickles import Instance, Writer
 
 LEGACY = Path(__file__).parents[1] / "fixtures" / "legacy"

@@ -25,7 +25,12 @@ from aegismatrix.artifacts.manifest import (
 )
 from aegismatrix.errors import AegisError, ArtifactError
 from aegismatrix_factory.evaluate.losses import MarketLosses, OutputLosses, parse_losses
-from aegismatrix_factory.evaluate.walkforward import block_bars, bootstrap_means
+from aegismatrix_factory.evaluate.walkforward import (
+    FULL,
+    Effort,
+    block_bars,
+    bootstrap_means,
+)
 
 FloatArray = NDArray[np.float64]
 
@@ -191,7 +196,7 @@ class EmptyReasonError(AegisError, ValueError):
         )
 
 
-def compare(target: Path, challenger: MarketLosses) -> Comparison | None:
+def compare(target: Path, challenger: MarketLosses, effort: Effort = FULL) -> Comparison | None:
     """Compare a training with the artifacts that are in a folder.
 
     Parameters
@@ -200,12 +205,15 @@ def compare(target: Path, challenger: MarketLosses) -> Comparison | None:
         The folder; neither it nor any artifact need be there.
     challenger : MarketLosses
         Of the training, on the market that it models.
+    effort : Effort
+        How much work was put into the challenger's judgements: a quick one replaces none but a
+        quick one.
 
     Returns
     -------
     Comparison or None
         None if there is no manifest, and so no champion. What makes a comparison impossible is its
-        `incomparable`.
+        `incomparable`. With a quick champion nothing is compared: it was no judgement.
     """
     # Not Path.is_file, which raises in a closed folder; the writing says then what is wrong.
     if not os.path.isfile(target / MANIFEST_NAME):  # noqa: PTH113
@@ -215,11 +223,16 @@ def compare(target: Path, challenger: MarketLosses) -> Comparison | None:
         manifest = read_manifest(target)
         champion = _losses(manifest)
         _check_same_market(champion, challenger)
+        if effort.is_quick and not manifest.is_quick:
+            raise ValueError(f"a quick training of {effort.refits} refits is no judgement")
     except ArtifactError as error:
         reason = error.problem.rstrip(".")
     except ValueError as error:
         reason = str(error)
     else:
+        if manifest.is_quick:
+            new = tuple(one.output for one in challenger.outputs)
+            return Comparison(manifest.digest, challenger.market, new=new)
         return _compared(manifest.digest, champion, challenger)
     digest = manifest.digest if manifest else None
     return Comparison(digest, challenger.market, incomparable=reason)

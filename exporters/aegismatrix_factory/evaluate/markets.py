@@ -16,11 +16,13 @@ from aegismatrix.errors import AegisError
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.market import NIFTY, OTHER, MarketField
 from aegismatrix.market.overnight import Nights, align
+from aegismatrix_factory.evaluate.walkforward import FULL, Effort
 
 FloatArray = NDArray[np.float64]
 
 FOLDER_VARIABLE = "AEGISMATRIX_MARKET"
-_BESIDE_REPOSITORY = Path(__file__).parents[4] / "shared" / "market"
+# Of a checkout; of an installed package this is a folder of the interpreter's.
+_REPOSITORY = Path(__file__).parents[3]
 _WARM_UP_ROWS = 756
 
 
@@ -29,16 +31,18 @@ class MarketDataNotFoundError(AegisError):
 
     Attributes
     ----------
-    folder : str
-        Where it was looked for.
+    folder : str or None
+        Where it was looked for; None if no place was named.
     """
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str | None) -> None:
         self.folder = folder
         super().__init__(
-            f"There is no market data in {folder}.",
-            remedy=f"Give the folder (--market DIR or {FOLDER_VARIABLE}), or a pair of files"
-            " (--index CSV --iv CSV).",
+            "No market data was named."
+            if folder is None
+            else f"There is no market data in {folder}.",
+            remedy="Give a pair of files and whose they are (--index CSV --iv CSV --market NAME),"
+            f" or a folder of nifty and sp500 bars (--bars DIR or {FOLDER_VARIABLE}).",
         )
 
 
@@ -105,6 +109,8 @@ class MarketRows:
         The US market that closes in this one's night.
     nights : Nights or None
         What it did in the night after each feature row, N of them.
+    effort : Effort
+        How much work is put into judging a model on it.
     """
 
     name: str
@@ -116,6 +122,7 @@ class MarketRows:
     scored_to: np.datetime64
     us_bars: Bars | None = None
     nights: Nights | None = None
+    effort: Effort = FULL
 
     @property
     def dates(self) -> NDArray[np.datetime64]:
@@ -137,8 +144,8 @@ def known_sources(folder: str | os.PathLike[str] | None = None) -> tuple[MarketS
     Parameters
     ----------
     folder : path-like, optional
-        By default the folder that the environment variable AEGISMATRIX_MARKET names, or else
-        ``../shared/market`` beside the repository.
+        By default the folder that the environment variable AEGISMATRIX_MARKET names, or else, in a
+        checkout, ``../shared/market`` beside it.
 
     Returns
     -------
@@ -148,7 +155,10 @@ def known_sources(folder: str | os.PathLike[str] | None = None) -> tuple[MarketS
     ------
     MarketDataNotFoundError
     """
-    place = Path(folder or os.environ.get(FOLDER_VARIABLE) or _BESIDE_REPOSITORY)
+    named = folder or os.environ.get(FOLDER_VARIABLE)
+    if not named and not (_REPOSITORY / "exporters" / "pyproject.toml").is_file():
+        raise MarketDataNotFoundError(None)
+    place = Path(named or _REPOSITORY.parent / "shared" / "market")
     sources = (
         MarketSource(
             "nifty",
@@ -174,7 +184,7 @@ def known_sources(folder: str | os.PathLike[str] | None = None) -> tuple[MarketS
     return sources
 
 
-def market_rows(source: MarketSource, features: Model) -> MarketRows:
+def market_rows(source: MarketSource, features: Model, effort: Effort = FULL) -> MarketRows:
     """Run the feature graph over a market's bars.
 
     Parameters
@@ -183,6 +193,8 @@ def market_rows(source: MarketSource, features: Model) -> MarketRows:
         Where the bars are.
     features : Model
         ``features.onnx``, as it is served.
+    effort : Effort
+        How much work is put into judging a model on it.
 
     Returns
     -------
@@ -207,4 +219,5 @@ def market_rows(source: MarketSource, features: Model) -> MarketRows:
         scored_to=np.datetime64(source.scored_to or dates[-1], "D"),
         us_bars=us_bars,
         nights=nights,
+        effort=effort,
     )

@@ -30,6 +30,36 @@ class JudgingError(AegisError):
     """A model could not be judged, or its judging cannot be trusted."""
 
 
+@dataclass(frozen=True)
+class Effort:
+    """How much work is put into judging a model.
+
+    Attributes
+    ----------
+    refits : int or None
+        Refits of one walk-forward, evenly spread; None for one every `REFIT_BARS` bars.
+    bootstrap_samples : int
+        Resamples behind every interval.
+    """
+
+    refits: int | None = None
+    bootstrap_samples: int = BOOTSTRAP_SAMPLES
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether it is too little for a judgement to rely on."""
+        return self != FULL
+
+    def step_bars(self, bars: int) -> int:
+        """Return how many bars one refit forecasts, of so many."""
+        return REFIT_BARS if self.refits is None else max(1, -(-bars // self.refits))
+
+
+FULL = Effort()
+QUICK = Effort(refits=3, bootstrap_samples=200)
+"""Enough to see that every step works, and no more."""
+
+
 @dataclass(frozen=True, eq=False)
 class Block:
     """One refit: rows to train on, rows to forecast.
@@ -190,9 +220,13 @@ class Judgement:
 
 
 def blocks(
-    dates: DateArray, scored_from: np.datetime64, scored_to: np.datetime64, horizon_days: int
+    dates: DateArray,
+    scored_from: np.datetime64,
+    scored_to: np.datetime64,
+    horizon_days: int,
+    effort: Effort = FULL,
 ) -> Iterator[Block]:
-    """Walk forward through the scored days in steps of `REFIT_BARS`.
+    """Walk forward through the scored days, refit by refit.
 
     Parameters
     ----------
@@ -202,6 +236,8 @@ def blocks(
         First and last day to forecast.
     horizon_days : int
         Trading days until a label is known.
+    effort : Effort
+        How often it refits; every `REFIT_BARS` bars unless told otherwise.
 
     Yields
     ------
@@ -220,8 +256,9 @@ def blocks(
             f"Only {max(known, 0)} labelled rows precede the first scored day {scored_from}.",
             remedy=f"Give at least {MIN_TRAINING_ROWS}: a longer history or a later scored_from.",
         )
-    for start in range(first, stop, REFIT_BARS):
-        end = min(start + REFIT_BARS, stop)
+    step = effort.step_bars(stop - first)
+    for start in range(first, stop, step):
+        end = min(start + step, stop)
         train = np.arange(start - horizon_days - EMBARGO_BARS + 1)
         yield Block(train, np.arange(start, end), dates[start - EMBARGO_BARS])
 
@@ -337,7 +374,9 @@ def _sums_of_runs(values: FloatArray, length: int) -> FloatArray:
     return np.asarray(np.lib.stride_tricks.sliding_window_view(around, length).sum(axis=1))
 
 
-def skill_against(loss: FloatArray, baseline_loss: FloatArray, horizon_days: int) -> Skill:
+def skill_against(
+    loss: FloatArray, baseline_loss: FloatArray, horizon_days: int, effort: Effort = FULL
+) -> Skill:
     """Score losses against a baseline's on the same rows.
 
     Parameters
@@ -346,19 +385,25 @@ def skill_against(loss: FloatArray, baseline_loss: FloatArray, horizon_days: int
         Per forecast: squared error for Brier skill, ranked-probability score for RPSS.
     horizon_days : int
         As for `bootstrap_rows`.
+    effort : Effort
+        How often it resamples.
 
     Returns
     -------
     Skill
     """
-    rows = bootstrap_rows(len(loss), horizon_days, BOOTSTRAP_SAMPLES)
+    rows = bootstrap_rows(len(loss), horizon_days, effort.bootstrap_samples)
     resampled = 1.0 - loss[rows].mean(axis=1) / baseline_loss[rows].mean(axis=1)
     lower, upper = np.quantile(resampled, [0.025, 0.975])
     return Skill(float(1.0 - loss.mean() / baseline_loss.mean()), float(lower), float(upper))
 
 
 def paired_gain(
-    loss: FloatArray, other_loss: FloatArray, climatology_loss: FloatArray, horizon_days: int
+    loss: FloatArray,
+    other_loss: FloatArray,
+    climatology_loss: FloatArray,
+    horizon_days: int,
+    effort: Effort = FULL,
 ) -> Skill:
     """Return how much more skill against climatology a model has than another on the same rows.
 
@@ -368,13 +413,15 @@ def paired_gain(
         Per forecast.
     horizon_days : int
         As for `bootstrap_rows`.
+    effort : Effort
+        How often it resamples.
 
     Returns
     -------
     Skill
         The gain and its 95 % interval.
     """
-    rows = bootstrap_rows(len(loss), horizon_days, BOOTSTRAP_SAMPLES)
+    rows = bootstrap_rows(len(loss), horizon_days, effort.bootstrap_samples)
     gain = other_loss - loss
     resampled = gain[rows].mean(axis=1) / climatology_loss[rows].mean(axis=1)
     lower, upper = np.quantile(resampled, [0.025, 0.975])
@@ -390,6 +437,7 @@ def judge(
     score: str,
     loss: Callable[[FloatArray, FloatArray], FloatArray],
     events: Sequence[tuple[FloatArray, FloatArray]],
+    effort: Effort = FULL,
 ) -> Judgement:
     """Judge forecasts against their baselines.
 
@@ -408,6 +456,8 @@ def judge(
     events : sequence of (probability, label), each of shape (n,)
         The events whose ranking and calibration are averaged; those that always or never
         happened have none.
+    effort : Effort
+        How often the intervals resample.
 
     Returns
     -------
@@ -427,10 +477,11 @@ def judge(
     model_loss = loss(forecasts.model, forecasts.label)
     against = {name: loss(other, forecasts.label) for name, other in forecasts.baselines.items()}
     skills = {
-        name: skill_against(model_loss, other, horizon_days) for name, other in against.items()
+        name: skill_against(model_loss, other, horizon_days, effort)
+        for name, other in against.items()
     }
     strongest = min(against, key=lambda name: float(against[name].mean()))
-    rows = bootstrap_rows(len(model_loss), horizon_days, BOOTSTRAP_SAMPLES // 4)
+    rows = bootstrap_rows(len(model_loss), horizon_days, effort.bootstrap_samples // 4)
     areas = [_mean_auc(events, sample) for sample in rows]
     auc_lower, auc_upper = np.nanquantile(areas, [0.025, 0.975])
     years = {}
@@ -577,6 +628,7 @@ def walk_forward(
     model: Forecaster,
     baselines: Mapping[str, Forecaster],
     on_block: Callable[[], object] = lambda: None,
+    effort: Effort = FULL,
 ) -> Forecasts:
     """Forecast every scored day from what had ended before.
 
@@ -594,6 +646,8 @@ def walk_forward(
         The same, for what is to be beaten.
     on_block : callable
         Called after each block, for progress.
+    effort : Effort
+        As for `blocks`.
 
     Returns
     -------
@@ -607,7 +661,7 @@ def walk_forward(
     """
     rows, of_model = [], []
     of_baselines: dict[str, list[FloatArray]] = {name: [] for name in baselines}
-    for block in blocks(dates, scored_from, scored_to, horizon_days):
+    for block in blocks(dates, scored_from, scored_to, horizon_days, effort):
         if len(np.unique(label[block.train])) < 2:
             raise JudgingError(
                 f"Before {dates[block.test[0]]} every label is the same.",

@@ -25,7 +25,6 @@ from aegismatrix.market.outcomes import excursions, forward_return
 from aegismatrix.market.statistics import deviation_of_median_touch
 from aegismatrix_factory.evaluate.markets import MarketRows
 from aegismatrix_factory.evaluate.walkforward import (
-    BOOTSTRAP_SAMPLES,
     EMBARGO_BARS,
     SEED,
     Block,
@@ -154,6 +153,7 @@ class Breach(Head):
                         score="Brier skill",
                         loss=squared_error,
                         events=list(zip(walked.model.T, walked.label.T, strict=True)),
+                        effort=market.effort,
                     )
                 )
         return judgements
@@ -173,8 +173,8 @@ class Breach(Head):
 
     def refits(self, market: MarketRows) -> int:
         """Return two walk-forwards, one with shuffled labels."""
-        walk = blocks(market.dates, market.scored_from, market.scored_to, LONGEST_DAYS)
-        return 2 * len(list(walk))
+        spans = market.dates, market.scored_from, market.scored_to
+        return 2 * len(list(blocks(*spans, LONGEST_DAYS, market.effort)))
 
     def base_rates(self, market: MarketRows) -> dict[str, float]:
         """Return how often either edge was touched, by judged horizon and distance."""
@@ -325,6 +325,7 @@ class Breach(Head):
                 "terminal normal": _terminal(market, side, horizon_days),
                 "iv calibrated": forecaster(plain_of, features[:, :0]),
             },
+            effort=market.effort,
         )
 
     def _walk_touch(
@@ -359,6 +360,7 @@ class Breach(Head):
             horizon_days,
             model,
             {},
+            effort=market.effort,
         )
 
     def check_shuffled(self, market: MarketRows, progress: Progress) -> None:
@@ -390,13 +392,15 @@ class Breach(Head):
             SHUFFLED_HORIZON_DAYS,
             model,
             {},
+            effort=market.effort,
         )
         check_shuffled(walked.model, walked.label, f"breach on {market.name}")
 
     @staticmethod
     def _stretches(market: MarketRows) -> list[Block]:
         warm_up = min(PAST_WARM_UP_ROWS, len(market.dates) - 1)
-        return list(blocks(market.dates, market.dates[warm_up], market.dates[-1], LONGEST_DAYS))
+        spans = market.dates, market.dates[warm_up], market.dates[-1]
+        return list(blocks(*spans, LONGEST_DAYS, market.effort))
 
 
 def _output(side: str, horizon_days: int) -> str:
@@ -406,7 +410,7 @@ def _output(side: str, horizon_days: int) -> str:
 def _held(
     what: str, market: MarketRows, walked: Forecasts, held: FloatArray, horizon_days: int
 ) -> dict[str, Any]:
-    rows = bootstrap_rows(len(held), horizon_days, BOOTSTRAP_SAMPLES)
+    rows = bootstrap_rows(len(held), horizon_days, market.effort.bootstrap_samples)
     lower, upper = np.quantile(held[rows].mean(axis=1), [0.025, 0.975])
     years = walked.dates.astype("datetime64[Y]").astype(str)
     sigma = market.implied_sigma[walked.rows]

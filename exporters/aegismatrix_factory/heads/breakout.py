@@ -119,6 +119,7 @@ class Breakout(EventsHead):
             squared_error(plain.model, plain.label),
             squared_error(gained.baselines["climatology"], gained.label),
             NEXT_SESSION,
+            market.effort,
         )
         return [
             {
@@ -174,4 +175,5 @@ def _breaks_out(classes: FloatArray) -> FloatArray:
 
 def _stretches(market: MarketRows) -> list[Block]:
     warm_up = min(PAST_WARM_UP_ROWS, len(market.dates) - 1)
-    return list(blocks(market.dates, market.dates[warm_up], market.dates[-1], NEXT_SESSION))
+    spans = market.dates, market.dates[warm_up], market.dates[-1]
+    return list(blocks(*spans, NEXT_SESSION, market.effort))

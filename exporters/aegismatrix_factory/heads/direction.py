@@ -89,14 +89,15 @@ class Direction(Head):
                 score="RPS skill",
                 loss=ranked_probability,
                 events=[(walks[output].model[:, UP], _is_up(walks[output]))],
+                effort=market.effort,
             )
             for horizon_days, output in zip(HORIZONS_DAYS, _OUTPUTS, strict=True)
         ]
 
     def refits(self, market: MarketRows) -> int:
         """Return two walk-forwards, one with shuffled labels, that serve all horizons."""
-        walk = blocks(market.dates, market.scored_from, market.scored_to, max(HORIZONS_DAYS))
-        return 2 * len(list(walk))
+        spans = market.dates, market.scored_from, market.scored_to
+        return 2 * len(list(blocks(*spans, max(HORIZONS_DAYS), market.effort)))
 
     def base_rates(self, market: MarketRows) -> dict[str, float]:
         """Return how often each class came at each horizon."""
@@ -156,6 +157,7 @@ class Direction(Head):
                     "climatology": climatology(came),
                     "normal with drift": _drift(market, horizon_days),
                 },
+                effort=market.effort,
             )
         return walks
 

@@ -183,6 +183,7 @@ class EventsHead(Head):
             model,
             self.baselines(event, outcome),
             progress,
+            market.effort,
         )
 
     def check_shuffled(self, market: MarketRows, progress: Progress) -> None:
@@ -203,6 +204,7 @@ class EventsHead(Head):
                 score="Brier skill",
                 loss=squared_error,
                 events=[(walks[event.column].model, walks[event.column].label)],
+                effort=market.effort,
             )
             for event in self.events
         ]
@@ -210,7 +212,10 @@ class EventsHead(Head):
     def refits(self, market: MarketRows) -> int:
         """Return two walk-forwards, one with shuffled labels, for each event."""
         spans = market.dates, market.scored_from, market.scored_to
-        return sum(2 * len(list(blocks(*spans, event.horizon_days))) for event in self.events)
+        return sum(
+            2 * len(list(blocks(*spans, event.horizon_days, market.effort)))
+            for event in self.events
+        )
 
     def base_rates(self, market: MarketRows) -> dict[str, float]:
         """Return how often each event happened."""

@@ -19,7 +19,6 @@ from aegismatrix.market.outcomes import direction_label
 from aegismatrix.market.overnight import INPUTS, Nights
 from aegismatrix_factory.evaluate.markets import MarketRows
 from aegismatrix_factory.evaluate.walkforward import (
-    BOOTSTRAP_SAMPLES,
     Block,
     Forecaster,
     Forecasts,
@@ -133,6 +132,7 @@ class Overnight(Head):
                     score="Brier skill",
                     loss=squared_error,
                     events=[(walks[output].model, walks[output].label)],
+                    effort=market.effort,
                 )
                 for output in _SPIKES
             ),
@@ -144,6 +144,7 @@ class Overnight(Head):
                 score="RPS skill",
                 loss=ranked_probability,
                 events=[(of_direction.model[:, _UP], _is(of_direction, _UP))],
+                effort=market.effort,
             ),
         ]
 
@@ -167,7 +168,8 @@ class Overnight(Head):
         """Return four walk-forwards, two of them with shuffled labels."""
         if not self.serves(market):
             return 0
-        return 4 * len(list(blocks(_known_dates(market), *_scored(market), NEXT_SESSION)))
+        spans = _known_dates(market), *_scored(market)
+        return 4 * len(list(blocks(*spans, NEXT_SESSION, market.effort)))
 
     def base_rates(self, market: MarketRows) -> dict[str, float]:
         """Return how often each event happened after the nights that are known."""
@@ -246,6 +248,7 @@ class Overnight(Head):
                 WITHOUT: _forecaster(daily, spike),
             },
             progress,
+            market.effort,
         )
         return {
             **{
@@ -267,6 +270,7 @@ class Overnight(Head):
                     WITHOUT: _forecaster(daily, direction),
                 },
                 progress,
+                market.effort,
             ),
         }
 
@@ -368,6 +372,7 @@ def _gain(
         loss(other, walked.label),
         loss(walked.baselines["climatology"], walked.label),
         NEXT_SESSION,
+        market.effort,
     )
     return {
         "what": "paired gain",
@@ -396,7 +401,8 @@ def _after_the_open(market: MarketRows, walked: Forecasts) -> list[dict[str, Any
     for part, ratio in parts.items():
         moved = np.isfinite(ratio) & (ratio != 1.0)
         said, rose = ranked[moved], (ratio[moved] > 1.0).astype(np.float64)
-        samples = bootstrap_rows(len(said), NEXT_SESSION, BOOTSTRAP_SAMPLES // 4)
+        resamples = market.effort.bootstrap_samples // 4
+        samples = bootstrap_rows(len(said), NEXT_SESSION, resamples)
         areas = [auc(said[rows], rose[rows]) for rows in samples]
         lower, upper = np.quantile(areas, [0.025, 0.975])
         figures.append(

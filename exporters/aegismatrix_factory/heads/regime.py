@@ -93,13 +93,14 @@ class Regime(Head):
                 score="RPS skill",
                 loss=ranked_probability,
                 events=[(walked.model[:, HIGH], _is_high(walked.label))],
+                effort=market.effort,
             )
         ]
 
     def refits(self, market: MarketRows) -> int:
         """Return two walk-forwards, one with shuffled labels."""
-        walk = blocks(market.dates, market.scored_from, market.scored_to, REGIME_HORIZON_DAYS)
-        return 2 * len(list(walk))
+        spans = market.dates, market.scored_from, market.scored_to
+        return 2 * len(list(blocks(*spans, REGIME_HORIZON_DAYS, market.effort)))
 
     def base_rates(self, market: MarketRows) -> dict[str, float]:
         """Return how often each regime came."""
@@ -144,6 +145,7 @@ class Regime(Head):
             ),
             {"climatology": climatology(came), "markov": _markov(market, came)},
             progress,
+            market.effort,
         )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from aegismatrix.artifacts.manifest import QUICK_KEY
+
 _JUDGED_KINDS = ("head", "optional")
 
 Row = Sequence[str]
@@ -160,12 +162,22 @@ def _card_lines(content: Mapping[str, Any]) -> Iterator[str]:
         f" `{content['digest'][:16]}`. Do not edit."
     )
     yield ""
+    quick = content.get(QUICK_KEY)
+    refit = "refit every 126 bars"
+    if quick:
+        refit = f"refit {quick['refits']} times"
+        yield (
+            f"**Quick: {quick['refits']} refits; not a judgement to rely on.** Intervals come from"
+            f" {quick['bootstrap_samples']} resamples, and every verdict is `none demonstrated`"
+            " whatever its figures say. Train without `--quick` to have the models judged."
+        )
+        yield ""
     yield (
         "Skill is 1 - loss / loss of the baseline, in per cent; 0 is no better than the baseline."
         " A verdict is `demonstrated` only if the lower end of the 95 % interval against the"
         " strongest baseline is above 0. Every forecast scored here was made by a model that was"
         " fitted on labels that had ended at least five trading days before (expanding window,"
-        " refit every 126 bars); intervals come from a circular block bootstrap. The modelled"
+        f" {refit}); intervals come from a circular block bootstrap. The modelled"
         " market is judged as it is served; the other market alone or pooled in turn, whichever"
         " serves it better."
     )

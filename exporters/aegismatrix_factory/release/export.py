@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from aegismatrix.artifacts.manifest import (
     GOLDEN_KEY,
     MANIFEST_NAME,
     MANIFEST_VERSION,
+    QUICK_KEY,
     WALKFORWARD_KEY,
     TrainingSpan,
     read_manifest,
@@ -33,7 +35,7 @@ from aegismatrix_factory.release.staging import (
     training_range,
 )
 from aegismatrix_factory.release.training import Training, read_training
-from aegismatrix_factory.sealing import sealed_entry, sealed_folder
+from aegismatrix_factory.sealing import check_place, sealed_entry, sealed_folder
 
 CARD_NAME = "MODEL_CARD.md"
 REPLACES_KEY = "replaces"
@@ -69,8 +71,10 @@ def export(
     ParityError, ForbiddenGraphError, GoldenInputError, GoldenMismatchError, OutputError
         `target` is untouched then. The same training gives the same bytes.
     """
+    check_place(target)
     training = read_training(training_folder, heads)
-    comparison = compare(target, training.losses)
+    effort = training.effort
+    comparison = compare(target, training.losses, effort)
     if comparison is not None:
         report(comparison_text(comparison.to_dict()))
     forced = decide(comparison, target, force)
@@ -90,6 +94,8 @@ def export(
         },
         GOLDEN_KEY: sealed_entry(GOLDEN_NAME, golden),
     }
+    if effort.is_quick:
+        content[QUICK_KEY] = asdict(effort)
     content[REPLACES_KEY] = _replaced(content, comparison, forced, target)
     with sealed_folder(target) as fresh:
         for candidate in candidates:

@@ -53,7 +53,8 @@ class GoldenInputError(AegisError):
         self.array = array
         super().__init__(
             f"{artifact}: nothing is known to give as golden {array}.",
-            remedy="Nothing was written; say in exporters/golden.py where it comes from.",
+            remedy="Nothing was written; say in aegismatrix_factory/release/golden.py where it"
+            " comes from.",
         )
 
 

@@ -6,7 +6,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from skops import io as skops_io
 from threadpoolctl import threadpool_limits
 
-from aegismatrix.artifacts.manifest import TrainingSpan
+from aegismatrix.artifacts.manifest import QUICK_KEY, TrainingSpan
 from aegismatrix.engine.model import Model
 from aegismatrix.errors import AegisError
 from aegismatrix.market.bars import Bars
@@ -31,7 +31,12 @@ from aegismatrix_factory.evaluate.losses import (
     render_losses,
 )
 from aegismatrix_factory.evaluate.markets import MarketRows, MarketSource, market_rows
-from aegismatrix_factory.evaluate.walkforward import Judgement
+from aegismatrix_factory.evaluate.walkforward import (
+    FULL,
+    NONE_DEMONSTRATED,
+    Effort,
+    Judgement,
+)
 from aegismatrix_factory.heads.head import Estimators, Head
 from aegismatrix_factory.release.parity import expected_of, market_feed
 from aegismatrix_factory.release.staging import stage_features
@@ -62,7 +67,7 @@ class TrainingRecordError(AegisError):
         self.folder = folder
         super().__init__(
             f"{folder} does not hold a training that can be exported: {reason}.",
-            remedy="Run: python scripts/train.py.",
+            remedy="Run: aegismatrix train, or, in a checkout, python scripts/train.py.",
         )
 
 
@@ -92,6 +97,8 @@ class Training:
         Library versions.
     losses : MarketLosses
         The walk-forward on the market that is modelled, day by day.
+    effort : Effort
+        How much work was put into the judgements.
     """
 
     markets: tuple[MarketRows, ...]
@@ -104,6 +111,7 @@ class Training:
     us_span: TrainingSpan | None
     made_with: Mapping[str, str]
     losses: MarketLosses
+    effort: Effort = FULL
 
 
 def train(
@@ -111,6 +119,7 @@ def train(
     heads: Sequence[Head],
     folder: Path,
     progress: Callable[[str, int], Callable[[], object]],
+    effort: Effort = FULL,
 ) -> dict[str, list[Judgement]]:
     """Judge and fit every head, and store the outcome.
 
@@ -124,6 +133,9 @@ def train(
         Replaced as a whole, once all is done.
     progress : callable
         From a title and a number of steps to what is called after each step.
+    effort : Effort
+        How much work to put into the judgements. With less than `FULL` no skill is demonstrated,
+        whatever the figures say, and the record says so.
 
     Returns
     -------
@@ -147,7 +159,7 @@ def train(
             source.store(fresh) if isinstance(source, FetchedMarket) else source
             for source in sources
         ]
-        market, *pool = (market_rows(source, features) for source in stored)
+        market, *pool = (market_rows(source, features, effort) for source in stored)
         heads = [head for head in heads if head.serves(market)]
         for head in heads:
             served = [judged for judged in (market, *pool) if head.serves(judged)]
@@ -160,7 +172,7 @@ def train(
                 steady = steadied_by if judged is market else around
                 head.check_shuffled(judged, step)
                 walks = head.walk(judged, steady, step)
-                judgements[head.name] += head.judge(judged, walks)
+                judgements[head.name] += _as_relied_on(head.judge(judged, walks), effort)
                 measures[head.name] += head.measure(judged, walks)
             estimators = head.fit(market, steadied_by)
             (fresh / f"{head.name}.skops").write_bytes(skops_io.dumps(dict(estimators)))
@@ -172,6 +184,7 @@ def train(
             "record_version": RECORD_VERSION,
             "losses_sha256": sha256(losses).hexdigest(),
             "features_sha256": sha256(data).hexdigest(),
+            QUICK_KEY: asdict(effort) if effort.is_quick else None,
             "sources": [
                 {
                     "name": source.name,
@@ -204,6 +217,13 @@ def train(
         text = json.dumps(record, indent=1, sort_keys=True, allow_nan=False)
         (fresh / RECORD_NAME).write_text(text + "\n", encoding="utf-8")
     return judgements
+
+
+def _as_relied_on(judgements: Sequence[Judgement], effort: Effort) -> list[Judgement]:
+    """Take back what too little work would seem to demonstrate, whatever head it is of."""
+    if not effort.is_quick:
+        return list(judgements)
+    return [replace(one, verdict=NONE_DEMONSTRATED) for one in judgements]
 
 
 def read_training(folder: Path, heads: Sequence[Head]) -> Training:
@@ -254,6 +274,7 @@ def read_training(folder: Path, heads: Sequence[Head]) -> Training:
     if record["made_with"] != _made_with():
         reason = f"it was made with {record['made_with']}, here are {_made_with()}"
         raise TrainingRecordError(str(folder), reason)
+    quick = record.get(QUICK_KEY)
     markets = tuple(_market_as_trained(entry, features, folder) for entry in record["sources"])
     return Training(
         markets=markets,
@@ -271,6 +292,7 @@ def read_training(folder: Path, heads: Sequence[Head]) -> Training:
         us_span=_us_span(markets[0]),
         made_with=record["made_with"],
         losses=_of_heads(parse_losses(losses)[0], heads),
+        effort=Effort(**quick) if quick else FULL,
     )
 
 

@@ -40,6 +40,8 @@ WALKFORWARD_KEY = "walkforward"
 """The key, in the manifest, of the sealed losses of the walk-forward."""
 GOLDEN_KEY = "golden"
 """The key, in the manifest, of the sealed golden values."""
+QUICK_KEY = "quick"
+"""Where a manifest says that its models were judged with few refits, and how many."""
 REPORT_KEY = "report"
 """The key, in the manifest of rescued models, of the sealed verdicts on the old files."""
 MAX_ARTIFACT_BYTES = 64 * 1024 * 1024
@@ -243,6 +245,11 @@ class Manifest:
     content: Mapping[str, Any]
     beside: Mapping[str, SealedFile]
     sha256: str
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether the models were judged with too few refits for a judgement to rely on."""
+        return self.content.get(QUICK_KEY) is not None
 
     def model(self, name: str) -> ModelSpec:
         """Return what is sealed about one artifact.

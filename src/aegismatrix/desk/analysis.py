@@ -599,6 +599,7 @@ def _provenance(
     in_sample = bool(forecast.in_sample[-1])
     notes = ["other market"] if bars.market.name != engine.manifest.market else []
     notes += ["in-sample"] if in_sample else []
+    notes += ["quick training"] if engine.manifest.is_quick else []
     spans = {(span.market, span.first, span.last): span for m in models for span in m.training}
     return Provenance(
         package_version=__version__,

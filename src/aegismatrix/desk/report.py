@@ -59,7 +59,7 @@ class Provenance:
     in_sample : bool
         Whether the last bar lies inside the training span.
     demonstration : str or None
-        Why the report proves nothing, where it does not: another market, in-sample.
+        Why the report proves nothing, where it does not: other market, in-sample, quick training.
     overnight_source : str or None
         What the US bars were read from, where given.
     market_title : str or None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from aegismatrix.errors import MissingExtraError
+from aegismatrix_factory.extras import needing
 from aegismatrix_factory.rescue.reading.checkpoints import read_checkpoint
 from aegismatrix_factory.rescue.reading.errors import (
     ContainerError,
@@ -109,10 +109,8 @@ class _Deflate:
 
 
 def _lz4() -> _Decompressor:
-    try:
+    with needing("rescue"):
         import lz4.frame
-    except ImportError as error:
-        raise MissingExtraError("lz4", extra="rescue") from error
     decompressor: _Decompressor = lz4.frame.LZ4FrameDecompressor()
     return decompressor
 

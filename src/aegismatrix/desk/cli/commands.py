@@ -343,6 +343,8 @@ def models(arguments: argparse.Namespace) -> int:
         ]
         print(json.dumps(listed, indent=2, allow_nan=False))
         return DONE
+    if read_manifest(arguments.models).is_quick:
+        print("quick training: few refits; not a judgement to rely on")
     for model in list_models(arguments.models):
         spans = ", ".join(f"{span.market} {span.first} to {span.last}" for span in model.training)
         learnt = f"trained on {spans}" if spans else f"{model.kind}, nothing of its own to learn"

@@ -8,12 +8,13 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from aegismatrix import __version__
 from aegismatrix.desk.cli import commands
+from aegismatrix.desk.cli.installed import Command, installed_commands
 from aegismatrix.errors import AegisError
 from aegismatrix.market.errors import MarketError
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 LONGEST_DAYS, CONFIDENCE = 30, 0.80
 WRONG_INPUT = 2
 _INTERRUPTED, _PIPE_CLOSED = 130, 141
+_OWN = ("report", "run", "monitor", "history", "models", "verify")
 _EXAMPLES = """\
 examples:
   aegismatrix report --sample --out out
@@ -55,7 +57,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         Exit status: 0 done, 1 a finding, 2 wrong usage, input or artifacts.
     """
-    arguments = _parser().parse_args(argv)
+    given = sys.argv[1:] if argv is None else list(argv)
+    # Ordinary commands do not pay for a search through every installed package.
+    others = {} if given and given[0] in _OWN else installed_commands()
+    asked = others.get(given[0]) if given else None
+    if isinstance(asked, AegisError):
+        print(f"aegismatrix: {asked}", file=sys.stderr)
+        return WRONG_INPUT
+    arguments = _parser(others).parse_args(given)
     if arguments.verbose:
         logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s")
         logging.getLogger("aegismatrix").setLevel(logging.INFO)
@@ -70,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"aegismatrix: {error}", file=sys.stderr)
         return WRONG_INPUT
     except KeyboardInterrupt:
-        print("aegismatrix: interrupted", file=sys.stderr)
+        print(f"aegismatrix: {arguments.interrupted}", file=sys.stderr)
         return _INTERRUPTED
     except BrokenPipeError:
         # The reader has left; without this the interpreter would complain once more at exit.
@@ -83,7 +92,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(others: Mapping[str, Command | AegisError]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="aegismatrix",
         description="Portable, verified market models: raw bars in, probabilities out.",
@@ -99,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
 
     def add(name: str, what: str) -> argparse.ArgumentParser:
         command = subparsers.add_parser(name, help=what, description=what, parents=[shared])
-        command.set_defaults(parser=command, root=parser)
+        command.set_defaults(parser=command, root=parser, interrupted="interrupted")
         return command
 
     report = add("report", "everything about the last bar, as JSON and a page")
@@ -168,7 +177,31 @@ def _parser() -> argparse.ArgumentParser:
     completion = add("completion", "a script that completes this command in a shell")
     completion.add_argument("shell", choices=("bash", "zsh", "tcsh"))
     completion.set_defaults(run=commands.completion)
+    for name, other in others.items():
+        if name not in subparsers.choices:
+            _add_other(subparsers, name, other)
     return parser
+
+
+def _add_other(
+    subparsers: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    other: Command | AegisError,
+) -> None:
+    """Add a command of another package, or a line that says why there is none."""
+    if isinstance(other, AegisError):
+        subparsers.add_parser(name, help=other.problem)
+        return
+    command = subparsers.add_parser(
+        name,
+        help=other.summary,
+        description=other.description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.set_defaults(
+        parser=command, run=other.run, interrupted=other.interrupted, verbose=False
+    )
+    other.add_arguments(command)
 
 
 def _add_publishing(parser: argparse.ArgumentParser) -> None:

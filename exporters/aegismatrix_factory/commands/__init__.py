@@ -1,0 +1,1 @@
+"""What the factory adds to the command line: train, export and rescue."""

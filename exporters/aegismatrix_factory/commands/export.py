@@ -1,0 +1,78 @@
+"""The command `export`: sealed artifacts out of what a training left."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from aegismatrix.desk.cli.installed import Command
+from aegismatrix_factory.commands.train import TRAINING
+from aegismatrix_factory.extras import check_extra, needing
+
+ARTIFACTS = Path("models_onnx")
+
+_DESCRIPTION = """\
+Export what `train` left: ONNX artifacts, proven, sealed, put in place in one step.
+
+Artifacts that are there already stay if they forecast better."""
+
+
+def add_arguments(parser: argparse.ArgumentParser, home: Path = Path()) -> None:
+    """Add the arguments.
+
+    Parameters
+    ----------
+    parser : ArgumentParser
+        Where to.
+    home : Path
+        The folder that the defaults lie in; the current one unless told otherwise.
+    """
+    parser.add_argument(
+        "--training", type=Path, metavar="DIR", default=home / TRAINING, help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", default=home / ARTIFACTS, help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--force",
+        metavar="REASON",
+        help="replace the artifacts that are there even if they are better, or cannot be compared;"
+        " the reason is sealed",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Export.
+
+    Parameters
+    ----------
+    arguments : Namespace
+        As parsed.
+
+    Returns
+    -------
+    int
+        0.
+
+    Raises
+    ------
+    AegisError
+        One of its children; what was in ``--out`` is untouched then.
+    """
+    check_extra("train")
+    with needing("train"):
+        from aegismatrix_factory.heads.registry import HEADS
+        from aegismatrix_factory.release.export import export
+
+    export(arguments.training, HEADS, arguments.out, print, arguments.force)
+    print(f"sealed in {arguments.out}")
+    return 0
+
+
+COMMAND = Command(
+    summary="turn what train left into sealed artifacts",
+    description=_DESCRIPTION,
+    add_arguments=add_arguments,
+    run=run,
+    interrupted="interrupted; the previous artifacts are untouched",
+)
