@@ -256,7 +256,7 @@ def xgboost(data: Arrays, forms: Sequence[str]) -> list[Legacy]:
         wrapped("classifier_softprob", xgb.XGBClassifier, classes, "predict_proba"),
         wrapped("regressor", xgb.XGBRegressor, target, "predict", base_score=BASE_SCORE),
         Legacy("bundle", bundle, classifier.outputs, ("zlib",)),
-        Legacy("dart", dart, refused="dart"),
+        Legacy("dart", dart, answers(dart)),
         Legacy("linear", linear, refused="linear booster"),
         Legacy("categorical", categorical, refused="categorical features"),
     ]

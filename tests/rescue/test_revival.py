@@ -19,6 +19,7 @@ from aegismatrix_factory.rescue.converting.errors import (
     InconsistentModelError,
     OversizedModelError,
     UnfaithfulModelError,
+    UnknownPartError,
 )
 from aegismatrix_factory.rescue.converting.evaluation import evaluate
 from aegismatrix_factory.rescue.converting.graphs import build, contract, rounded_down
@@ -178,6 +179,15 @@ def document(**changes: Any) -> dict[str, Any]:
     """A document of xgboost with one stump; `changes` by the part that they are of."""
     grown_trees = changes.get("trees", [stump()])
     count = len(grown_trees)
+    name = changes.get("booster", "gbtree")
+    model = {
+        "gbtree_model_param": {"num_parallel_tree": "1", "num_trees": str(count)},
+        "trees": grown_trees,
+        "tree_info": changes.get("tree_info", [0] * count),
+        "iteration_indptr": changes.get("rounds", list(range(count + 1))),
+        **changes.get("model", {}),
+    }
+    plain = {"model": model} if name != "dart" else {"gbtree": {"name": "gbtree", "model": model}}
     return {
         "version": changes.get("version", [2, 0, 3]),
         "learner": {
@@ -191,22 +201,21 @@ def document(**changes: Any) -> dict[str, Any]:
                 "num_feature": "2",
                 "num_target": changes.get("num_target", "1"),
             },
-            "gradient_booster": {
-                "name": changes.get("booster", "gbtree"),
-                "model": {
-                    "gbtree_model_param": {"num_parallel_tree": "1", "num_trees": str(count)},
-                    "trees": grown_trees,
-                    "tree_info": changes.get("tree_info", [0] * count),
-                    "iteration_indptr": changes.get("rounds", list(range(count + 1))),
-                    **changes.get("model", {}),
-                },
-            },
+            "gradient_booster": {"name": name, **plain, **changes.get("dropout", {})},
         },
     }
 
 
 def booster(**changes: Any) -> Record:
-    handle = bytearray(json.dumps({"Model": document(**changes)}).encode())
+    return handled({"Model": document(**changes)})
+
+
+WEIGHED: dict[str, Any] = {"dropout": {"weight_drop": [0.5]}}
+
+
+def handled(content: object) -> Record:
+    """A Booster of a document."""
+    handle = bytearray(json.dumps(content).encode())
     return Record("xgboost.core", "Booster", state={"handle": handle})
 
 
@@ -578,6 +587,20 @@ def test_a_regression_adds_in_float32_and_in_the_order_of_its_trees() -> None:
     assert answer(revived, np.zeros((1, 2))).tolist() == [float(total)]
 
 
+@pytest.mark.parametrize(("booster_name", "release"), [("dart", [3, 2, 0]), ("gbtree", [3, 3, 0])])
+def test_the_leaves_of_a_booster_with_dropout_are_weighed_whatever_it_calls_itself(
+    booster_name: str, release: list[int]
+) -> None:
+    grown_trees = [stump(split_conditions=[0.5, leaf, 0.0]) for leaf in (0.3, 0.5)]
+    changes: dict[str, Any] = {"objective": "reg:squarederror", "base_score": "[1E0]"}
+    changes |= {"trees": grown_trees, "booster": booster_name, "version": release}
+    revived = only(booster(dropout={"weight_drop": [0.7, 0.1]}, **changes))
+    single = np.float32
+    total = single(1.0) + single(0.3) * single(0.7) + single(0.5) * single(0.1)
+    assert answer(revived, np.zeros((1, 2))).tolist() == [float(total)]
+    assert revived.details["dropout"] is True
+
+
 def test_a_wrapper_stops_at_its_best_iteration_and_a_bare_booster_does_not() -> None:
     grown_trees = [stump(split_conditions=[0.5, leaf, 0.0]) for leaf in (0.25, 0.5, 1.0)]
     changes: dict[str, Any] = {"objective": "reg:squarederror", "base_score": "0E0"}
@@ -632,7 +655,13 @@ def test_what_pruning_left_behind_is_not_read() -> None:
         ({"version": [4, 0, 0]}, "unsupported-version"),
         ({"version": []}, "unsupported-version"),
         ({"version": "3.2"}, "unsupported-version"),
-        ({"booster": "dart"}, "dart-booster"),
+        ({"booster": "dart"}, "inconsistent-model"),
+        ({"dropout": {"weight_drop": [0.5, 0.5]}}, "inconsistent-model"),
+        ({"dropout": {"weight_drop": ["half"]}}, "inconsistent-model"),
+        ({"dropout": {"weight_drop": [math.nan]}}, "non-finite"),
+        ({"dropout": {"weight_drop": [1e39]}}, "non-finite"),
+        ({"dropout": {"weight_drop": [3e38]}, "trees": [stump(split_conditions=[0.5, 9.0, 0.0])]},
+         "non-finite"),
         ({"booster": "gblinear"}, "unsupported-booster"),
         ({"objective": "binary:logitraw"}, "unsupported-objective"),
         ({"objective": "multi:softmax"}, "unsupported-objective"),
@@ -670,6 +699,38 @@ def test_what_pruning_left_behind_is_not_read() -> None:
 )  # fmt: skip
 def test_a_booster_that_is_not_understood_is_refused(changes: dict[str, Any], code: str) -> None:
     assert refused(booster(**changes)) == code
+
+
+def test_a_document_of_xgboost_with_an_unknown_key_anywhere_is_refused_by_its_name() -> None:
+    for content in ({"Model": document()}, {"Model": document(booster="dart", **WEIGHED)}):
+        assert revive(handled(content), read_ubjson).models
+        objects = [
+            place
+            for place in [(), *places(content)]
+            if isinstance(at(content, place), dict) and "attributes" not in place
+        ]
+        assert len(objects) >= 9
+        for place in objects:
+            spoilt = changed(content, place, {**at(content, place), "leaf_offset": 0.5})
+            with pytest.raises(UnknownPartError, match="leaf_offset") as error:
+                revive(handled(spoilt), read_ubjson)
+            assert error.value.key == "leaf_offset"
+
+
+def test_an_estimator_with_an_unknown_attribute_is_refused_by_its_name() -> None:
+    for record in ESTIMATORS:
+        owners = [
+            place
+            for place in [(), *places(record)]
+            if isinstance(at(record, place), Record) and place != ("state", "_Booster", "state")
+        ]
+        assert owners
+        for place in owners:
+            owner = at(record, place)
+            state = {**owner.state, "leaf_offset": 0.5}
+            with pytest.raises(UnknownPartError, match="leaf_offset") as error:
+                revive(changed(record, (*place, "state"), state), read_ubjson)
+            assert error.value.owner == owner.name
 
 
 def test_a_wrapper_with_its_own_mark_for_missing_values_is_refused() -> None:
@@ -831,6 +892,13 @@ def places(value: object, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     for key, one in pairs:
         found += [(*path, key), *places(one, (*path, key))]
     return found
+
+
+def at(value: Any, path: tuple[Any, ...]) -> Any:
+    """What stands at one place."""
+    for head in path:
+        value = getattr(value, head) if isinstance(value, Record) else value[head]
+    return value
 
 
 def changed(value: Any, path: tuple[Any, ...], new: object) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +13,16 @@ from numpy.typing import NDArray
 from aegismatrix_factory.rescue.converting.errors import (
     InconsistentModelError,
     NonFiniteModelError,
+    UnknownPartError,
     UnsupportedModelError,
 )
 from aegismatrix_factory.rescue.reading.errors import clipped
 from aegismatrix_factory.rescue.reading.records import Record
 
 _WIDEST = 1_000_000
+Known: TypeAlias = Mapping[str, "Known | None"]
+"""What a format may hold, by key: None for what is read or does not matter, else what is in it."""
+
 _RELEASE = re.compile(r"(\d{1,4})\.(\d{1,4})(?:\D|$)")
 
 
@@ -29,12 +33,20 @@ class Attributes:
     ----------
     record : Record
         The object.
+    known : mapping
+        Every attribute that it may have: read, or known not to matter to what it answers.
+
+    Raises
+    ------
+    UnknownPartError
+        If it has any other: a reader that overlooks what it does not know answers other numbers.
     """
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: Record, known: Known) -> None:
         state = record.state
         if not isinstance(state, dict):
             raise InconsistentModelError(f"a {record.name} has no attributes")
+        refuse_unknown(state, known, record.name)
         self.name = record.name
         self._state: Mapping[Any, Any] = state
 
@@ -90,6 +102,51 @@ class Attributes:
         if len(set(labels)) < len(labels):
             raise InconsistentModelError(f"{self.name}.{key} names a class twice")
         return labels
+
+
+def known(names: str) -> dict[str, Known | None]:
+    """Return names, parted by blanks, as a table of what is known.
+
+    Parameters
+    ----------
+    names : str
+        Such as ``"coef_ intercept_"``.
+
+    Returns
+    -------
+    dict
+    """
+    return dict.fromkeys(names.split())
+
+
+def refuse_unknown(content: object, table: Known, what: str) -> None:
+    """Refuse whatever a table does not list.
+
+    Parameters
+    ----------
+    content : object
+        From a file; lists are looked into item by item.
+    table : mapping
+        What may be there.
+    what : str
+        For messages.
+
+    Raises
+    ------
+    UnknownPartError
+        Naming the first key that is not listed.
+    """
+    if isinstance(content, list | tuple):
+        for item in content:
+            refuse_unknown(item, table, what)
+    if not isinstance(content, Mapping):
+        return
+    for key, value in content.items():
+        if key not in table:
+            raise UnknownPartError(what, str(key))
+        inside = table[key]
+        if inside is not None:
+            refuse_unknown(value, inside, f"{what}.{key}")
 
 
 def counted(given: object, what: str) -> int:

@@ -16,9 +16,12 @@ import numpy as np
 
 from aegismatrix_factory.rescue.converting.attributes import (
     Attributes,
+    Known,
     counted,
+    known,
     number,
     numbers,
+    refuse_unknown,
     whole_numbers,
 )
 from aegismatrix_factory.rescue.converting.errors import (
@@ -33,6 +36,7 @@ from aegismatrix_factory.rescue.converting.parameters import (
     FloatArray,
     IntArray,
     Revived,
+    SingleArray,
     Tree,
 )
 from aegismatrix_factory.rescue.converting.trees import check_size, grow
@@ -48,6 +52,64 @@ OBJECTIVES = {
     "reg:squarederror": ("none", "value"),
 }
 _WRAPPERS = {"XGBClassifier": "probability", "XGBRegressor": "value"}
+
+_TREE: Known = {
+    **known("split_type split_conditions split_indices left_children right_children default_left"),
+    **known("categories_nodes"),
+    # Statistics of the training, and what belongs to the categories that are refused.
+    **known("base_weights categories categories_segments categories_sizes id loss_changes parents"),
+    **known("sum_hessian"),
+    "tree_param": known("num_nodes size_leaf_vector num_deleted num_feature"),
+}
+_GBTREE: Known = {
+    **known("tree_info iteration_indptr"),
+    "gbtree_model_param": known("num_parallel_tree num_trees size_leaf_vector"),
+    "trees": _TREE,
+    "cats": known("enc feature_segments sorted_idx"),
+}
+
+
+def _document(booster: Known) -> Known:
+    learner: Known = {
+        # Notes of whoever trained it, but for the best iteration.
+        "attributes": None,
+        **known("feature_names feature_types"),
+        "gradient_booster": booster,
+        "learner_model_param": known(
+            "base_score boost_from_average num_class num_feature num_target"
+        ),
+        # The weight of a positive case matters while training.
+        "objective": {
+            "name": None,
+            "reg_loss_param": known("scale_pos_weight"),
+            "softmax_multiclass_param": known("num_class"),
+        },
+    }
+    # How it was trained, and with what: what it computes stands in the model.
+    return {"Config": None, "Model": {"version": None, "learner": learner}}
+
+
+_BOOSTERS = {
+    "gbtree": _document({**known("name weight_drop"), "model": _GBTREE}),
+    "dart": _document(
+        {**known("name weight_drop"), "gbtree": {"name": None, "model": _GBTREE}},
+    ),
+}
+_BOOSTER = known("handle best_iteration best_score best_ntree_limit feature_names feature_types")
+# What a wrapper was told for training, and what it kept of it. `base_score`, `booster`, `n_classes_`
+# and others stand in the document as they were used.
+_WRAPPER = known(
+    """
+    missing _Booster
+    base_score booster callbacks classes_ colsample_bylevel colsample_bynode colsample_bytree device
+    early_stopping_rounds enable_categorical eval_metric evals_result_ feature_types feature_weights
+    gamma gpu_id grow_policy importance_type interaction_constraints kwargs learning_rate
+    max_bin max_cat_threshold max_cat_to_onehot max_delta_step max_depth max_leaves min_child_weight
+    monotone_constraints multi_strategy n_classes_ n_estimators n_jobs num_parallel_tree objective
+    predictor random_state reg_alpha reg_lambda sampling_method scale_pos_weight subsample
+    tree_method validate_parameters verbosity
+    """
+)
 
 ReadDocument = Callable[[bytes], Any]
 
@@ -74,8 +136,8 @@ def revive_booster(record: Record, key: str, read: ReadDocument) -> Revived:
     LegacyError
         One of its children, saying why it is not converted.
     """
-    attributes = Attributes(record)
     wrapped = record.name in _WRAPPERS
+    attributes = Attributes(record, _WRAPPER if wrapped else _BOOSTER)
     if wrapped:
         missing = number_or_nan(attributes.need("missing"), f"{record.name}.missing")
         if not math.isnan(missing):
@@ -86,7 +148,7 @@ def revive_booster(record: Record, key: str, read: ReadDocument) -> Revived:
         if not isinstance(record, Record):
             raise UnsupportedModelError("it was never fitted", code="not-fitted")
         described = attributes.name
-        attributes = Attributes(record)
+        attributes = Attributes(record, _BOOSTER)
     else:
         described = record.name
     if record.name != "Booster":
@@ -133,11 +195,12 @@ class _Document:
         learner = _part(document, "learner")
         booster = _part(learner, "gradient_booster")
         name = _text(booster, "name")
-        if name != "gbtree":
+        if name not in _BOOSTERS:
             raise UnsupportedModelError(
-                f"its booster is {clipped(name)}, and not gbtree",
-                code="dart-booster" if name == "dart" else "unsupported-booster",
+                f"its booster is {clipped(name)}, and none of {', '.join(_BOOSTERS)}",
+                code="unsupported-booster",
             )
+        refuse_unknown(content, _BOOSTERS[name], "its booster")
         objective = _text(_part(learner, "objective"), "name")
         if objective not in OBJECTIVES:
             raise UnsupportedModelError(
@@ -159,7 +222,9 @@ class _Document:
         self.groups = counted(max(classes, 1), "num_class")
         self.names = _names(learner, self.n_features)
         self.base_score = _base_score(_text(parameters, "base_score"), self.groups)
-        model = _part(booster, "model")
+        # Until 3.2 dropout made a booster of its own name around a plain one; since 3.3 the plain
+        # one keeps the weights beside its trees, under its own name.
+        model = _part(_part(booster, "gbtree") if name == "dart" else booster, "model")
         self._refuse_categories(learner, model)
         grown = _at(model, "trees")
         if not isinstance(grown, list) or not grown:
@@ -169,12 +234,20 @@ class _Document:
             raise InconsistentModelError("tree_info names a class that is not there")
         self.rounds = _rounds(model, len(grown), self.groups)
         self.best = _best(learner, len(self.rounds) - 1)
+        weights = _weights(booster, name, len(grown))
+        self.dropout = weights is not None
         stop = int(self.rounds[self.best + 1]) if wrapped and self.best is not None else len(grown)
         self.trees_kept, self.trees_found = stop, len(grown)
         nodes = sum(_nodes(tree) for tree in grown)
         check_size(nodes, self.groups)
         self.trees = tuple(
-            _tree(tree, int(group[place]), self.groups, self.n_features)
+            _tree(
+                tree,
+                int(group[place]),
+                self.groups,
+                self.n_features,
+                None if weights is None else weights[place],
+            )
             for place, tree in enumerate(grown[:stop])
         )
 
@@ -202,6 +275,7 @@ class _Document:
             "best_iteration": self.best,
             "trees": self.trees_found,
             "trees_used": self.trees_kept,
+            "dropout": self.dropout,
         }
         written = ".".join(str(part) for part in self.version)
         warnings = [*booster_hazards((self.version[0], self.version[1]))]
@@ -250,7 +324,21 @@ def _nodes(tree: object) -> int:
     return counted(_whole(_at(_part(tree, "tree_param"), "num_nodes")), "num_nodes")
 
 
-def _tree(tree: object, group: int, groups: int, n_features: int) -> Tree:
+def _weights(booster: Mapping[Any, Any], name: str, trees: int) -> SingleArray | None:
+    """What dropout left each tree's leaves to be multiplied by; None where there was none."""
+    if name != "dart" and "weight_drop" not in booster:
+        return None
+    given = numbers(_at(booster, "weight_drop"), (trees,), "weight_drop")
+    with np.errstate(over="ignore"):
+        weights = given.astype(np.float32)
+    if not np.isfinite(weights).all():
+        raise NonFiniteModelError("weight_drop")
+    return weights
+
+
+def _tree(
+    tree: object, group: int, groups: int, n_features: int, weight: np.float32 | None
+) -> Tree:
     parameters = _part(tree, "tree_param")
     size = _nodes(tree)
     if _whole(parameters.get("size_leaf_vector", "1")) > 1:
@@ -264,6 +352,11 @@ def _tree(tree: object, group: int, groups: int, n_features: int) -> Tree:
     left = whole_numbers(_at(tree, "left_children"), (size,), "left_children")
     values = np.zeros((size, groups))
     values[:, group] = conditions
+    if weight is not None:
+        with np.errstate(over="ignore"):
+            values = (values.astype(np.float32) * weight).astype(np.float64)
+        if not np.isfinite(values).all():
+            raise NonFiniteModelError("weight_drop")
     return grow(
         whole_numbers(_at(tree, "split_indices"), (size,), "split_indices"),
         conditions,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aegismatrix_factory.rescue.reading.errors import LegacyError
+from aegismatrix_factory.rescue.reading.errors import LegacyError, clipped
 
 _SAVE_BARE = "Save the bare model, one of those that docs/rescue.md lists."
 
@@ -21,6 +21,25 @@ class UnsupportedModelError(LegacyError):
 
     def __init__(self, reason: str, *, code: str = "unsupported-model") -> None:
         super().__init__(reason, code=code, remedy=_SAVE_BARE)
+
+
+class UnknownPartError(LegacyError):
+    """The model holds something that nobody measured, and that may change what it answers.
+
+    Attributes
+    ----------
+    owner, key : str
+        What holds it, and its name, clipped and escaped.
+    """
+
+    def __init__(self, owner: str, key: str) -> None:
+        self.owner = owner
+        self.key = clipped(key)
+        super().__init__(
+            f"{owner} has {self.key}, which no release that was tried has",
+            code="unknown-part",
+            remedy="Delete it where the file was made, if it is your own, and save it again.",
+        )
 
 
 class UnsupportedVersionError(LegacyError):

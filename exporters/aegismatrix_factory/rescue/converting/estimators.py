@@ -15,6 +15,7 @@ import numpy as np
 from aegismatrix_factory.rescue.converting.attributes import (
     Attributes,
     counted,
+    known,
     numbers,
     release,
     whole_numbers,
@@ -56,6 +57,37 @@ _NODE_FIELDS = (
     "threshold",
     "missing_go_to_left",
 )
+_EVERY = known("_sklearn_version n_features_in_ feature_names_in_ _sklearn_output_config")
+_SCALER = {**_EVERY, **known("with_mean with_std mean_ scale_ var_ copy n_samples_seen_")}
+_LOGISTIC = {
+    **_EVERY,
+    **known("multi_class solver classes_ coef_ intercept_"),
+    **known(
+        "penalty dual tol C fit_intercept intercept_scaling class_weight random_state max_iter"
+    ),
+    **known("verbose warm_start n_jobs l1_ratio n_iter_"),
+}
+_GROWING = known(
+    """
+    max_depth min_samples_split min_samples_leaf min_weight_fraction_leaf max_features random_state
+    max_leaf_nodes min_impurity_decrease class_weight ccp_alpha min_impurity_split presort
+    """
+)
+_FOREST = {
+    **_EVERY,
+    **_GROWING,
+    **known("n_outputs_ n_classes_ classes_ estimators_ monotonic_cst criterion"),
+    **known("estimator estimator_ estimator_params base_estimator base_estimator_ n_estimators"),
+    **known("bootstrap oob_score n_jobs verbose warm_start max_samples _n_samples"),
+    **known("_n_samples_bootstrap _sample_weight oob_score_ oob_decision_function_"),
+    **known("oob_prediction_"),
+}
+_MEMBER = {
+    **_EVERY,
+    **_GROWING,
+    **known("tree_ criterion splitter n_outputs_ n_classes_ classes_ max_features_ monotonic_cst"),
+}
+_TREE = known("max_depth node_count nodes values")
 _LARGEST = float(np.finfo(np.float32).max)
 _Version = tuple[int, int]
 
@@ -90,7 +122,7 @@ def revive_estimator(record: Record, key: str) -> Revived:
 
 
 def _revive_scaler(record: Record, key: str) -> Revived:
-    attributes = Attributes(record)
+    attributes = Attributes(record, _SCALER)
     found, _ = _version(attributes)
     width = attributes.count("n_features_in_")
     mean = attributes.numbers("mean_", (width,)) if _flag(attributes, "with_mean") else None
@@ -101,7 +133,7 @@ def _revive_scaler(record: Record, key: str) -> Revived:
 
 
 def _revive_logistic(record: Record, key: str) -> Revived:
-    attributes = Attributes(record)
+    attributes = Attributes(record, _LOGISTIC)
     found, version = _version(attributes)
     classes = attributes.labels("classes_")
     if len(classes) < 2:
@@ -151,7 +183,7 @@ def _fits_each_class(attributes: Attributes, classes: int, version: _Version) ->
 
 
 def _revive_forest(record: Record, key: str) -> Revived:
-    attributes = Attributes(record)
+    attributes = Attributes(record, _FOREST)
     found, version = _version(attributes)
     width = attributes.count("n_features_in_")
     outputs = attributes.count("n_outputs_")
@@ -196,10 +228,10 @@ def _revive_forest(record: Record, key: str) -> Revived:
 def _grown(member: object, kind: str) -> tuple[Attributes, tuple[object, ...]]:
     if not isinstance(member, Record) or member.name != kind:
         raise InconsistentModelError(f"a forest holds something else than a {kind}")
-    grown = Attributes(member).need("tree_")
+    grown = Attributes(member, _MEMBER).need("tree_")
     if not isinstance(grown, Record) or grown.name != "Tree":
         raise InconsistentModelError(f"the tree of a {kind} is not one")
-    return Attributes(grown), grown.arguments
+    return Attributes(grown, _TREE), grown.arguments
 
 
 def _tree(

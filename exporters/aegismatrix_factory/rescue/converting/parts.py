@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from aegismatrix_factory.rescue.converting.attributes import Attributes
+from aegismatrix_factory.rescue.converting.attributes import Attributes, known
 from aegismatrix_factory.rescue.converting.boosters import revive_booster
 from aegismatrix_factory.rescue.converting.errors import (
     InconsistentModelError,
@@ -23,6 +23,7 @@ from aegismatrix_factory.rescue.reading.records import Record
 
 _CARRIED_VALUES = 1000
 _MAX_PARTS = 64
+_PIPELINE = known("steps memory verbose transform_input _sklearn_version _sklearn_output_config")
 
 ReadDocument = Callable[[bytes], Any]
 
@@ -108,7 +109,7 @@ def _model(record: Record, key: str, read: ReadDocument) -> Revived:
 
 def _pipeline(record: Record, key: str, read: ReadDocument) -> Revived:
     """A pipeline says what feeds what, so its scalers go in front of its model."""
-    steps = Attributes(record).need("steps")
+    steps = Attributes(record, _PIPELINE).need("steps")
     if not isinstance(steps, list) or not steps:
         raise InconsistentModelError("a Pipeline has no steps")
     revived = []
