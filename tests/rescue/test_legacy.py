@@ -210,7 +210,6 @@ def legacy_files() -> list[Path]:
 def test_every_committed_legacy_file_is_read_or_refused_for_its_known_reason(file: Path) -> None:
     refused = {
         "foreign_class": ("unknown-class",),
-        "vector_machine": ("unknown-class",),
         "whole_module": ("unknown-class",),
         "object_array": ("object-array",),
         "fitted_on_a_frame": ("object-array",),

@@ -17,10 +17,10 @@ from typing import Any
 
 import hypothesis.strategies as st
 import numpy as np
+from aegismatrix_factory.rescue.converting.catalogue import every_family
 from aegismatrix_factory.rescue.reading.containers import read_bytes
 from aegismatrix_factory.rescue.reading.errors import LegacyError
 from aegismatrix_factory.rescue.reading.limits import Limits
-from aegismatrix_factory.rescue.reading.names import RECORDS
 from aegismatrix_factory.rescue.reading.records import Record
 from aegismatrix_factory.rescue.reading.ubjson import read_ubjson
 from hypothesis import HealthCheck, Phase, event, given, settings
@@ -41,7 +41,8 @@ fuzzed = settings(
 )
 
 NAMES = [
-    *sorted(RECORDS),
+    *sorted({(family.modules[0], family.name) for family in every_family() if family.modules}),
+    ("sklearn.tree._tree", "Tree"),
     ("numpy", "ndarray"),
     ("numpy", "dtype"),
     ("numpy.core.multiarray", "_reconstruct"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from aegismatrix_factory.rescue.reading.errors import (
     ContainerError,
     ForbiddenGlobalError,
@@ -11,26 +13,29 @@ from aegismatrix_factory.rescue.reading.errors import (
     clipped,
 )
 
-RECORDS = frozenset(
-    {
-        ("sklearn.preprocessing._data", "StandardScaler"),
-        ("sklearn.preprocessing._label", "LabelEncoder"),
-        ("sklearn.linear_model._logistic", "LogisticRegression"),
-        ("sklearn.pipeline", "Pipeline"),
-        ("sklearn.ensemble._forest", "RandomForestClassifier"),
-        ("sklearn.ensemble._forest", "RandomForestRegressor"),
-        ("sklearn.ensemble._forest", "ExtraTreesClassifier"),
-        ("sklearn.ensemble._forest", "ExtraTreesRegressor"),
-        ("sklearn.tree._classes", "DecisionTreeClassifier"),
-        ("sklearn.tree._classes", "DecisionTreeRegressor"),
-        ("sklearn.tree._classes", "ExtraTreeClassifier"),
-        ("sklearn.tree._classes", "ExtraTreeRegressor"),
-        ("sklearn.tree._tree", "Tree"),
-        ("xgboost.core", "Booster"),
-        ("xgboost.sklearn", "XGBClassifier"),
-        ("xgboost.sklearn", "XGBRegressor"),
-    }
-)
+# scikit-learn's losses call themselves by the bare name of their module.
+LIBRARIES = frozenset({"sklearn", "xgboost", "lightgbm", "catboost", "imblearn", "_loss"})
+"""Whatever these name becomes an inert record: what a record means is not decided here."""
+
+_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+
+
+def is_record(module: str, name: str) -> bool:
+    """Whether a name is one of a library whose objects become inert records.
+
+    Parameters
+    ----------
+    module, name : str
+        The name as the file writes it.
+
+    Returns
+    -------
+    bool
+        False for a way through attributes, such as ``Pipeline.fit``.
+    """
+    parts = module.split(".")
+    return parts[0] in LIBRARIES and all(_PLAIN_NAME.fullmatch(one) for one in (*parts, name))
+
 
 # Not needed to refuse them, everything off the list is refused: these are told apart so that the
 # reader of a report knows an attack from an unknown model.

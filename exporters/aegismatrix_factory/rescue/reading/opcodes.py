@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from aegismatrix_factory.rescue.reading import arrays
 from aegismatrix_factory.rescue.reading.errors import LimitError, MalformedError
 from aegismatrix_factory.rescue.reading.limits import Budget
-from aegismatrix_factory.rescue.reading.names import RECORDS, refusal
+from aegismatrix_factory.rescue.reading.names import is_record, refusal
 from aegismatrix_factory.rescue.reading.records import Name, OrderedDraft, RecordDraft
 from aegismatrix_factory.rescue.reading.settling import settle
 
@@ -142,8 +144,6 @@ class _Walk:
             self.builders[module, "frozenset"] = self._frozen
         for pair in _RECONSTRUCTORS:
             self.builders[pair] = self._reconstructor
-        for pair in RECORDS:
-            self.builders[pair] = partial(self._record, *pair)
         self.builders.update(names)
 
     # The bytes.
@@ -258,7 +258,9 @@ class _Walk:
         if len(module) > _NAME_BYTES or len(name) > _NAME_BYTES:
             raise refusal(module, name)
         if (module, name) not in self.builders:
-            raise refusal(module, name)
+            if not is_record(module, name):
+                raise refusal(module, name)
+            self.builders[module, name] = partial(self._record, module, name)
         return Name(module, name)
 
     def name_line(self) -> Name:
@@ -343,8 +345,11 @@ class _Walk:
 
     # Containers. Keys are scalars: the hash of a deep tuple would overflow the C stack.
 
-    def check_key(self, key: Any) -> None:
+    def key(self, key: Any) -> Any:
+        """A key as a plain value: a scalar of numpy hashes as the number or text that it is."""
         self.budget.tick()
+        if isinstance(key, np.generic) and key.dtype.kind in "biufU":
+            key = key.item()
         if type(key) not in _KEYS:
             raise self.bad("a key is neither text nor a number")
         if type(key) not in _TEXTS:
@@ -356,6 +361,7 @@ class _Walk:
                     limit="number_keys",
                     allowed=self.limits.number_keys,
                 )
+        return key
 
     def fill(self, target: Any, flat: list[Any]) -> None:
         if len(flat) % 2:
@@ -366,15 +372,13 @@ class _Walk:
         if not isinstance(target, dict):
             raise self.bad("it sets an item of what is no dict")
         for position in range(0, len(flat), 2):
-            self.check_key(flat[position])
-            target[flat[position]] = flat[position + 1]
+            target[self.key(flat[position])] = flat[position + 1]
 
     def add(self, target: Any, items: list[Any]) -> None:
         if not isinstance(target, set):
             raise self.bad("it adds to what is no set")
         for item in items:
-            self.check_key(item)
-            target.add(item)
+            target.add(self.key(item))
 
     def extend(self, target: Any, items: list[Any]) -> None:
         if isinstance(target, RecordDraft):

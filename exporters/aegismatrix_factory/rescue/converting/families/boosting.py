@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from aegismatrix_factory.rescue.converting import ensembles
 from aegismatrix_factory.rescue.converting.attributes import (
     Attributes,
     Known,
@@ -30,16 +31,27 @@ from aegismatrix_factory.rescue.converting.errors import (
     UnsupportedModelError,
     UnsupportedVersionError,
 )
+from aegismatrix_factory.rescue.converting.family import (
+    Answer,
+    Family,
+    Model,
+    Oracle,
+    Part,
+    Probes,
+    Reader,
+    Rows,
+)
+from aegismatrix_factory.rescue.converting.formulas import both, sigmoid, softmax
 from aegismatrix_factory.rescue.converting.hazards import booster_hazards
 from aegismatrix_factory.rescue.converting.parameters import (
     Ensemble,
     FloatArray,
     IntArray,
-    Revived,
     SingleArray,
     Tree,
 )
 from aegismatrix_factory.rescue.converting.trees import check_size, grow
+from aegismatrix_factory.rescue.converting.writing import Table, Writer, computed
 from aegismatrix_factory.rescue.reading.errors import clipped
 from aegismatrix_factory.rescue.reading.records import Record
 
@@ -69,7 +81,7 @@ _GBTREE: Known = {
 }
 
 
-def _document(booster: Known) -> Known:
+def _layout(booster: Known) -> Known:
     learner: Known = {
         # Notes of whoever trained it, but for the best iteration.
         "attributes": None,
@@ -90,17 +102,17 @@ def _document(booster: Known) -> Known:
 
 
 _BOOSTERS = {
-    "gbtree": _document({**known("name weight_drop"), "model": _GBTREE}),
-    "dart": _document(
+    "gbtree": _layout({**known("name weight_drop"), "model": _GBTREE}),
+    "dart": _layout(
         {**known("name weight_drop"), "gbtree": {"name": None, "model": _GBTREE}},
     ),
 }
-_BOOSTER = known("handle best_iteration best_score best_ntree_limit feature_names feature_types")
-# What a wrapper was told for training, and what it kept of it. `base_score`, `booster`, `n_classes_`
-# and others stand in the document as they were used.
+_NOTED = known("best_iteration best_score best_ntree_limit feature_names feature_types")
+_BOOSTER = {**known("handle"), **_NOTED}
+# What a wrapper was told for training, and what it kept of it. Of these `base_score`, `booster`,
+# `n_classes_` and others stand in the document as they were used.
 _WRAPPER = known(
     """
-    missing _Booster
     base_score booster callbacks classes_ colsample_bylevel colsample_bynode colsample_bytree device
     early_stopping_rounds enable_categorical eval_metric evals_result_ feature_types feature_weights
     gamma gpu_id grow_policy importance_type interaction_constraints kwargs learning_rate
@@ -111,57 +123,114 @@ _WRAPPER = known(
     """
 )
 
-ReadDocument = Callable[[bytes], Any]
+
+def _read_wrapper(attributes: Attributes, reader: Reader) -> Model:
+    missing = number_or_nan(attributes.need("missing"), f"{attributes.name}.missing")
+    if not math.isnan(missing):
+        raise UnsupportedModelError(
+            f"it takes {missing:g} for a missing value", code="unsupported-missing"
+        )
+    inside = attributes.need("_Booster")
+    if not isinstance(inside, Record):
+        raise UnsupportedModelError("it was never fitted", code="not-fitted")
+    if inside.name != "Booster":
+        raise UnsupportedModelError(f"there is no converter for {clipped(inside.name)}")
+    document = _document(Attributes(inside, _BOOSTER), reader, wrapped=True)
+    if _WRAPPERS[attributes.name] != document.answer:
+        raise UnsupportedModelError(
+            f"a {attributes.name} with the objective {document.objective}",
+            code="unsupported-objective",
+        )
+    return document.model()
 
 
-def revive_booster(record: Record, key: str, read: ReadDocument) -> Revived:
-    """Return what an XGBoost object computes.
+def _read_booster(attributes: Attributes, reader: Reader) -> Model:
+    return _document(attributes, reader, wrapped=False).model()
 
-    Parameters
-    ----------
-    record : Record
-        Booster, XGBClassifier or XGBRegressor.
-    key : str
-        Where in the file it was.
-    read : callable
-        From the bytes of a Booster's handle to plain values.
 
-    Returns
-    -------
-    Revived
-        Of a wrapper, the trees up to its best iteration; of a Booster, all.
-
-    Raises
-    ------
-    LegacyError
-        One of its children, saying why it is not converted.
-    """
-    wrapped = record.name in _WRAPPERS
-    attributes = Attributes(record, _WRAPPER if wrapped else _BOOSTER)
-    if wrapped:
-        missing = number_or_nan(attributes.need("missing"), f"{record.name}.missing")
-        if not math.isnan(missing):
-            raise UnsupportedModelError(
-                f"it takes {missing:g} for a missing value", code="unsupported-missing"
-            )
-        record = attributes.need("_Booster")
-        if not isinstance(record, Record):
-            raise UnsupportedModelError("it was never fitted", code="not-fitted")
-        described = attributes.name
-        attributes = Attributes(record, _BOOSTER)
-    else:
-        described = record.name
-    if record.name != "Booster":
-        raise UnsupportedModelError(f"there is no converter for {clipped(record.name)}")
+def _document(attributes: Attributes, reader: Reader, *, wrapped: bool) -> _Document:
     handle = attributes.need("handle")
     if not isinstance(handle, bytes | bytearray):
         raise UnsupportedModelError("its booster was never fitted", code="not-fitted")
-    model = _Document(read(bytes(handle)), wrapped)
-    if wrapped and _WRAPPERS[described] != model.answer:
-        raise UnsupportedModelError(
-            f"a {described} with the objective {model.objective}", code="unsupported-objective"
-        )
-    return model.revived(key, described)
+    return _Document(reader.read_document(bytes(handle)), wrapped)
+
+
+def _graph(part: Part, answer: Answer, writer: Writer, x: Table) -> Table:
+    model: Ensemble = part.parameters
+    said = ensembles.write(writer, model, x.numbers())
+    if answer == "label":
+        return computed(writer.largest(said), 1)
+    return computed(said, model.n_outputs)
+
+
+def _probe(part: Part, random: np.random.Generator, rows: int) -> Probes:
+    return ensembles.probe(part.parameters, random, rows)
+
+
+def _wrapped(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) -> FloatArray:
+    inside = Attributes(attributes.need("_Booster"), None)
+    return _added(inside, answer, rows, oracle, wrapped=True)
+
+
+def _bare(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) -> FloatArray:
+    return _added(attributes, answer, rows, oracle, wrapped=False)
+
+
+def _added(
+    attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle, *, wrapped: bool
+) -> FloatArray:
+    """From ``base_score`` tree after tree in float32, as the document stands."""
+    learner = oracle.read_document(bytes(attributes.need("handle")))["Model"]["learner"]
+    booster, parameters = learner["gradient_booster"], learner["learner_model_param"]
+    content = booster.get("gbtree", booster)["model"]
+    weights = booster.get("weight_drop")
+    trees = content["trees"]
+    objective = learner["objective"]["name"]
+    groups = max(int(parameters["num_class"]), 1)
+    margin = np.atleast_1d(np.asarray(json.loads(parameters["base_score"]), dtype=np.float32))
+    if objective == "binary:logistic":
+        odds = np.float32(1.0) / margin - np.float32(1.0)
+        margin = -np.log(odds.astype(np.float64)).astype(np.float32)
+    total = np.tile(np.broadcast_to(margin, (groups,)), (len(rows), 1)).astype(np.float32)
+    x = np.asarray(rows, dtype=np.float64).astype(np.float32)
+    best = learner.get("attributes", {}).get("best_iteration")
+    last = len(trees)
+    if wrapped and best is not None:
+        parallel = int(content["gbtree_model_param"]["num_parallel_tree"])
+        last = (int(best) + 1) * parallel * groups
+        rounds = content.get("iteration_indptr")
+        if rounds is not None and len(rounds):
+            last = int(rounds[int(best) + 1])
+    for place in range(last):
+        said = _said(trees[place], x)
+        if weights is not None:
+            said = said * np.float32(weights[place])
+        total[:, int(content["tree_info"][place])] += said
+    margins = total.astype(np.float64)
+    if objective == "binary:logistic":
+        answers = both(sigmoid(margins))
+    elif objective == "multi:softprob":
+        answers = softmax(margins)
+    else:
+        answers = margins
+    return answers.argmax(axis=1).astype(np.float64)[:, None] if answer == "label" else answers
+
+
+def _said(tree: Mapping[str, Any], x: SingleArray) -> SingleArray:
+    left, right = (np.asarray(tree[name]) for name in ("left_children", "right_children"))
+    split = np.asarray(tree["split_indices"])
+    condition = np.asarray(tree["split_conditions"], dtype=np.float32)
+    to_left = np.asarray(tree["default_left"])
+    at = np.zeros(len(x), dtype=np.int64)
+    every = np.arange(len(x))
+    for _ in range(len(left)):
+        inner = left[at] != -1
+        if not inner.any():
+            break
+        value = x[every, np.where(inner, split[at], 0)]
+        below = np.where(np.isnan(value), to_left[at] != 0, value < condition[at])
+        at = np.where(inner, np.where(below, left[at], right[at]), at)
+    return condition[at]
 
 
 def number_or_nan(given: object, what: str) -> float:
@@ -251,7 +320,7 @@ class _Document:
             for place, tree in enumerate(grown[:stop])
         )
 
-    def revived(self, key: str, described: str) -> Revived:
+    def model(self) -> Model:
         """Return it with what is worth saying of it."""
         base = self._margins()
         ensemble = Ensemble(
@@ -287,15 +356,19 @@ class _Document:
                 "a bare Booster, which predicts with all of its trees and not up to its best"
                 " iteration: so does its artifact"
             )
-        return Revived(
-            key,
-            LIBRARY,
-            written,
-            described,
-            (),
-            ensemble,
-            feature_names=self.names,
+        outputs = ensemble.n_outputs
+        return Model(
+            parameters=ensemble,
+            n_features=self.n_features,
+            answers=(
+                {"probability": outputs, "label": 1}
+                if self.answer == "probability"
+                else {"value": outputs}
+            ),
             classes=classes,
+            takes_missing=True,
+            version=written,
+            feature_names=self.names,
             warnings=tuple(warnings),
             details=details,
         )
@@ -473,3 +546,36 @@ def _whole(given: object) -> int:
     if not 1 <= len(text) <= 12 or not text.isascii() or not text.lstrip("-").isdecimal():
         raise InconsistentModelError(f"{clipped(text)} is not a whole number")
     return int(text)
+
+
+FAMILIES = (
+    Family(
+        name="Booster",
+        modules=("xgboost.core",),
+        library=LIBRARY,
+        releases=((2, 0), (3, 3)),
+        used=known("handle"),
+        harmless=_NOTED,
+        read=_read_booster,
+        graph=_graph,
+        oracle=_bare,
+        probe=_probe,
+        says_release=False,
+    ),
+    *(
+        Family(
+            name=name,
+            modules=("xgboost.sklearn",),
+            library=LIBRARY,
+            releases=((2, 0), (3, 3)),
+            used=known("missing _Booster"),
+            harmless=_WRAPPER,
+            read=_read_wrapper,
+            graph=_graph,
+            oracle=_wrapped,
+            probe=_probe,
+            says_release=False,
+        )
+        for name in _WRAPPERS
+    ),
+)
