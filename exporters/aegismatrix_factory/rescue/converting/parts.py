@@ -12,6 +12,7 @@ from aegismatrix_factory.rescue.converting.catalogue import reader
 from aegismatrix_factory.rescue.converting.errors import NotAModelError, UnsupportedModelError
 from aegismatrix_factory.rescue.converting.family import Oracle, Part, Reader
 from aegismatrix_factory.rescue.reading.errors import clipped
+from aegismatrix_factory.rescue.reading.names import is_data
 from aegismatrix_factory.rescue.reading.records import Record
 
 _CARRIED_VALUES = 1000
@@ -115,7 +116,10 @@ class _Search:
             self.left_out.append(key)
 
     def is_model(self, value: object) -> bool:
-        return isinstance(value, Record) or self.using.find(value) is not None
+        if isinstance(value, Record):
+            # Frames, dates and generators stand beside models and are none.
+            return not is_data(value.module) and value.module != "numpy"
+        return self.using.find(value) is not None
 
     def hides_a_model(self, value: object, depth: int) -> bool:
         if self.is_model(value):

@@ -34,8 +34,11 @@ def _leaf(value: object) -> _Settled | None:
     """Settle what holds nothing else; None for what does."""
     if isinstance(value, DtypeDraft):
         return _Settled(value.value, 1, _VALUE_BYTES, 0)
-    if isinstance(value, ArrayDraft):
+    if isinstance(value, ArrayDraft) and not isinstance(value.value, RecordDraft):
         value = value.value
+    if isinstance(value, np.ndarray) and value.dtype.hasobject:
+        texts = sum(len(one) for one in value.reshape(-1) if isinstance(one, str | bytes))
+        return _Settled(value, 1 + value.size, _VALUE_BYTES * value.size + texts, 0)
     if isinstance(value, np.ndarray):
         return _Settled(value, 1, value.nbytes, 0)
     if isinstance(value, _PLAIN):
@@ -55,6 +58,8 @@ def _leaf(value: object) -> _Settled | None:
 
 
 def _children(value: object) -> Iterable[Any]:
+    if isinstance(value, ArrayDraft):
+        return (value.value,)
     if isinstance(value, dict):
         return value.values()
     if isinstance(value, RecordDraft):
@@ -66,6 +71,8 @@ def _children(value: object) -> Iterable[Any]:
 def _copy(value: Any, parts: list[Any]) -> Any:
     if isinstance(value, dict):
         return dict(zip(value, parts, strict=True))
+    if isinstance(value, ArrayDraft):
+        return parts[0]
     if isinstance(value, RecordDraft):
         return Record(value.module, value.name, *parts)
     if isinstance(value, set | frozenset):
@@ -129,6 +136,8 @@ def settle(root: object, budget: Budget) -> Any:
 
 
 def _is_branch(value: object) -> bool:
+    if isinstance(value, ArrayDraft):
+        return isinstance(value.value, RecordDraft)
     return isinstance(value, list | tuple | dict | set | frozenset | RecordDraft)
 
 
