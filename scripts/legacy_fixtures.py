@@ -96,6 +96,8 @@ NEWEST = Venv(
     ("numpy==2.4.6", "scikit-learn==1.9.1", "lz4==4.4.5", "pandas==2.3.3"),
     ("xgboost==3.2.0",),
 )
+# Since 3.3 dropout hides under the name of a plain booster.
+UNNAMED = Venv("3.12", ("numpy==2.4.6", "scikit-learn==1.9.1"), ("xgboost==3.3.0",))
 TORCH = Venv("3.11", ("numpy==2.4.6", "torch==2.13.0"))
 FOLDERS = (
     Folder("scikit-learn", NEWEST, "all"),
@@ -105,6 +107,7 @@ FOLDERS = (
     Folder("xgboost", OLD),
     Folder("scikit-learn", MIDDLE),
     Folder("xgboost", MIDDLE),
+    Folder("xgboost", UNNAMED),
     Folder("scikit-learn", RECENT),
 )
 

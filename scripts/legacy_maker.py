@@ -150,12 +150,13 @@ def scikit_learn(data: Arrays, forms: Sequence[str]) -> list[Legacy]:
     seeded = RandomForestClassifier(
         n_estimators=1, max_depth=2, random_state=np.random.RandomState(SEED)
     )
+    seeded.fit(train, binary)
     mixed = np.array([1.0, "two", None], dtype=object)
     named = {"model": logistic, "scaler": scaler, "notes": mixed}
     made += [
         Legacy("nan_weights", spoilt, forms=("p4", "joblib"), refused="nan weights"),
-        Legacy("object_array", named, forms=("p4", "joblib"), refused="object array"),
-        Legacy("random_state", seeded.fit(train, binary), refused="random state"),
+        Legacy("object_array", named, answers, ("p4", "joblib")),
+        Legacy("random_state", seeded, probability(seeded)),
         Legacy("foreign_class", TrapEngine(logistic), refused="unknown class"),
         Legacy("vector_machine", SVC().fit(train[:20], binary[:20]), refused="unknown class"),
         Legacy("truncated", forest, forms=("p4", "zlib"), refused="truncated", keep=0.7),
@@ -166,7 +167,10 @@ def scikit_learn(data: Arrays, forms: Sequence[str]) -> list[Legacy]:
         framed = LogisticRegression().fit(
             pd.DataFrame(scaled, columns=[str(name) for name in data["names"]]), binary
         )
-        made.append(Legacy("fitted_on_a_frame", framed, refused="object array"))
+        named_rows = pd.DataFrame(scaler.transform(rows), columns=framed.feature_names_in_)
+        scaled_rows = {"predict_proba": ("rows", framed.predict_proba(named_rows))}
+        bundle = {"model": framed, "scaler": scaler, "columns": named_rows.columns}
+        made.append(Legacy("fitted_on_a_frame", bundle, scaled_rows, ("p4", "joblib")))
     return made
 
 
@@ -256,7 +260,7 @@ def xgboost(data: Arrays, forms: Sequence[str]) -> list[Legacy]:
         wrapped("classifier_softprob", xgb.XGBClassifier, classes, "predict_proba"),
         wrapped("regressor", xgb.XGBRegressor, target, "predict", base_score=BASE_SCORE),
         Legacy("bundle", bundle, classifier.outputs, ("zlib",)),
-        Legacy("dart", dart, refused="dart"),
+        Legacy("dart", dart, answers(dart)),
         Legacy("linear", linear, refused="linear booster"),
         Legacy("categorical", categorical, refused="categorical features"),
     ]

@@ -170,6 +170,89 @@ def test_an_object_becomes_a_record_of_its_class_and_state(protocol: int) -> Non
     assert found[0].arguments == ()
 
 
+def objects(count: int, *items: bytes) -> bytes:
+    """A pickled array of objects."""
+    listed = pickles.MARK + b"".join(items) + b"l"
+    kind = pickles.dtype("O8", "|")
+    return pickles.array(pickles.tuple_of(pickles.integer(count)), kind, listed)
+
+
+def test_an_array_of_text_numbers_and_none_stays_one() -> None:
+    items = (pickles.text("São Paulo"), pickles.NONE, pickles.integer(3), b"\x88")
+    found = read_bytes(pickles.pickled(objects(4, *items))).value
+    assert found.dtype == object
+    assert found.tolist() == ["São Paulo", None, 3, True]
+
+
+def test_an_array_of_anything_else_becomes_a_record_of_its_elements() -> None:
+    scaler = Instance("sklearn.preprocessing._data", "StandardScaler", {"copy": True})
+    body = pickles.dumps(scaler, 2)[2:-1]
+    found = read_bytes(pickles.pickled(objects(2, body, pickles.text("two")))).value
+    assert isinstance(found, Record)
+    assert (found.module, found.name, found.arguments) == ("numpy", "object_array", ((2,),))
+    assert found.items[0].state == {"copy": True}
+    assert found.items[1] == "two"
+
+
+def test_an_array_of_objects_that_joblib_wrote_as_a_pickle_inside_comes_back() -> None:
+    wrapper = pickles.dict_of(
+        (pickles.text("subclass"), pickles.name("numpy", "ndarray")),
+        (pickles.text("shape"), pickles.tuple_of(pickles.integer(1))),
+        (pickles.text("order"), pickles.text("C")),
+        (pickles.text("dtype"), pickles.dtype("O8", "|")),
+    )
+    opened = pickles.name("joblib.numpy_pickle", "NumpyArrayWrapper") + b")\x81"
+    inner = pickles.pickled(objects(1, pickles.text("iv")))
+    body = pickles.EMPTY_LIST + opened + wrapper + b"b" + inner + b"a" + pickles.text("x") + b"a"
+    legacy = read_bytes(pickles.pickled(body))
+    assert legacy.kind == "joblib"
+    assert legacy.value[0].tolist() == ["iv"]
+    assert legacy.value[1] == "x"
+
+
+def test_an_array_that_holds_itself_is_refused() -> None:
+    one, kind = pickles.integer(1), pickles.dtype("O8", "|")
+    parts = (pickles.name("numpy", "ndarray"), pickles.tuple_of(one), pickles.raw_bytes(b"b"))
+    empty = pickles.call("numpy._core.multiarray", "_reconstruct", *parts)
+    itself = pickles.MARK + b"h\x09l"
+    state = pickles.tuple_of(one, pickles.tuple_of(one), kind, b"\x89", itself)
+    with pytest.raises(LegacyError) as caught:
+        read_bytes(pickles.pickled(empty + b"q\x09" + state + b"b"))
+    assert caught.value.code == "cycle"
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("numpy.random._pickle", "__randomstate_ctor"),
+        ("pandas.core.indexes.base", "_new_Index"),
+        ("datetime", "datetime"),
+    ],
+)
+def test_what_stands_beside_models_becomes_an_inert_record(module: str, name: str) -> None:
+    found = read_bytes(pickles.pickled(pickles.call(module, name, pickles.text("MT19937")))).value
+    assert found == Record(module, name, ("MT19937",))
+
+
+def test_times_come_back_in_their_unit() -> None:
+    times = np.array(["2026-01-02", "NaT"], dtype="M8[ns]")
+    metadata = pickles.tuple_of(
+        pickles.EMPTY_DICT, pickles.tuple_of(pickles.raw_bytes(b"ns"), *[pickles.integer(1)] * 3)
+    )
+    unit = pickles.tuple_of(
+        pickles.integer(4),
+        pickles.text("<"),
+        *[pickles.NONE] * 3,
+        *[pickles.integer(-1)] * 2,
+        pickles.integer(0),
+        metadata,
+    )
+    kind = pickles.call("numpy", "dtype", pickles.text("M8")) + unit + b"b"
+    shape = pickles.tuple_of(pickles.integer(2))
+    data = pickles.array(shape, kind, pickles.raw_bytes(times.tobytes()))
+    assert_same_array(read_bytes(pickles.pickled(data)).value, times)
+
+
 def test_an_ordered_dict_becomes_a_plain_one_in_its_order() -> None:
     value = OrderedDict([("b", 1), ("a", 2)])
     for protocol in PROTOCOLS:
@@ -210,11 +293,7 @@ def legacy_files() -> list[Path]:
 def test_every_committed_legacy_file_is_read_or_refused_for_its_known_reason(file: Path) -> None:
     refused = {
         "foreign_class": ("unknown-class",),
-        "vector_machine": ("unknown-class",),
         "whole_module": ("unknown-class",),
-        "object_array": ("object-array",),
-        "fitted_on_a_frame": ("object-array",),
-        "random_state": ("random-state",),
         "truncated": ("truncated", "malformed"),
     }
     if ".lz4." in file.name:

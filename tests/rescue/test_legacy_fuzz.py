@@ -17,11 +17,11 @@ from typing import Any
 
 import hypothesis.strategies as st
 import numpy as np
+from aegismatrix_factory.rescue.converting.catalogue import every_family
 from aegismatrix_factory.rescue.reading.containers import read_bytes
 from aegismatrix_factory.rescue.reading.errors import LegacyError
 from aegismatrix_factory.rescue.reading.limits import Limits
-from aegismatrix_factory.rescue.reading.names import RECORDS
-from aegismatrix_factory.rescue.reading.records import Record
+from aegismatrix_factory.rescue.reading.records import Name, Record
 from aegismatrix_factory.rescue.reading.ubjson import read_ubjson
 from hypothesis import HealthCheck, Phase, event, given, settings
 
@@ -41,7 +41,8 @@ fuzzed = settings(
 )
 
 NAMES = [
-    *sorted(RECORDS),
+    *sorted({(family.modules[0], family.name) for family in every_family() if family.modules}),
+    ("sklearn.tree._tree", "Tree"),
     ("numpy", "ndarray"),
     ("numpy", "dtype"),
     ("numpy.core.multiarray", "_reconstruct"),
@@ -64,6 +65,9 @@ NAMES = [
 ]
 WORDS = ["f8", "i4", "U3", "O8", "V16", "<", "|", "latin1", "state", "dtype", "shape", "C", "F", ""]
 
+
+PLAIN = (bool, int, float, complex, str, bytes, bytearray)
+SCALARS = (str, bytes, bool, int, float, type(None), np.generic)
 
 small = st.integers(0, 7)
 index = small.map(lambda number: bytes([number]))
@@ -136,8 +140,9 @@ def assert_inert(value: Any) -> None:
     while todo:
         one = todo.pop()
         if isinstance(one, np.ndarray | np.generic | np.dtype):
-            kind = one if isinstance(one, np.dtype) else one.dtype
-            assert not kind.hasobject
+            if isinstance(one, np.ndarray) and one.dtype.hasobject:
+                assert one.dtype == object
+                assert all(isinstance(inner, SCALARS) for inner in one.reshape(-1))
             continue
         if isinstance(one, Record):
             todo += [one.arguments, one.state, one.items, one.entries]
@@ -146,7 +151,7 @@ def assert_inert(value: Any) -> None:
         elif type(one) in (list, tuple, set, frozenset):
             todo += one
         else:
-            assert one is None or type(one) in (bool, int, float, complex, str, bytes, bytearray)
+            assert one is None or isinstance(one, Name) or type(one) in PLAIN
 
 
 @fuzzed

@@ -60,6 +60,18 @@ def scaler(state: bytes) -> bytes:
     return name(*SCALER) + EMPTY_TUPLE + b"\x81" + state + BUILD
 
 
+def joblib_objects() -> bytes:
+    """What joblib writes before the pickle of an array of objects, of one element."""
+    state = dict_of(
+        (text("subclass"), name("numpy", "ndarray")),
+        (text("shape"), tuple_of(integer(1))),
+        (text("order"), text("C")),
+        (text("dtype"), dtype("O8", "|")),
+        (text("allow_mmap"), b"\x89"),
+    )
+    return name("joblib.numpy_pickle", "NumpyArrayWrapper") + EMPTY_TUPLE + b"\x81" + state + BUILD
+
+
 def stack_name(module: str, attribute: str) -> bytes:
     return b"".join(b"\x8c" + bytes([len(part)]) + part.encode() for part in (module, attribute))
 
@@ -189,7 +201,10 @@ REFUSED: dict[str, tuple[str, bytes]] = {
     ),
     "a state for a list": ("malformed", pickled(EMPTY_LIST + EMPTY_DICT + BUILD)),
     "a state for a class": ("malformed", pickled(name(*SCALER) + EMPTY_DICT + BUILD)),
-    "a class for a value": ("class-as-value", pickled(EMPTY_LIST + name(*SCALER) + APPEND)),
+    "a class for a value": (
+        "class-as-value",
+        pickled(EMPTY_LIST + name("builtins", "set") + APPEND),
+    ),
     "a call of a list": ("malformed", pickled(EMPTY_LIST + EMPTY_TUPLE + REDUCE)),
     "a call of a record": (
         "malformed",
@@ -289,24 +304,76 @@ REFUSED: dict[str, tuple[str, bytes]] = {
             + b"u"
         ),
     ),
-    "an object array": (
-        "object-array",
+    "an object array with too few elements": (
+        "malformed",
         pickled(array(tuple_of(integer(1)), dtype("O8", "|"), EMPTY_LIST)),
     ),
-    "an object array of joblib": (
+    "an object array of bytes": (
+        "malformed",
+        pickled(array(tuple_of(integer(1)), dtype("O8", "|"), raw_bytes(bytes(8)))),
+    ),
+    "an object array of more elements than any": (
+        "malformed",
+        pickled(array(tuple_of(integer(2**30)), dtype("O8", "|"), EMPTY_LIST)),
+    ),
+    "an object from a buffer": (
         "object-array",
         pickled(
-            name("joblib.numpy_pickle", "NumpyArrayWrapper")
-            + EMPTY_TUPLE
-            + b"\x81"
-            + dtype("O8", "|")
+            call(
+                "numpy._core.numeric",
+                "_frombuffer",
+                raw_bytes(bytes(8)),
+                dtype("O8", "|"),
+                tuple_of(integer(1)),
+                text("C"),
+            )
         ),
     ),
-    "a random generator": (
-        "random-state",
-        pickled(call("numpy.random._pickle", "__randomstate_ctor", text("MT19937"))),
+    "an object for a scalar": (
+        "object-array",
+        pickled(call("numpy._core.multiarray", "scalar", dtype("O8", "|"), raw_bytes(bytes(8)))),
     ),
-    "dates": ("unsupported-array", pickled(dtype("M8"))),
+    "an object array of joblib inside of its own": (
+        "malformed",
+        pickled(
+            joblib_objects()
+            + pickled(
+                joblib_objects()
+                + pickled(array(tuple_of(integer(0)), dtype("O8", "|"), EMPTY_LIST))
+            )
+        ),
+    ),
+    "an object array of joblib that is another": (
+        "malformed",
+        pickled(
+            joblib_objects() + pickled(array(tuple_of(integer(0)), dtype("O8", "|"), EMPTY_LIST))
+        ),
+    ),
+    "dates of an unknown unit": (
+        "malformed",
+        pickled(
+            call("numpy", "dtype", text("M8"))
+            + tuple_of(
+                integer(4),
+                text("<"),
+                NONE,
+                NONE,
+                NONE,
+                *[integer(-1)] * 2,
+                integer(0),
+                tuple_of(EMPTY_DICT, tuple_of(raw_bytes(b"ages"), *[integer(1)] * 3)),
+            )
+            + BUILD
+        ),
+    ),
+    "a frame that is read from elsewhere": (
+        "forbidden-global",
+        pickled(call("pandas", "read_pickle", text("other.pkl"))),
+    ),
+    "a way through what stands beside models": (
+        "unknown-class",
+        pickled(call("numpy.random._pickle", "sys.modules", text("os"))),
+    ),
     "raw memory": ("unsupported-array", pickled(call("numpy", "dtype", text("V8")))),
     "long doubles": ("unsupported-array", pickled(dtype("f16"))),
     "a dtype with a comma": ("unsupported-array", pickled(dtype("f8,f8"))),

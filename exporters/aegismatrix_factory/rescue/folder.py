@@ -40,9 +40,9 @@ from aegismatrix.errors import AegisError
 from aegismatrix_factory.conversion import finish
 from aegismatrix_factory.rescue.converting.checks import prove
 from aegismatrix_factory.rescue.converting.errors import OversizedModelError
-from aegismatrix_factory.rescue.converting.graphs import build, contract
-from aegismatrix_factory.rescue.converting.parameters import Ensemble, Revived
-from aegismatrix_factory.rescue.converting.parts import revive
+from aegismatrix_factory.rescue.converting.family import Oracle
+from aegismatrix_factory.rescue.converting.graphs import author
+from aegismatrix_factory.rescue.converting.parts import Revived, revive
 from aegismatrix_factory.rescue.reading.containers import Legacy, read_bytes, read_file
 from aegismatrix_factory.rescue.reading.errors import LegacyError, UnreadableFileError, clipped
 from aegismatrix_factory.rescue.reading.limits import Limits
@@ -392,7 +392,8 @@ def _rescued(
         }
         contents = revive(legacy.value, partial(read_ubjson, limits=limits))
         artifacts = tuple(
-            _artifact(revived, legacy, name, base, mine) for revived in contents.models
+            _artifact(revived, contents.oracle, legacy, name, base, mine)
+            for revived in contents.models
         )
     except (AegisError, MemoryError) as error:
         return Rescued(name, REFUSED, digest, size, container=container, refusal=_refusal(error))
@@ -421,34 +422,43 @@ def _read(file: Path, old: Path, limits: Limits) -> bytes:
     return read_file(file, limits)
 
 
-def _artifact(revived: Revived, legacy: Legacy, name: str, base: str, taken: set[str]) -> Artifact:
-    if max(len(revived.feature_names), len(revived.classes)) > _MOST_NAMES:
+def _artifact(
+    revived: Revived, oracle: Oracle, legacy: Legacy, name: str, base: str, taken: set[str]
+) -> Artifact:
+    part, model = revived.part, revived.part.model
+    if max(len(model.feature_names), len(model.classes)) > _MOST_NAMES:
         raise OversizedModelError(f"it has more than {_MOST_NAMES} names")
     called = _unique(_fit(f"{base}-{revived.key}") if revived.key else base, taken)
-    inputs, outputs = contract(revived)
-    saved_by = f"{revived.library} {revived.version}".strip()
+    authored = author(part)
+    saved_by = f"{part.family.library} {part.version}".strip()
+    details = dict(model.details)
+    texts = {one.name: one.texts for one in authored.columns if one.kind == "text"}
+    if texts:
+        details["texts"] = texts
+    if model.classes:
+        details["classes"] = list(model.classes)
     description = {
         "name": called,
         "version": saved_by,
         "kind": KIND,
-        "question": f"What does the {revived.described} of {clipped(name)} say?",
+        "question": f"What does the {part.described} of {clipped(name)} say?",
         "lookback_bars": 1,
         "rows": 1,
-        "features": [{"name": feature} for feature in revived.feature_names],
-        "inputs": [asdict(array) for array in inputs],
-        "outputs": [asdict(array) for array in outputs],
+        "features": [{"name": feature} for feature in model.feature_names],
+        "inputs": [asdict(array) for array in authored.inputs],
+        "outputs": [asdict(array) for array in authored.outputs],
         "provenance": {
             "file": name,
             "sha256": legacy.sha256,
             "size_bytes": legacy.size_bytes,
             "key": revived.key,
-            "class": revived.described,
+            "class": part.described,
             "saved_by": saved_by,
         },
-        "takes_missing": isinstance(revived.model, Ensemble) and revived.model.takes_missing,
-        "details": revived.details,
+        "takes_missing": model.takes_missing,
+        "details": details,
     }
-    data = finish(build(revived), called, inputs, outputs, description)
+    data = finish(authored.graph, called, authored.inputs, authored.outputs, description)
     if len(data) > MAX_ARTIFACT_BYTES:
         raise OversizedModelError(
             f"its artifact has {len(data)} bytes, allowed are {MAX_ARTIFACT_BYTES}"
@@ -460,10 +470,10 @@ def _artifact(revived: Revived, legacy: Legacy, name: str, base: str, taken: set
         "opset": OPSET,
         "training": [],
         "judgements": [],
-        "warnings": list(revived.warnings),
+        "warnings": list(model.warnings),
     }
-    entry["checks"] = prove(revived, parse_model(entry), data)
-    return Artifact(entry, data, revived.warnings)
+    entry["checks"] = prove(part, authored, oracle, parse_model(entry), data)
+    return Artifact(entry, data, model.warnings)
 
 
 def _manifest(verdicts: Sequence[Rescued], report: bytes) -> dict[str, Any]:

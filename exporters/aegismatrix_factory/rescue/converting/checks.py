@@ -1,8 +1,9 @@
-"""The proof of a revived model: its graph against its own parameters, where they could differ."""
+"""The proof of a model: its graph against the oracle of its record, where they could differ."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from importlib.util import find_spec
 from typing import Any
 
@@ -11,42 +12,36 @@ import onnx
 from numpy.typing import NDArray
 
 from aegismatrix.artifacts.manifest import ModelSpec
+from aegismatrix.errors import NonFiniteOutputError
 from aegismatrix_factory.rescue.converting.errors import UnfaithfulModelError
-from aegismatrix_factory.rescue.converting.evaluation import evaluate
-from aegismatrix_factory.rescue.converting.parameters import (
-    LEAF,
-    Ensemble,
-    FloatArray,
-    Recurrent,
-    Revived,
-    Scaler,
-)
+from aegismatrix_factory.rescue.converting.family import Oracle, Part, Probes, Rows
+from aegismatrix_factory.rescue.converting.graphs import Authored
+from aegismatrix_factory.rescue.converting.parameters import FloatArray
+from aegismatrix_factory.rescue.converting.writing import UNKNOWN, Column
 
 SEED = 7
 RANDOM_ROWS = 256
-BOUNDARY_THRESHOLDS = 256
 MISSING_ROWS = 128
 MISSING_SHARE = 0.2
-SPREADS = (0.5, 2.0, 8.0, 1e3)
-WINDOW_ROWS = (1, 7, 20)
-TOLERANCE = 1e-9
-NETWORK_TOLERANCE = 1e-5
-"""float32 sums of a network, against the same in float64."""
-
-_LARGEST = float(np.finfo(np.float32).max)
+STRANGE_TEXT = "no text of the file\x00"
 _NUMBERS = 2_000_000
-"""As many as one batch may have, and what the trees say to it."""
 
-Run = Callable[[FloatArray], FloatArray]
+Run = Callable[[FloatArray], Mapping[str, NDArray[Any]]]
 
 
-def prove(revived: Revived, spec: ModelSpec, data: bytes) -> dict[str, Any]:
-    """Open the artifact again and hold it against an evaluation with numpy.
+def prove(
+    part: Part, authored: Authored, oracle: Oracle, spec: ModelSpec, data: bytes
+) -> dict[str, Any]:
+    """Open the artifact again and hold it against the oracle of its record.
 
     Parameters
     ----------
-    revived : Revived
-        The parameters.
+    part : Part
+        What was read.
+    authored : Authored
+        What was written of it.
+    oracle : Oracle
+        Answers from records.
     spec : ModelSpec
         The contract.
     data : bytes
@@ -66,148 +61,131 @@ def prove(revived: Revived, spec: ModelSpec, data: bytes) -> dict[str, Any]:
         If the runtime refuses the artifact, or its contract is another.
     """
     run, runtime = _runtime(spec, data)
-    tolerance = NETWORK_TOLERANCE if isinstance(revived.model, Recurrent) else TOLERANCE
-    random, boundary, missing = probes(revived)
+    random, boundary, missing = probes(part, authored.columns)
     worst = 0.0
     for batch in (*random, boundary, missing):
         if not batch.size:
             continue
-        expected = evaluate(revived, batch)
         given = run(batch)
-        if given.shape != expected.shape:
-            raise UnfaithfulModelError(worst=np.inf, tolerance=tolerance)
-        scale = max(1.0, float(np.abs(expected).max(initial=0.0)))
-        difference = float(np.abs(given - expected).max(initial=0.0)) / scale
-        # Written so that NaN fails.
-        if not difference <= tolerance:
-            raise UnfaithfulModelError(worst=difference, tolerance=tolerance)
-        worst = max(worst, difference)
+        asked = decoded(batch, authored.columns)
+        for answer, said in zip(authored.answers, authored.outputs, strict=True):
+            # What overflows is not finite, and is found below.
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                expected = oracle.answer(part.value, answer, asked)
+            if expected.ndim != 2 or len(expected) != len(batch):
+                raise UnfaithfulModelError(worst=np.inf, tolerance=part.model.tolerance)
+            if len(said.shape) == 1:
+                expected = expected[:, 0]
+            difference = _difference(np.asarray(given[said.name], dtype=np.float64), expected)
+            # Written so that NaN fails.
+            if not difference <= part.model.tolerance:
+                raise UnfaithfulModelError(worst=difference, tolerance=part.model.tolerance)
+            worst = max(worst, difference)
     return {
         "runtime": runtime,
         "random_rows": sum(len(batch) for batch in random),
         "boundary_rows": len(boundary),
         "missing_rows": len(missing),
         "largest_difference": worst,
-        "tolerance": tolerance,
+        "tolerance": part.model.tolerance,
     }
 
 
-def probes(revived: Revived) -> tuple[tuple[FloatArray, ...], FloatArray, FloatArray]:
+def _difference(given: FloatArray, expected: FloatArray) -> float:
+    """The largest one, divided by the largest answer above 1; NaN agrees with NaN alone."""
+    if given.shape != expected.shape or (np.isnan(given) != np.isnan(expected)).any():
+        return np.inf
+    there = ~np.isnan(expected)
+    given, expected = given[there], expected[there]
+    scale = max(1.0, float(np.abs(expected).max(initial=0.0)))
+    with np.errstate(invalid="ignore"):
+        return float(np.abs(given - expected).max(initial=0.0)) / scale
+
+
+def probes(
+    part: Part, columns: Sequence[Column]
+) -> tuple[tuple[FloatArray, ...], FloatArray, FloatArray]:
     """Return the inputs of the proof, the same for the same model.
 
     Parameters
     ----------
-    revived : Revived
-        The model.
+    part : Part
+        What was read.
+    columns : sequence of Column
+        Of the input, once the graph is written.
 
     Returns
     -------
     random : tuple of ndarray
         Batches around what the model was fitted on.
     boundary : ndarray of shape (R, F)
-        Rows with one value at a threshold, and at its neighbours in float32 and float64.
+        Rows where it decides.
     missing : ndarray of shape (M, F)
         Rows with NaN, where the library takes it.
     """
     random = np.random.default_rng(SEED)
-    width = revived.n_features
+    width = part.n_features or 3
+    found: Probes = part.probes(random, max(1, min(RANDOM_ROWS, _NUMBERS // width)))
+    batches = [_texts(batch, columns, random) for batch in found.random]
     nothing = np.zeros((0, width))
-    if isinstance(revived.model, Recurrent):
-        windows = [
-            random.normal(size=(_rows(8, rows * width), rows, width)) for rows in WINDOW_ROWS
-        ]
-        return tuple(windows), nothing, nothing
-    if not isinstance(revived.model, Ensemble):
-        rows = _rows(RANDOM_ROWS, width)
-        drawn = [random.normal(size=(rows, width)) * spread for spread in SPREADS]
-        scalers = [*revived.scalers]
-        if isinstance(revived.model, Scaler):
-            scalers.append(revived.model)
-        return tuple(_before(scalers, x) for x in drawn), nothing, nothing
-    model = revived.model
-    cost = max(width, len(model.trees) * len(model.base))
-    feature, threshold = _thresholds(model)
-    centre, spread = np.zeros(width), np.ones(width)
-    # One that stands for infinity says nothing of where its column lies.
-    usual = np.abs(threshold) < _LARGEST
-    for column in np.unique(feature[usual]):
-        own = threshold[usual & (feature == column)]
-        centre[column] = own.mean()
-        spread[column] = 1.5 * own.std() + 1e-3 * max(1.0, abs(float(own.mean())))
-    plain = centre + spread * random.normal(size=(_rows(RANDOM_ROWS, cost), width))
-    count = min(_rows(BOUNDARY_THRESHOLDS, 5 * cost), len(feature))
-    boundary = nothing
-    if count:
-        chosen = random.choice(len(feature), size=count, replace=False)
-        boundary = _at_thresholds(feature[chosen], threshold[chosen], centre, spread, random)
+    boundary = nothing if found.boundary is None else _texts(found.boundary, columns, random)
     missing = nothing
-    if model.takes_missing:
-        missing = centre + spread * random.normal(size=(_rows(MISSING_ROWS, cost), width))
-        missing[random.random(missing.shape) < MISSING_SHARE] = np.nan
-        missing[0] = np.nan
-        missing = _before(revived.scalers, missing)
-    return (_before(revived.scalers, plain),), _before(revived.scalers, boundary), missing
+    if part.model.takes_missing and not part.model.windows:
+        missing = np.array(batches[0][:MISSING_ROWS])
+        absent = random.random(missing.shape) < MISSING_SHARE
+        absent[0] = True
+        absent[:, [column.kind == "text" for column in columns]] = False
+        missing[absent] = np.nan
+    return tuple(batches), boundary, missing
 
 
-def _rows(wanted: int, cost: int) -> int:
-    """As many rows as are wanted, or as a batch can have at so many numbers for each."""
-    return max(1, min(wanted, _NUMBERS // cost))
-
-
-def _thresholds(model: Ensemble) -> tuple[NDArray[np.int64], FloatArray]:
-    inner = [tree.left != LEAF for tree in model.trees]
-    pairs = list(zip(model.trees, inner, strict=True))
-    return (
-        np.concatenate([tree.feature[one] for tree, one in pairs]),
-        np.concatenate([tree.threshold[one] for tree, one in pairs]),
-    )
-
-
-def _at_thresholds(
-    feature: NDArray[np.int64],
-    threshold: FloatArray,
-    centre: FloatArray,
-    spread: FloatArray,
-    random: np.random.Generator,
-) -> FloatArray:
-    single = threshold.astype(np.float32)
-    lower, upper = np.float32(-np.inf), np.float32(np.inf)
-    with np.errstate(over="ignore"):
-        around = np.stack(
-            [
-                threshold,
-                np.nextafter(threshold, -np.inf),
-                np.nextafter(threshold, np.inf),
-                np.nextafter(single, lower).astype(np.float64),
-                np.nextafter(single, upper).astype(np.float64),
-            ]
-        ).reshape(-1)
-    rows = centre + spread * random.normal(size=(len(around), len(centre)))
-    rows[np.arange(len(around)), np.tile(feature, 5)] = np.clip(around, -_LARGEST, _LARGEST)
+def _texts(rows: FloatArray, columns: Sequence[Column], random: np.random.Generator) -> FloatArray:
+    """The same rows with places of texts, known and strange, where a column is text."""
+    rows = np.array(rows)
+    for place, column in enumerate(columns):
+        if column.kind == "text":
+            drawn = random.integers(-1, len(column.texts), size=len(rows))
+            rows[:, place] = np.where(drawn < 0, UNKNOWN, drawn)
     return rows
 
 
-def _before(scalers: list[Scaler] | tuple[Scaler, ...], x: FloatArray) -> FloatArray:
-    """Rows that the scalers bring about to where `x` is."""
-    for scaler in reversed(scalers):
-        if scaler.scale is not None:
-            x = x * scaler.scale
-        if scaler.mean is not None:
-            x = x + scaler.mean
-    return x
+def decoded(rows: FloatArray, columns: Sequence[Column]) -> Rows:
+    """Return rows as the library would be given them: texts where a column is text.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (N, F)
+        As the graph takes them.
+    columns : sequence of Column
+        Of the input.
+
+    Returns
+    -------
+    ndarray of shape (N, F)
+        float64, or objects where there is text.
+    """
+    if not any(column.kind == "text" for column in columns):
+        return rows
+    asked = rows.astype(object)
+    for place, column in enumerate(columns):
+        if column.kind == "text":
+            asked[:, place] = [
+                column.texts[int(one)] if one != UNKNOWN else STRANGE_TEXT for one in rows[:, place]
+            ]
+    return asked
 
 
 def _runtime(spec: ModelSpec, data: bytes) -> tuple[Run, str]:
     """Take onnxruntime where it is installed, else the reference implementation of the standard."""
-    (said,) = spec.outputs
+    names = [said.name for said in spec.outputs]
     if find_spec("onnxruntime") is None:
         from onnx.reference import ReferenceEvaluator
 
         reference = ReferenceEvaluator(onnx.load_from_string(data))
 
-        def run_reference(x: FloatArray) -> FloatArray:
-            answers: Any = reference.run([said.name], {"x": x})
-            return np.asarray(answers[0])
+        def run_reference(x: FloatArray) -> Mapping[str, NDArray[Any]]:
+            answers: Any = reference.run(names, {"x": x})
+            return dict(zip(names, answers, strict=True))
 
         return run_reference, f"onnx.reference {onnx.__version__}"
     from aegismatrix.engine.model import Model
@@ -216,8 +194,16 @@ def _runtime(spec: ModelSpec, data: bytes) -> tuple[Run, str]:
     # Not before the session is open: `engine.model` says there what it may not send home.
     import onnxruntime
 
-    def run_session(x: FloatArray) -> FloatArray:
-        # Not `run`, which takes no NaN.
-        return model.run_validated({"x": x})[said.name]
+    @cache
+    def plain() -> onnxruntime.InferenceSession:
+        return onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+
+    def run_session(x: FloatArray) -> Mapping[str, NDArray[Any]]:
+        try:
+            # Not `run`, which takes no NaN.
+            return model.run_validated({"x": x})
+        except NonFiniteOutputError:
+            # What is not there goes in, and what the library would refuse comes out, as NaN.
+            return dict(zip(names, plain().run(names, {"x": x}), strict=True))
 
     return run_session, f"onnxruntime {onnxruntime.__version__}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aegismatrix_factory.rescue.reading.errors import LegacyError
+from aegismatrix_factory.rescue.reading.errors import ForeignNameError, LegacyError, clipped
 
 _SAVE_BARE = "Save the bare model, one of those that docs/rescue.md lists."
 
@@ -23,6 +23,38 @@ class UnsupportedModelError(LegacyError):
         super().__init__(reason, code=code, remedy=_SAVE_BARE)
 
 
+class UnknownModelError(ForeignNameError):
+    """The file holds an object of a class that has no converter."""
+
+    def __init__(self, module: str, name: str) -> None:
+        super().__init__(
+            module,
+            name,
+            "there is no converter for",
+            code="unknown-class",
+            remedy=_SAVE_BARE,
+        )
+
+
+class UnknownPartError(LegacyError):
+    """The model holds something that nobody measured, and that may change what it answers.
+
+    Attributes
+    ----------
+    owner, key : str
+        What holds it, and its name, clipped and escaped.
+    """
+
+    def __init__(self, owner: str, key: str) -> None:
+        self.owner = owner
+        self.key = clipped(key)
+        super().__init__(
+            f"{owner} has {self.key}, which no release that was tried has",
+            code="unknown-part",
+            remedy="Delete it where the file was made, if it is your own, and save it again.",
+        )
+
+
 class UnsupportedVersionError(LegacyError):
     """The model was saved by a release whose attributes were never measured.
 
@@ -34,11 +66,11 @@ class UnsupportedVersionError(LegacyError):
         The release that the file names.
     """
 
-    def __init__(self, library: str, found: str, supported: str) -> None:
+    def __init__(self, library: str, found: object, supported: str) -> None:
         self.library = library
-        self.found = found
+        self.found = "of a release that it does not say" if found is None else clipped(str(found))
         super().__init__(
-            f"it was saved by {library} {found}; supported is {supported}",
+            f"it was saved by {library} {self.found}; supported is {supported}",
             code="unsupported-version",
             remedy=f"Load it with the release that saved it, then save it again with {supported}.",
         )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,52 +13,6 @@ IntArray = NDArray[np.int64]
 SingleArray = NDArray[np.float32]
 
 LEAF = -1
-
-
-@dataclass(frozen=True, eq=False)
-class Scaler:
-    """Columns shifted, then divided.
-
-    Attributes
-    ----------
-    n_features : int
-        Columns.
-    mean, scale : ndarray of shape (n_features,) or None
-        Subtracted, and divided by, where there is one.
-    """
-
-    n_features: int
-    mean: FloatArray | None
-    scale: FloatArray | None
-
-
-@dataclass(frozen=True, eq=False)
-class Linear:
-    """Logistic regression.
-
-    Attributes
-    ----------
-    coefficients : ndarray of shape (rows, n_features)
-        One row for two classes, else one per class.
-    intercepts : ndarray of shape (rows,)
-        Their constants.
-    link : {'sigmoid', 'each', 'softmax'}
-        Two classes; each class by itself, then divided by their sum; all classes at once.
-    """
-
-    coefficients: FloatArray
-    intercepts: FloatArray
-    link: Literal["sigmoid", "each", "softmax"]
-
-    @property
-    def n_features(self) -> int:
-        """Columns."""
-        return int(self.coefficients.shape[1])
-
-    @property
-    def n_outputs(self) -> int:
-        """Classes."""
-        return 2 if self.link == "sigmoid" else len(self.intercepts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,46 +132,3 @@ class Recurrent:
     def n_outputs(self) -> int:
         """Logits."""
         return len(self.heads_bias)
-
-
-@dataclass(frozen=True, eq=False)
-class Revived:
-    """One model out of a legacy file.
-
-    Attributes
-    ----------
-    key : str
-        Where in the file it was: dictionary keys joined by dots, empty for the file's only object.
-    library, version : str
-        Who saved it; the version is empty where the file does not say.
-    described : str
-        What it is, by its class.
-    scalers : tuple of Scaler
-        What a pipeline does before the model.
-    model : Scaler, Linear, Ensemble or Recurrent
-        The model.
-    feature_names : tuple of str
-        Empty where the file does not say.
-    classes : tuple of str
-        Labels of the classes in order; empty where there are none.
-    warnings : tuple of str
-        What whoever uses it should know.
-    details : mapping
-        What else was kept, such as the best iteration; JSON values.
-    """
-
-    key: str
-    library: str
-    version: str
-    described: str
-    scalers: tuple[Scaler, ...]
-    model: Scaler | Linear | Ensemble | Recurrent
-    feature_names: tuple[str, ...] = ()
-    classes: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    details: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def n_features(self) -> int:
-        """Columns of the input."""
-        return self.scalers[0].n_features if self.scalers else self.model.n_features

@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from aegismatrix_factory.rescue.converting.attributes import Attributes
-from aegismatrix_factory.rescue.converting.boosters import revive_booster
-from aegismatrix_factory.rescue.converting.errors import (
-    InconsistentModelError,
-    NotAModelError,
-    UnsupportedModelError,
-)
-from aegismatrix_factory.rescue.converting.estimators import revive_estimator
-from aegismatrix_factory.rescue.converting.parameters import Revived, Scaler
-from aegismatrix_factory.rescue.converting.recurrent import is_state_dict, revive_recurrent
+from aegismatrix_factory.rescue.converting.catalogue import reader
+from aegismatrix_factory.rescue.converting.errors import NotAModelError, UnsupportedModelError
+from aegismatrix_factory.rescue.converting.family import Oracle, Part, Reader
 from aegismatrix_factory.rescue.reading.errors import clipped
+from aegismatrix_factory.rescue.reading.names import is_data
 from aegismatrix_factory.rescue.reading.records import Record
 
 _CARRIED_VALUES = 1000
 _MAX_PARTS = 64
+_MAX_DEPTH = 16
 
 ReadDocument = Callable[[bytes], Any]
+
+
+@dataclass(frozen=True)
+class Revived:
+    """One model out of a legacy file.
+
+    Attributes
+    ----------
+    key : str
+        Where in the file it was: keys and places joined by dots, empty for the file's only object.
+    part : Part
+        What it computes.
+    """
+
+    key: str
+    part: Part
 
 
 @dataclass(frozen=True)
@@ -39,11 +50,14 @@ class Contents:
         Plain values beside them, such as names of features, by key: JSON values.
     left_out : tuple of str
         Keys of what is neither.
+    oracle : Oracle
+        Answers from the records of the file.
     """
 
     models: tuple[Revived, ...]
     carried: dict[str, Any]
     left_out: tuple[str, ...]
+    oracle: Oracle
 
 
 def revive(value: object, read: ReadDocument) -> Contents:
@@ -52,91 +66,68 @@ def revive(value: object, read: ReadDocument) -> Contents:
     Parameters
     ----------
     value : object
-        From the reader: plain values and records. A model, a pipeline, a state dict, or a
-        dictionary, list or tuple that holds some of these; of the latter two the key is the place.
+        From the reader: plain values and records. A model, a state dict, or dictionaries, lists
+        and tuples that hold some of these, one inside of another.
     read : callable
         From the bytes of a Booster's handle to plain values.
 
     Returns
     -------
     Contents
-        A dictionary's models each by themselves: nothing in it says which of them feeds which.
+        A container's models each by themselves: nothing in it says which of them feeds which.
 
     Raises
     ------
     LegacyError
         If there is no model, or one of them cannot be converted.
     """
-    if isinstance(value, Record):
-        return Contents((_model(value, "", read),), {}, ())
-    if is_state_dict(value):
-        assert isinstance(value, Mapping)
-        return Contents((revive_recurrent(value, ""),), {}, ())
-    if isinstance(value, list | tuple):
-        value = dict(enumerate(value))
-    if not isinstance(value, Mapping):
+    using = reader(read)
+    search = _Search(using)
+    search.look(value, "", 0)
+    if not search.models:
         raise NotAModelError(f"it holds no model, but a {_kind(value)}")
-    models: list[Revived] = []
-    carried: dict[str, Any] = {}
-    left_out: list[str] = []
-    for name, one in value.items():
-        key = clipped(str(name))
-        if len(models) >= _MAX_PARTS:
-            raise UnsupportedModelError(f"it holds more than {_MAX_PARTS} models")
-        if isinstance(one, Record):
-            models.append(_model(one, key, read))
-        elif is_state_dict(one):
-            models.append(revive_recurrent(one, key))
-        elif _is_plain(one):
-            carried[key] = one
-        elif isinstance(one, Mapping | list | tuple) and _hides_a_model(one):
-            raise UnsupportedModelError(f"{key} holds models inside of another container")
-        else:
-            left_out.append(key)
-    if not models:
-        raise NotAModelError("it holds no model, but a container without any")
-    return Contents(tuple(models), carried, tuple(left_out))
+    return Contents(tuple(search.models), search.carried, tuple(search.left_out), Oracle(using))
 
 
-def _model(record: Record, key: str, read: ReadDocument) -> Revived:
-    if record.module.partition(".")[0] == "xgboost":
-        return revive_booster(record, key, read)
-    if record.name == "Pipeline":
-        return _pipeline(record, key, read)
-    return revive_estimator(record, key)
+class _Search:
+    """What was found in a value so far."""
 
+    def __init__(self, using: Reader) -> None:
+        self.using = using
+        self.models: list[Revived] = []
+        self.carried: dict[str, Any] = {}
+        self.left_out: list[str] = []
 
-def _pipeline(record: Record, key: str, read: ReadDocument) -> Revived:
-    """A pipeline says what feeds what, so its scalers go in front of its model."""
-    steps = Attributes(record).need("steps")
-    if not isinstance(steps, list) or not steps:
-        raise InconsistentModelError("a Pipeline has no steps")
-    revived = []
-    for step in steps:
-        if not isinstance(step, tuple | list) or len(step) != 2:
-            raise InconsistentModelError("a step of a Pipeline is not a name and an object")
-        if step[1] is None or (isinstance(step[1], str) and step[1] == "passthrough"):
-            continue
-        if not isinstance(step[1], Record) or step[1].name == "Pipeline":
-            raise UnsupportedModelError("a step of its Pipeline is neither a scaler nor a model")
-        revived.append(_model(step[1], key, read))
-    if not revived:
-        raise NotAModelError("it holds a Pipeline that does nothing")
-    *before, last = revived
-    scalers = []
-    for one in before:
-        if not isinstance(one.model, Scaler):
-            raise UnsupportedModelError(f"its Pipeline has a {one.described} before its last step")
-        scalers.append(one.model)
-    if len({one.n_features for one in revived}) > 1:
-        raise InconsistentModelError("the steps of its Pipeline have different numbers of features")
-    described = f"Pipeline of {', '.join(one.described for one in revived)}"
-    version = ", ".join(
-        dict.fromkeys(f"{one.library} {one.version}" for one in revived if one.version)
-    )
-    if len({one.library for one in revived}) == 1:
-        version = last.version
-    return replace(last, described=described, scalers=tuple(scalers), version=version)
+    def look(self, value: object, key: str, depth: int) -> None:
+        if self.is_model(value):
+            if len(self.models) >= _MAX_PARTS:
+                raise UnsupportedModelError(f"it holds more than {_MAX_PARTS} models")
+            self.models.append(Revived(key, self.using.part(value)))
+        elif isinstance(value, Mapping | list | tuple) and (
+            not key or self.hides_a_model(value, depth)
+        ):
+            pairs = value.items() if isinstance(value, Mapping) else enumerate(value)
+            for name, one in pairs:
+                inner = clipped(str(name))
+                self.look(one, f"{key}.{inner}" if key else inner, depth + 1)
+        elif key and _is_plain(value):
+            self.carried[key] = value
+        elif key:
+            self.left_out.append(key)
+
+    def is_model(self, value: object) -> bool:
+        if isinstance(value, Record):
+            # Frames, dates and generators stand beside models and are none.
+            return not is_data(value.module) and value.module != "numpy"
+        return self.using.find(value) is not None
+
+    def hides_a_model(self, value: object, depth: int) -> bool:
+        if self.is_model(value):
+            return True
+        if depth > _MAX_DEPTH or not isinstance(value, Mapping | list | tuple):
+            return False
+        inside = value.values() if isinstance(value, Mapping) else value
+        return any(self.hides_a_model(one, depth + 1) for one in inside)
 
 
 def _is_plain(value: object) -> bool:
@@ -167,16 +158,8 @@ def _is_plain(value: object) -> bool:
     return plain(value, 0)
 
 
-def _hides_a_model(value: object, depth: int = 0) -> bool:
-    if isinstance(value, Record) or is_state_dict(value):
-        return True
-    if depth > 8:
-        return False
-    if isinstance(value, Mapping):
-        return any(_hides_a_model(one, depth + 1) for one in value.values())
-    return isinstance(value, list | tuple) and any(_hides_a_model(one, depth + 1) for one in value)
-
-
 def _kind(value: object) -> str:
-    names = {np.ndarray: "array", list: "list", tuple: "tuple", str: "text"}
+    if isinstance(value, Mapping | list | tuple):
+        return "container without any"
+    names = {np.ndarray: "array", str: "text"}
     return names.get(type(value), "single value")

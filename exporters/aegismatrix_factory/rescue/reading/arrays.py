@@ -1,7 +1,9 @@
 """Numpy arrays, dtypes and scalars, rebuilt from what their pickles give as arguments.
 
-Only dtypes of a fixed spelling are made: numbers, booleans, text and bytes of fixed width, and
-flat structures of those. Whatever comes out is a contiguous copy in this machine's byte order.
+Only dtypes of a fixed spelling are made: numbers, booleans, text and bytes of fixed width, times,
+and flat structures of numbers. What comes out is a contiguous copy in this machine's byte order. An
+array of objects is looked at element by element: one of text, numbers and None alone stays an
+array, any other becomes a record of its shape and its elements.
 """
 
 from __future__ import annotations
@@ -16,7 +18,10 @@ from numpy.typing import NDArray
 
 from aegismatrix_factory.rescue.reading.errors import ArrayKindError, MalformedError
 from aegismatrix_factory.rescue.reading.limits import Budget
-from aegismatrix_factory.rescue.reading.records import Name
+from aegismatrix_factory.rescue.reading.records import Name, RecordDraft
+
+OBJECT_ARRAY = "object_array"
+"""How the record of an array of other things than text and numbers is called."""
 
 Dtype: TypeAlias = np.dtype[Any]
 Array: TypeAlias = NDArray[Any]
@@ -25,6 +30,11 @@ _NUMBER = re.compile(r"([<>|=]?)(b1|[iu][1248]|f[248]|c8|c16)", re.ASCII)
 _TEXT = re.compile(r"([<>|=]?)([US])(0|[1-9]\d{0,4})", re.ASCII)
 _VOID = re.compile(r"\|?V([1-9]\d{0,4})", re.ASCII)
 _OBJECT = re.compile(r"\|?O[48]?", re.ASCII)
+_TIME = re.compile(r"([<>|=]?)[mM]8(\[(generic|Y|M|W|D|h|m|s|ms|us|ns)\])?", re.ASCII)
+_TIME_UNITS = frozenset({"generic", "Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns"})
+_ELEMENTS = (str, bytes, bool, int, float, type(None), np.generic)
+_ELEMENT_BYTES = 64
+_TIMES = 1_000_000
 _AXES = 32
 _AXIS_LENGTH = 2**40
 _FIELDS = 64
@@ -40,7 +50,9 @@ def _bad(what: str) -> MalformedError:
 def _simple(spelling: str) -> Dtype:
     """Make the dtype of a number or of text, in this machine's byte order."""
     if _OBJECT.fullmatch(spelling):
-        raise ArrayKindError(spelling, code="object-array")
+        return np.dtype(object)
+    if _TIME.fullmatch(spelling):
+        return np.dtype(spelling)
     if not _NUMBER.fullmatch(spelling) and not _TEXT.fullmatch(spelling):
         raise ArrayKindError(spelling)
     return np.dtype(spelling)
@@ -96,14 +108,30 @@ class DtypeDraft:
         version, order, parts, names, fields, size = state[:6]
         if type(version) is not int or not isinstance(order, str) or order not in _ORDERS:
             raise _bad("the state of a dtype")
-        if parts is not None or (len(state) == 9 and state[8] is not None):
+        if parts is not None:
             raise ArrayKindError(self.spelling)
+        if len(state) == 9 and state[8] is not None:
+            if self.made is None or self.made.kind not in "mM":
+                raise ArrayKindError(self.spelling)
+            self.made = _time(self.made.kind, state[8])
         if self.made is not None:
             if names is not None or fields is not None:
                 raise _bad("the state of a dtype")
             self.made = self.made.newbyteorder(_ORDERS[order])
             return
         self.made = _structure(names, fields, size, self.spelling)
+
+
+def _time(kind: str, metadata: object) -> Dtype:
+    """Make the dtype of times in a unit, which its state tells beside an empty dict."""
+    if not isinstance(metadata, tuple) or len(metadata) != 2 or not isinstance(metadata[1], tuple):
+        raise _bad("the unit of a dtype")
+    unit, count = metadata[1][:2] if len(metadata[1]) >= 2 else (None, None)
+    if isinstance(unit, bytes):
+        unit = unit.decode("latin-1")
+    if unit not in _TIME_UNITS or type(count) is not int or not 1 <= count <= _TIMES:
+        raise _bad("the unit of a dtype")
+    return np.dtype(f"{kind}8" if unit == "generic" else f"{kind}8[{count}{unit}]")
 
 
 def _structure(names: object, fields: object, size: object, spelling: str) -> Dtype:
@@ -238,6 +266,8 @@ def from_bytes(
         If it is too large.
     """
     axes = _shape(shape)
+    if kind.hasobject:
+        raise ArrayKindError(kind.str, code="object-array")
     if len(data) != size_bytes(axes, kind):
         raise MalformedError(
             f"an array of shape {axes} and {kind.itemsize} bytes an element has {len(data)} bytes"
@@ -264,15 +294,60 @@ def from_bytes(
     return np.array(shaped, dtype=kind.newbyteorder("="), order="C", copy=True)
 
 
+def of_objects(shape: object, items: object, *, fortran: bool, budget: Budget) -> Any:
+    """Make an array of objects, or the record of one.
+
+    Parameters
+    ----------
+    shape : object
+        As the file gives it.
+    items : object
+        Its elements, a list in the order of the array.
+    fortran : bool
+        Whether the first axis runs fastest.
+    budget : Budget
+        Pays for it.
+
+    Returns
+    -------
+    numpy.ndarray or RecordDraft
+        An array of objects if all elements are text, bytes, numbers or None; else a record named
+        ``numpy.object_array`` whose argument is the shape and whose items are the elements, the
+        last axis running fastest.
+
+    Raises
+    ------
+    MalformedError, LimitError
+        If there are not as many elements as the shape says, or they are too many.
+    """
+    axes = _shape(shape)
+    if not isinstance(items, list) or len(items) != math.prod(axes):
+        raise _bad("an array of objects")
+    budget.tick(len(items))
+    budget.array(_ELEMENT_BYTES * len(items))
+    places = np.arange(len(items)).reshape(axes, order="F" if fortran else "C").reshape(-1)
+    ordered = [items[place] for place in places.tolist()] if fortran else list(items)
+    if not all(isinstance(one, _ELEMENTS) for one in ordered):
+        return RecordDraft("numpy", OBJECT_ARRAY, (axes,), items=ordered)
+    made = np.empty(len(ordered), dtype=object)
+    for place, one in enumerate(ordered):
+        made[place] = one.item() if _is_plain_scalar(one) else one
+    return made.reshape(axes)
+
+
+def _is_plain_scalar(value: object) -> bool:
+    return isinstance(value, np.generic) and value.dtype.kind in "biufUS"
+
+
 @dataclass(slots=True, eq=False)
 class ArrayDraft:
     """An array as a pickle makes it: empty first, filled after."""
 
-    made: Array | None = None
+    made: Array | RecordDraft | None = None
 
     @property
-    def value(self) -> Array:
-        """The array.
+    def value(self) -> Array | RecordDraft:
+        """The array, or the record of one that holds objects.
 
         Raises
         ------
@@ -305,6 +380,9 @@ class ArrayDraft:
             raise _bad("the state of an array")
         if not isinstance(fortran, bool | int):
             raise _bad("the state of an array")
+        if kind.value.hasobject:
+            self.made = of_objects(shape, data, fortran=bool(fortran), budget=budget)
+            return
         self.made = from_bytes(_raw(data), shape, kind.value, fortran=bool(fortran), budget=budget)
 
 

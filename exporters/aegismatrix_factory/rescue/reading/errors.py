@@ -151,19 +151,6 @@ class ForbiddenGlobalError(ForeignNameError):
         )
 
 
-class RandomStateError(ForeignNameError):
-    """The file holds a random number generator."""
-
-    def __init__(self, module: str, name: str) -> None:
-        super().__init__(
-            module,
-            name,
-            "it holds a random generator, which no other numpy need read the same,",
-            code="random-state",
-            remedy="Set random_state to a number or None where the model was made; save it again.",
-        )
-
-
 class ArrayKindError(LegacyError):
     """The file holds an array of a kind that is not numbers or text of fixed width.
 

@@ -2,35 +2,55 @@
 
 from __future__ import annotations
 
+import re
+
 from aegismatrix_factory.rescue.reading.errors import (
     ContainerError,
     ForbiddenGlobalError,
     LegacyError,
-    RandomStateError,
     UnknownClassError,
     clipped,
 )
 
-RECORDS = frozenset(
-    {
-        ("sklearn.preprocessing._data", "StandardScaler"),
-        ("sklearn.preprocessing._label", "LabelEncoder"),
-        ("sklearn.linear_model._logistic", "LogisticRegression"),
-        ("sklearn.pipeline", "Pipeline"),
-        ("sklearn.ensemble._forest", "RandomForestClassifier"),
-        ("sklearn.ensemble._forest", "RandomForestRegressor"),
-        ("sklearn.ensemble._forest", "ExtraTreesClassifier"),
-        ("sklearn.ensemble._forest", "ExtraTreesRegressor"),
-        ("sklearn.tree._classes", "DecisionTreeClassifier"),
-        ("sklearn.tree._classes", "DecisionTreeRegressor"),
-        ("sklearn.tree._classes", "ExtraTreeClassifier"),
-        ("sklearn.tree._classes", "ExtraTreeRegressor"),
-        ("sklearn.tree._tree", "Tree"),
-        ("xgboost.core", "Booster"),
-        ("xgboost.sklearn", "XGBClassifier"),
-        ("xgboost.sklearn", "XGBRegressor"),
-    }
-)
+# scikit-learn's losses call themselves by the bare name of their module.
+LIBRARIES = frozenset({"sklearn", "xgboost", "lightgbm", "catboost", "imblearn", "_loss"})
+"""Whatever these name becomes an inert record: what a record means is not decided here."""
+
+DATA = ("numpy.random", "pandas", "scipy.sparse", "datetime", "decimal", "fractions", "pytz")
+"""What these name stands beside a model, as a frame or a generator does, and is inert as well."""
+
+_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+
+
+def is_library(module: str) -> bool:
+    """Whether a module is of a library of models."""
+    return module.partition(".")[0] in LIBRARIES
+
+
+def is_data(module: str) -> bool:
+    """Whether a module is of a library whose objects stand beside models."""
+    return any(module == one or module.startswith(f"{one}.") for one in DATA)
+
+
+def is_record(module: str, name: str) -> bool:
+    """Whether a name is one of a library whose objects become inert records.
+
+    Parameters
+    ----------
+    module, name : str
+        The name as the file writes it.
+
+    Returns
+    -------
+    bool
+        False for a way through attributes, such as ``Pipeline.fit``, and for what runs code.
+    """
+    return (
+        (is_library(module) or is_data(module))
+        and all(_PLAIN_NAME.fullmatch(one) for one in (*module.split("."), name))
+        and not _runs_code(module, name)
+    )
+
 
 # Not needed to refuse them, everything off the list is refused: these are told apart so that the
 # reader of a report knows an attack from an unknown model.
@@ -133,17 +153,19 @@ def refusal(module: str, name: str) -> LegacyError:
     LegacyError
         Of the kind that fits; the caller raises it.
     """
-    top = module.partition(".")[0]
-    if module == "numpy.random" or module.startswith("numpy.random."):
-        return RandomStateError(module, name)
     if module.endswith("joblib.numpy_pickle") and name in _OLD_JOBLIB:
         return ContainerError(
             f"a file of joblib before 0.10, with arrays as {clipped(name)}",
             remedy="Load it where it was made, and save it with joblib 0.10 or later.",
         )
-    hostile = (
-        top in _RUNS_CODE
+    if _runs_code(module, name):
+        return ForbiddenGlobalError(module, name)
+    return UnknownClassError(module, name)
+
+
+def _runs_code(module: str, name: str) -> bool:
+    return (
+        module.partition(".")[0] in _RUNS_CODE
         or (module, name) in _RUNS_CODE_BY_NAME
         or module.startswith(_RUNS_CODE_BY_FOLDER)
     )
-    return ForbiddenGlobalError(module, name) if hostile else UnknownClassError(module, name)

@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from aegismatrix_factory.rescue.reading import arrays
 from aegismatrix_factory.rescue.reading.errors import LimitError, MalformedError
 from aegismatrix_factory.rescue.reading.limits import Budget
-from aegismatrix_factory.rescue.reading.names import RECORDS, refusal
+from aegismatrix_factory.rescue.reading.names import is_data, is_record, refusal
 from aegismatrix_factory.rescue.reading.records import Name, OrderedDraft, RecordDraft
 from aegismatrix_factory.rescue.reading.settling import settle
 
@@ -116,6 +118,9 @@ class _Walk:
         self.protocol = 0
         self.inline_arrays = 0
         self.number_keys = 0
+        self.steps = 0
+        self.is_nested = False
+        self.extra = names
         self.stack: list[Any] = []
         self.marks: list[int] = []
         self.memo: dict[int, Any] = {}
@@ -142,8 +147,6 @@ class _Walk:
             self.builders[module, "frozenset"] = self._frozen
         for pair in _RECONSTRUCTORS:
             self.builders[pair] = self._reconstructor
-        for pair in RECORDS:
-            self.builders[pair] = partial(self._record, *pair)
         self.builders.update(names)
 
     # The bytes.
@@ -258,7 +261,9 @@ class _Walk:
         if len(module) > _NAME_BYTES or len(name) > _NAME_BYTES:
             raise refusal(module, name)
         if (module, name) not in self.builders:
-            raise refusal(module, name)
+            if not is_record(module, name):
+                raise refusal(module, name)
+            self.builders[module, name] = partial(self._record, module, name)
         return Name(module, name)
 
     def name_line(self) -> Name:
@@ -343,8 +348,11 @@ class _Walk:
 
     # Containers. Keys are scalars: the hash of a deep tuple would overflow the C stack.
 
-    def check_key(self, key: Any) -> None:
+    def key(self, key: Any) -> Any:
+        """A key as a plain value: a scalar of numpy hashes as the number or text that it is."""
         self.budget.tick()
+        if isinstance(key, np.generic) and key.dtype.kind in "biufU":
+            key = key.item()
         if type(key) not in _KEYS:
             raise self.bad("a key is neither text nor a number")
         if type(key) not in _TEXTS:
@@ -356,6 +364,7 @@ class _Walk:
                     limit="number_keys",
                     allowed=self.limits.number_keys,
                 )
+        return key
 
     def fill(self, target: Any, flat: list[Any]) -> None:
         if len(flat) % 2:
@@ -366,15 +375,13 @@ class _Walk:
         if not isinstance(target, dict):
             raise self.bad("it sets an item of what is no dict")
         for position in range(0, len(flat), 2):
-            self.check_key(flat[position])
-            target[flat[position]] = flat[position + 1]
+            target[self.key(flat[position])] = flat[position + 1]
 
     def add(self, target: Any, items: list[Any]) -> None:
         if not isinstance(target, set):
             raise self.bad("it adds to what is no set")
         for item in items:
-            self.check_key(item)
-            target.add(item)
+            target.add(self.key(item))
 
     def extend(self, target: Any, items: list[Any]) -> None:
         if isinstance(target, RecordDraft):
@@ -393,20 +400,40 @@ class _Walk:
             target.build(state, self.budget)
         elif isinstance(target, arrays.InlineDraft):
             target.build(state)
-            self.stack[-1], self.position = target.read(self.data, self.position, self.budget)
+            if target.kind is not None and target.kind.hasobject:
+                self.stack[-1] = self.nested(target)
+            else:
+                self.stack[-1], self.position = target.read(self.data, self.position, self.budget)
             self.inline_arrays += 1
         elif isinstance(target, OrderedDraft):
             # The attributes of an ordered dict, such as the versions of torch's modules.
             if type(state) is not dict:
                 raise self.bad("an ordered dict is given a state that no library writes")
         elif isinstance(target, RecordDraft):
-            self.check_state(state)
+            if not is_data(target.module):
+                self.check_state(state)
             if target.state is not None:
                 raise self.bad("an object is given its state twice", code="hostile-state")
             # As `__dict__.update` does: what is done to the dict afterwards is not of the object.
             target.state = dict(state) if type(state) is dict else state
         else:
             raise self.bad("it gives a state to what has none")
+
+    def nested(self, target: arrays.InlineDraft) -> Any:
+        """An array of objects, which joblib writes as a pickle of its own between the opcodes."""
+        if self.is_nested:
+            raise self.bad("joblib's pickle inside of a pickle holds another one")
+        inner = _Walk(self.source, self.budget, self.extra, None)
+        inner.is_nested, inner.position, inner.steps = True, self.position, self.steps
+        inner.number_keys = self.number_keys
+        value = inner.run()
+        self.position, self.steps = inner.position, inner.steps
+        self.number_keys = inner.number_keys
+        made = value.value if isinstance(value, arrays.ArrayDraft) else None
+        shape = made.arguments[0] if isinstance(made, RecordDraft) else getattr(made, "shape", None)
+        if made is None or shape != target.shape:
+            raise self.bad("joblib's pickle inside of a pickle is not the array that it says")
+        return made
 
     def check_state(self, state: Any) -> None:
         parts = state if isinstance(state, tuple) and len(state) == 2 else (state,)
@@ -426,10 +453,9 @@ class _Walk:
     # The walk.
 
     def run(self) -> Any:
-        steps = 0
         while True:
-            steps += 1
-            if steps > self.limits.opcodes:
+            self.steps += 1
+            if self.steps > self.limits.opcodes:
                 raise LimitError(
                     "it has too many opcodes", limit="opcodes", allowed=self.limits.opcodes
                 )

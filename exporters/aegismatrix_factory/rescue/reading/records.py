@@ -34,7 +34,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """An allowed name that the file mentions, while it is read; nothing is looked up by it."""
+    """An allowed name that the file mentions, such as a dtype's; nothing is looked up by it."""
 
     module: str
     name: str

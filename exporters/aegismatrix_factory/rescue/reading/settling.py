@@ -15,6 +15,7 @@ import numpy as np
 from aegismatrix_factory.rescue.reading.arrays import ArrayDraft, DtypeDraft
 from aegismatrix_factory.rescue.reading.errors import LimitError, MalformedError, clipped
 from aegismatrix_factory.rescue.reading.limits import Budget
+from aegismatrix_factory.rescue.reading.names import is_record
 from aegismatrix_factory.rescue.reading.records import Name, Record, RecordDraft
 
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, bytearray, np.generic, np.ndarray)
@@ -33,24 +34,32 @@ def _leaf(value: object) -> _Settled | None:
     """Settle what holds nothing else; None for what does."""
     if isinstance(value, DtypeDraft):
         return _Settled(value.value, 1, _VALUE_BYTES, 0)
-    if isinstance(value, ArrayDraft):
+    if isinstance(value, ArrayDraft) and not isinstance(value.value, RecordDraft):
         value = value.value
+    if isinstance(value, np.ndarray) and value.dtype.hasobject:
+        texts = sum(len(one) for one in value.reshape(-1) if isinstance(one, str | bytes))
+        return _Settled(value, 1 + value.size, _VALUE_BYTES * value.size + texts, 0)
     if isinstance(value, np.ndarray):
         return _Settled(value, 1, value.nbytes, 0)
     if isinstance(value, _PLAIN):
         size = len(value) if isinstance(value, str | bytes | bytearray) else _VALUE_BYTES
         return _Settled(value, 1, size, 0)
     if isinstance(value, Name):
-        raise MalformedError(
-            f"the class {clipped(value.module)}.{clipped(value.name)} stands where a value must",
-            code="class-as-value",
-        )
+        if not is_record(value.module, value.name) and value.module != "numpy":
+            raise MalformedError(
+                f"the class {clipped(value.module)}.{clipped(value.name)} stands where a value"
+                " must",
+                code="class-as-value",
+            )
+        return _Settled(value, 1, len(value.module) + len(value.name), 0)
     if not _is_branch(value):
         raise MalformedError("something half-made stands where a value must")
     return None
 
 
 def _children(value: object) -> Iterable[Any]:
+    if isinstance(value, ArrayDraft):
+        return (value.value,)
     if isinstance(value, dict):
         return value.values()
     if isinstance(value, RecordDraft):
@@ -62,6 +71,8 @@ def _children(value: object) -> Iterable[Any]:
 def _copy(value: Any, parts: list[Any]) -> Any:
     if isinstance(value, dict):
         return dict(zip(value, parts, strict=True))
+    if isinstance(value, ArrayDraft):
+        return parts[0]
     if isinstance(value, RecordDraft):
         return Record(value.module, value.name, *parts)
     if isinstance(value, set | frozenset):
@@ -125,6 +136,8 @@ def settle(root: object, budget: Budget) -> Any:
 
 
 def _is_branch(value: object) -> bool:
+    if isinstance(value, ArrayDraft):
+        return isinstance(value.value, RecordDraft)
     return isinstance(value, list | tuple | dict | set | frozenset | RecordDraft)
 
 

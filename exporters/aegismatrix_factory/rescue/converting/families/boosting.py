@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from aegismatrix_factory.rescue.converting import ensembles
 from aegismatrix_factory.rescue.converting.attributes import (
     Attributes,
+    Known,
     counted,
+    known,
     number,
     numbers,
+    refuse_unknown,
     whole_numbers,
 )
 from aegismatrix_factory.rescue.converting.errors import (
@@ -27,15 +31,27 @@ from aegismatrix_factory.rescue.converting.errors import (
     UnsupportedModelError,
     UnsupportedVersionError,
 )
+from aegismatrix_factory.rescue.converting.family import (
+    Answer,
+    Family,
+    Model,
+    Oracle,
+    Part,
+    Probes,
+    Reader,
+    Rows,
+)
+from aegismatrix_factory.rescue.converting.formulas import both, sigmoid, softmax
 from aegismatrix_factory.rescue.converting.hazards import booster_hazards
 from aegismatrix_factory.rescue.converting.parameters import (
     Ensemble,
     FloatArray,
     IntArray,
-    Revived,
+    SingleArray,
     Tree,
 )
 from aegismatrix_factory.rescue.converting.trees import check_size, grow
+from aegismatrix_factory.rescue.converting.writing import Table, Writer, computed
 from aegismatrix_factory.rescue.reading.errors import clipped
 from aegismatrix_factory.rescue.reading.records import Record
 
@@ -49,57 +65,172 @@ OBJECTIVES = {
 }
 _WRAPPERS = {"XGBClassifier": "probability", "XGBRegressor": "value"}
 
-ReadDocument = Callable[[bytes], Any]
+_TREE: Known = {
+    **known("split_type split_conditions split_indices left_children right_children default_left"),
+    **known("categories_nodes"),
+    # Statistics of the training, and what belongs to the categories that are refused.
+    **known("base_weights categories categories_segments categories_sizes id loss_changes parents"),
+    **known("sum_hessian"),
+    "tree_param": known("num_nodes size_leaf_vector num_deleted num_feature"),
+}
+_GBTREE: Known = {
+    **known("tree_info iteration_indptr"),
+    "gbtree_model_param": known("num_parallel_tree num_trees size_leaf_vector"),
+    "trees": _TREE,
+    "cats": known("enc feature_segments sorted_idx"),
+}
 
 
-def revive_booster(record: Record, key: str, read: ReadDocument) -> Revived:
-    """Return what an XGBoost object computes.
+def _layout(booster: Known) -> Known:
+    learner: Known = {
+        # Notes of whoever trained it, but for the best iteration.
+        "attributes": None,
+        **known("feature_names feature_types"),
+        "gradient_booster": booster,
+        "learner_model_param": known(
+            "base_score boost_from_average num_class num_feature num_target"
+        ),
+        # The weight of a positive case matters while training.
+        "objective": {
+            "name": None,
+            "reg_loss_param": known("scale_pos_weight"),
+            "softmax_multiclass_param": known("num_class"),
+        },
+    }
+    # How it was trained, and with what: what it computes stands in the model.
+    return {"Config": None, "Model": {"version": None, "learner": learner}}
 
-    Parameters
-    ----------
-    record : Record
-        Booster, XGBClassifier or XGBRegressor.
-    key : str
-        Where in the file it was.
-    read : callable
-        From the bytes of a Booster's handle to plain values.
 
-    Returns
-    -------
-    Revived
-        Of a wrapper, the trees up to its best iteration; of a Booster, all.
-
-    Raises
-    ------
-    LegacyError
-        One of its children, saying why it is not converted.
+_BOOSTERS = {
+    "gbtree": _layout({**known("name weight_drop"), "model": _GBTREE}),
+    "dart": _layout(
+        {**known("name weight_drop"), "gbtree": {"name": None, "model": _GBTREE}},
+    ),
+}
+_NOTED = known("best_iteration best_score best_ntree_limit feature_names feature_types")
+_BOOSTER = {**known("handle"), **_NOTED}
+# What a wrapper was told for training, and what it kept of it. Of these `base_score`, `booster`,
+# `n_classes_` and others stand in the document as they were used.
+_WRAPPER = known(
     """
-    attributes = Attributes(record)
-    wrapped = record.name in _WRAPPERS
-    if wrapped:
-        missing = number_or_nan(attributes.need("missing"), f"{record.name}.missing")
-        if not math.isnan(missing):
-            raise UnsupportedModelError(
-                f"it takes {missing:g} for a missing value", code="unsupported-missing"
-            )
-        record = attributes.need("_Booster")
-        if not isinstance(record, Record):
-            raise UnsupportedModelError("it was never fitted", code="not-fitted")
-        described = attributes.name
-        attributes = Attributes(record)
-    else:
-        described = record.name
-    if record.name != "Booster":
-        raise UnsupportedModelError(f"there is no converter for {clipped(record.name)}")
+    base_score booster callbacks classes_ colsample_bylevel colsample_bynode colsample_bytree device
+    early_stopping_rounds enable_categorical eval_metric evals_result_ feature_types feature_weights
+    gamma gpu_id grow_policy importance_type interaction_constraints kwargs learning_rate
+    max_bin max_cat_threshold max_cat_to_onehot max_delta_step max_depth max_leaves min_child_weight
+    monotone_constraints multi_strategy n_classes_ n_estimators n_jobs num_parallel_tree objective
+    predictor random_state reg_alpha reg_lambda sampling_method scale_pos_weight subsample
+    tree_method validate_parameters verbosity
+    """
+)
+
+
+def _read_wrapper(attributes: Attributes, reader: Reader) -> Model:
+    missing = number_or_nan(attributes.need("missing"), f"{attributes.name}.missing")
+    if not math.isnan(missing):
+        raise UnsupportedModelError(
+            f"it takes {missing:g} for a missing value", code="unsupported-missing"
+        )
+    inside = attributes.need("_Booster")
+    if not isinstance(inside, Record):
+        raise UnsupportedModelError("it was never fitted", code="not-fitted")
+    if inside.name != "Booster":
+        raise UnsupportedModelError(f"there is no converter for {clipped(inside.name)}")
+    document = _document(Attributes(inside, _BOOSTER), reader, wrapped=True)
+    if _WRAPPERS[attributes.name] != document.answer:
+        raise UnsupportedModelError(
+            f"a {attributes.name} with the objective {document.objective}",
+            code="unsupported-objective",
+        )
+    return document.model()
+
+
+def _read_booster(attributes: Attributes, reader: Reader) -> Model:
+    return _document(attributes, reader, wrapped=False).model()
+
+
+def _document(attributes: Attributes, reader: Reader, *, wrapped: bool) -> _Document:
     handle = attributes.need("handle")
     if not isinstance(handle, bytes | bytearray):
         raise UnsupportedModelError("its booster was never fitted", code="not-fitted")
-    model = _Document(read(bytes(handle)), wrapped)
-    if wrapped and _WRAPPERS[described] != model.answer:
-        raise UnsupportedModelError(
-            f"a {described} with the objective {model.objective}", code="unsupported-objective"
-        )
-    return model.revived(key, described)
+    return _Document(reader.read_document(bytes(handle)), wrapped)
+
+
+def _graph(part: Part, answer: Answer, writer: Writer, x: Table) -> Table:
+    model: Ensemble = part.parameters
+    said = ensembles.write(writer, model, x.numbers())
+    if answer == "label":
+        return computed(writer.largest(said), 1)
+    return computed(said, model.n_outputs)
+
+
+def _probe(part: Part, random: np.random.Generator, rows: int) -> Probes:
+    return ensembles.probe(part.parameters, random, rows)
+
+
+def _wrapped(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) -> FloatArray:
+    inside = Attributes(attributes.need("_Booster"), None)
+    return _added(inside, answer, rows, oracle, wrapped=True)
+
+
+def _bare(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) -> FloatArray:
+    return _added(attributes, answer, rows, oracle, wrapped=False)
+
+
+def _added(
+    attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle, *, wrapped: bool
+) -> FloatArray:
+    """From ``base_score`` tree after tree in float32, as the document stands."""
+    learner = oracle.read_document(bytes(attributes.need("handle")))["Model"]["learner"]
+    booster, parameters = learner["gradient_booster"], learner["learner_model_param"]
+    content = booster.get("gbtree", booster)["model"]
+    weights = booster.get("weight_drop")
+    trees = content["trees"]
+    objective = learner["objective"]["name"]
+    groups = max(int(parameters["num_class"]), 1)
+    margin = np.atleast_1d(np.asarray(json.loads(parameters["base_score"]), dtype=np.float32))
+    if objective == "binary:logistic":
+        odds = np.float32(1.0) / margin - np.float32(1.0)
+        margin = -np.log(odds.astype(np.float64)).astype(np.float32)
+    total = np.tile(np.broadcast_to(margin, (groups,)), (len(rows), 1)).astype(np.float32)
+    x = np.asarray(rows, dtype=np.float64).astype(np.float32)
+    best = learner.get("attributes", {}).get("best_iteration")
+    last = len(trees)
+    if wrapped and best is not None:
+        parallel = int(content["gbtree_model_param"]["num_parallel_tree"])
+        last = (int(best) + 1) * parallel * groups
+        rounds = content.get("iteration_indptr")
+        if rounds is not None and len(rounds):
+            last = int(rounds[int(best) + 1])
+    for place in range(last):
+        said = _said(trees[place], x)
+        if weights is not None:
+            said = said * np.float32(weights[place])
+        total[:, int(content["tree_info"][place])] += said
+    margins = total.astype(np.float64)
+    if objective == "binary:logistic":
+        answers = both(sigmoid(margins))
+    elif objective == "multi:softprob":
+        answers = softmax(margins)
+    else:
+        answers = margins
+    return answers.argmax(axis=1).astype(np.float64)[:, None] if answer == "label" else answers
+
+
+def _said(tree: Mapping[str, Any], x: SingleArray) -> SingleArray:
+    left, right = (np.asarray(tree[name]) for name in ("left_children", "right_children"))
+    split = np.asarray(tree["split_indices"])
+    condition = np.asarray(tree["split_conditions"], dtype=np.float32)
+    to_left = np.asarray(tree["default_left"])
+    at = np.zeros(len(x), dtype=np.int64)
+    every = np.arange(len(x))
+    for _ in range(len(left)):
+        inner = left[at] != -1
+        if not inner.any():
+            break
+        value = x[every, np.where(inner, split[at], 0)]
+        below = np.where(np.isnan(value), to_left[at] != 0, value < condition[at])
+        at = np.where(inner, np.where(below, left[at], right[at]), at)
+    return condition[at]
 
 
 def number_or_nan(given: object, what: str) -> float:
@@ -133,11 +264,12 @@ class _Document:
         learner = _part(document, "learner")
         booster = _part(learner, "gradient_booster")
         name = _text(booster, "name")
-        if name != "gbtree":
+        if name not in _BOOSTERS:
             raise UnsupportedModelError(
-                f"its booster is {clipped(name)}, and not gbtree",
-                code="dart-booster" if name == "dart" else "unsupported-booster",
+                f"its booster is {clipped(name)}, and none of {', '.join(_BOOSTERS)}",
+                code="unsupported-booster",
             )
+        refuse_unknown(content, _BOOSTERS[name], "its booster")
         objective = _text(_part(learner, "objective"), "name")
         if objective not in OBJECTIVES:
             raise UnsupportedModelError(
@@ -159,7 +291,9 @@ class _Document:
         self.groups = counted(max(classes, 1), "num_class")
         self.names = _names(learner, self.n_features)
         self.base_score = _base_score(_text(parameters, "base_score"), self.groups)
-        model = _part(booster, "model")
+        # Until 3.2 dropout made a booster of its own name around a plain one; since 3.3 the plain
+        # one keeps the weights beside its trees, under its own name.
+        model = _part(_part(booster, "gbtree") if name == "dart" else booster, "model")
         self._refuse_categories(learner, model)
         grown = _at(model, "trees")
         if not isinstance(grown, list) or not grown:
@@ -169,16 +303,24 @@ class _Document:
             raise InconsistentModelError("tree_info names a class that is not there")
         self.rounds = _rounds(model, len(grown), self.groups)
         self.best = _best(learner, len(self.rounds) - 1)
+        weights = _weights(booster, name, len(grown))
+        self.dropout = weights is not None
         stop = int(self.rounds[self.best + 1]) if wrapped and self.best is not None else len(grown)
         self.trees_kept, self.trees_found = stop, len(grown)
         nodes = sum(_nodes(tree) for tree in grown)
         check_size(nodes, self.groups)
         self.trees = tuple(
-            _tree(tree, int(group[place]), self.groups, self.n_features)
+            _tree(
+                tree,
+                int(group[place]),
+                self.groups,
+                self.n_features,
+                None if weights is None else weights[place],
+            )
             for place, tree in enumerate(grown[:stop])
         )
 
-    def revived(self, key: str, described: str) -> Revived:
+    def model(self) -> Model:
         """Return it with what is worth saying of it."""
         base = self._margins()
         ensemble = Ensemble(
@@ -202,6 +344,7 @@ class _Document:
             "best_iteration": self.best,
             "trees": self.trees_found,
             "trees_used": self.trees_kept,
+            "dropout": self.dropout,
         }
         written = ".".join(str(part) for part in self.version)
         warnings = [*booster_hazards((self.version[0], self.version[1]))]
@@ -213,15 +356,19 @@ class _Document:
                 "a bare Booster, which predicts with all of its trees and not up to its best"
                 " iteration: so does its artifact"
             )
-        return Revived(
-            key,
-            LIBRARY,
-            written,
-            described,
-            (),
-            ensemble,
-            feature_names=self.names,
+        outputs = ensemble.n_outputs
+        return Model(
+            parameters=ensemble,
+            n_features=self.n_features,
+            answers=(
+                {"probability": outputs, "label": 1}
+                if self.answer == "probability"
+                else {"value": outputs}
+            ),
             classes=classes,
+            takes_missing=True,
+            version=written,
+            feature_names=self.names,
             warnings=tuple(warnings),
             details=details,
         )
@@ -250,7 +397,21 @@ def _nodes(tree: object) -> int:
     return counted(_whole(_at(_part(tree, "tree_param"), "num_nodes")), "num_nodes")
 
 
-def _tree(tree: object, group: int, groups: int, n_features: int) -> Tree:
+def _weights(booster: Mapping[Any, Any], name: str, trees: int) -> SingleArray | None:
+    """What dropout left each tree's leaves to be multiplied by; None where there was none."""
+    if name != "dart" and "weight_drop" not in booster:
+        return None
+    given = numbers(_at(booster, "weight_drop"), (trees,), "weight_drop")
+    with np.errstate(over="ignore"):
+        weights = given.astype(np.float32)
+    if not np.isfinite(weights).all():
+        raise NonFiniteModelError("weight_drop")
+    return weights
+
+
+def _tree(
+    tree: object, group: int, groups: int, n_features: int, weight: np.float32 | None
+) -> Tree:
     parameters = _part(tree, "tree_param")
     size = _nodes(tree)
     if _whole(parameters.get("size_leaf_vector", "1")) > 1:
@@ -264,6 +425,11 @@ def _tree(tree: object, group: int, groups: int, n_features: int) -> Tree:
     left = whole_numbers(_at(tree, "left_children"), (size,), "left_children")
     values = np.zeros((size, groups))
     values[:, group] = conditions
+    if weight is not None:
+        with np.errstate(over="ignore"):
+            values = (values.astype(np.float32) * weight).astype(np.float64)
+        if not np.isfinite(values).all():
+            raise NonFiniteModelError("weight_drop")
     return grow(
         whole_numbers(_at(tree, "split_indices"), (size,), "split_indices"),
         conditions,
@@ -380,3 +546,36 @@ def _whole(given: object) -> int:
     if not 1 <= len(text) <= 12 or not text.isascii() or not text.lstrip("-").isdecimal():
         raise InconsistentModelError(f"{clipped(text)} is not a whole number")
     return int(text)
+
+
+FAMILIES = (
+    Family(
+        name="Booster",
+        modules=("xgboost.core",),
+        library=LIBRARY,
+        releases=((2, 0), (3, 3)),
+        used=known("handle"),
+        harmless=_NOTED,
+        read=_read_booster,
+        graph=_graph,
+        oracle=_bare,
+        probe=_probe,
+        says_release=False,
+    ),
+    *(
+        Family(
+            name=name,
+            modules=("xgboost.sklearn",),
+            library=LIBRARY,
+            releases=((2, 0), (3, 3)),
+            used=known("missing _Booster"),
+            harmless=_WRAPPER,
+            read=_read_wrapper,
+            graph=_graph,
+            oracle=_wrapped,
+            probe=_probe,
+            says_release=False,
+        )
+        for name in _WRAPPERS
+    ),
+)

@@ -1,0 +1,292 @@
+"""scikit-learn's decision trees and the forests that average them.
+
+A node of a classification tree holds weighted counts up to 1.3 and fractions since: divided by
+their sum they are the same. Nodes have no ``missing_go_to_left`` before 1.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aegismatrix_factory.rescue.converting import ensembles
+from aegismatrix_factory.rescue.converting.attributes import (
+    Attributes,
+    counted,
+    known,
+    numbers,
+    whole_numbers,
+)
+from aegismatrix_factory.rescue.converting.errors import (
+    InconsistentModelError,
+    UnsupportedModelError,
+)
+from aegismatrix_factory.rescue.converting.family import (
+    Answer,
+    Family,
+    Model,
+    Oracle,
+    Part,
+    Probes,
+    Reader,
+    Rows,
+)
+from aegismatrix_factory.rescue.converting.hazards import forest_hazards
+from aegismatrix_factory.rescue.converting.parameters import Ensemble, FloatArray, Tree
+from aegismatrix_factory.rescue.converting.trees import check_size, grow
+from aegismatrix_factory.rescue.converting.writing import Table, Writer, computed
+from aegismatrix_factory.rescue.reading.records import Record
+
+_FORESTS = {
+    "RandomForestClassifier": "DecisionTreeClassifier",
+    "RandomForestRegressor": "DecisionTreeRegressor",
+    "ExtraTreesClassifier": "ExtraTreeClassifier",
+    "ExtraTreesRegressor": "ExtraTreeRegressor",
+}
+# The first release that accepts NaN.
+_MISSING_SINCE = {
+    "RandomForest": (1, 4),
+    "ExtraTrees": (1, 6),
+    "DecisionTree": (1, 3),
+    "ExtraTree": (1, 6),
+}
+_NODE_FIELDS = ("left_child", "right_child", "feature", "threshold")
+_LARGEST = float(np.finfo(np.float32).max)
+
+
+def _read_forest(attributes: Attributes, reader: Reader) -> Model:
+    members = attributes.need("estimators_")
+    if not isinstance(members, list) or not members:
+        raise InconsistentModelError(f"{attributes.name} has no trees")
+    kind = _FORESTS[attributes.name]
+    inside = []
+    for member in members:
+        if not isinstance(member, Record) or member.name != kind:
+            raise InconsistentModelError(f"a forest holds something else than a {kind}")
+        inside.append(reader.known(member)[1])
+    return _model(attributes, inside)
+
+
+def _read_tree(attributes: Attributes, reader: Reader) -> Model:
+    del reader
+    return _model(attributes, [attributes])
+
+
+def _model(attributes: Attributes, members: list[Attributes]) -> Model:
+    """What one tree, or the mean of several, computes."""
+    name = attributes.name
+    key = "n_features_in_" if attributes.has("n_features_in_") else "n_features_"
+    width = attributes.count(key)
+    outputs = attributes.count("n_outputs_")
+    classifies = name.endswith("Classifier")
+    classes: tuple[str, ...] = ()
+    if classifies:
+        if outputs != 1:
+            raise UnsupportedModelError("its classifier answers several questions at once")
+        classes = attributes.labels("classes_")
+        outputs = len(classes)
+        if attributes.count("n_classes_") != outputs:
+            raise InconsistentModelError(f"{name} contradicts itself about its classes")
+    grown = [_grown(member) for member in members]
+    check_size(sum(one.count("node_count") for one in grown), outputs)
+    trees = tuple(_tree(one, width, outputs, classifies) for one in grown)
+    takes_missing = (
+        attributes.since(*_MISSING_SINCE[name.removesuffix("Classifier").removesuffix("Regressor")])
+        and attributes.get("monotonic_cst") is None
+        and attributes.text("criterion") != "absolute_error"
+        and (attributes.get("splitter", "best") == "best" or attributes.since(1, 6))
+    )
+    model = Ensemble(
+        trees=trees,
+        n_features=width,
+        strict=False,
+        total="mean",
+        base=np.zeros(outputs),
+        link="none",
+        answer="probability" if classifies else "value",
+        takes_missing=takes_missing,
+    )
+    return Model(
+        parameters=model,
+        n_features=width,
+        answers={"probability": outputs, "label": 1} if classifies else {"value": outputs},
+        classes=classes,
+        takes_missing=takes_missing,
+        feature_names=attributes.column_names(width),
+        warnings=forest_hazards((attributes.release or (0, 0, 0))[:2], classifies=classifies),
+    )
+
+
+def _grown(member: Attributes) -> Attributes:
+    grown = member.need("tree_")
+    if not isinstance(grown, Record) or grown.name != "Tree":
+        raise InconsistentModelError(f"the tree of a {member.name} is not one")
+    return Attributes(grown, _TREE)
+
+
+def _tree(attributes: Attributes, width: int, outputs: int, classifies: bool) -> Tree:
+    nodes, values = attributes.need("nodes"), attributes.need("values")
+    size = attributes.count("node_count")
+    if not isinstance(nodes, np.ndarray) or nodes.shape != (size,) or nodes.dtype.names is None:
+        raise InconsistentModelError("the nodes of a tree are not those of its node_count")
+    absent = [name for name in _NODE_FIELDS if name not in nodes.dtype.names]
+    if absent:
+        raise InconsistentModelError(f"the nodes of a tree have no {absent[0]}")
+    arguments = attributes.arguments
+    if len(arguments) != 3 or counted(arguments[0], "Tree.n_features") != width:
+        raise InconsistentModelError("a tree contradicts its model about its features")
+    shape = (size, 1, outputs) if classifies else (size, outputs, 1)
+    said = numbers(values, shape, "Tree.values").reshape(size, outputs)
+    if classifies:
+        if (said < 0.0).any():
+            raise InconsistentModelError("Tree.values has a negative share")
+        total = said.sum(axis=1, keepdims=True)
+        said = said / np.where(total == 0.0, 1.0, total)
+    # Infinite where only NaN goes to the right: no finite float32 is above the largest one.
+    threshold = np.where(nodes["threshold"] == np.inf, _LARGEST, nodes["threshold"])
+    missing = np.zeros(size, dtype=np.int64)
+    if "missing_go_to_left" in nodes.dtype.names:
+        missing = whole_numbers(nodes["missing_go_to_left"], (size,), "Tree.missing_go_to_left")
+    return grow(
+        whole_numbers(nodes["feature"], (size,), "Tree.feature"),
+        numbers(threshold, (size,), "Tree.threshold"),
+        whole_numbers(nodes["left_child"], (size,), "Tree.left_child"),
+        whole_numbers(nodes["right_child"], (size,), "Tree.right_child"),
+        missing != 0,
+        said,
+        width,
+    )
+
+
+def _graph(part: Part, answer: Answer, writer: Writer, x: Table) -> Table:
+    model: Ensemble = part.parameters
+    said = ensembles.write(writer, model, x.numbers())
+    if answer == "label":
+        return computed(writer.largest(said), 1)
+    return computed(said, model.n_outputs)
+
+
+def _probe(part: Part, random: np.random.Generator, rows: int) -> Probes:
+    return ensembles.probe(part.parameters, random, rows)
+
+
+def _one(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) -> FloatArray:
+    del oracle
+    return _answered(attributes, answer, _walked([attributes], attributes, rows))
+
+
+def _all(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) -> FloatArray:
+    members = [oracle.attributes(member) for member in attributes.need("estimators_")]
+    return _answered(attributes, answer, _walked(members, attributes, rows))
+
+
+def _answered(attributes: Attributes, answer: Answer, mean: FloatArray) -> FloatArray:
+    del attributes
+    return mean.argmax(axis=1).astype(np.float64)[:, None] if answer == "label" else mean
+
+
+def _walked(members: list[Attributes], attributes: Attributes, rows: Rows) -> FloatArray:
+    """The mean of what the leaves hold that each row ends in, node by node as they stand."""
+    single = np.asarray(rows, dtype=np.float64).astype(np.float32)
+    classifies = attributes.name.endswith("Classifier")
+    total: FloatArray | None = None
+    for nodes, values in _stored(members):
+        held = values[_leaf(nodes, single)]
+        # (N, 1, classes) of a classifier, (N, outputs, 1) of a regression.
+        held = held[:, 0, :] if classifies else held[:, :, 0]
+        if classifies:
+            whole = held.sum(axis=1)
+            held = held / np.where(whole == 0.0, 1.0, whole)[:, None]
+        total = held if total is None else total + held
+    assert total is not None
+    return np.asarray(total / len(members))
+
+
+def _stored(members: list[Attributes]) -> Iterator[tuple[NDArray[np.void], FloatArray]]:
+    for member in members:
+        state: Mapping[str, NDArray[np.void]] = member.need("tree_").state
+        yield state["nodes"], state["values"].astype(np.float64)
+
+
+def _leaf(nodes: NDArray[np.void], x: NDArray[np.float32]) -> NDArray[np.int64]:
+    left, right = nodes["left_child"], nodes["right_child"]
+    to_left = (
+        nodes["missing_go_to_left"]
+        if "missing_go_to_left" in (nodes.dtype.names or ())
+        else np.zeros(len(nodes), dtype=np.uint8)
+    )
+    at = np.zeros(len(x), dtype=np.int64)
+    every = np.arange(len(x))
+    for _ in range(len(nodes)):
+        inner = left[at] != right[at]
+        if not inner.any():
+            break
+        value = x[every, np.where(inner, nodes["feature"][at], 0)].astype(np.float64)
+        below = np.where(np.isnan(value), to_left[at] != 0, value <= nodes["threshold"][at])
+        at = np.where(inner, np.where(below, left[at], right[at]), at)
+    return at
+
+
+_TREE = known("max_depth node_count nodes values")
+_GROWING = known(
+    """
+    max_depth min_samples_split min_samples_leaf min_weight_fraction_leaf max_features random_state
+    max_leaf_nodes min_impurity_decrease min_impurity_split class_weight ccp_alpha presort
+    """
+)
+_MEMBER = {**_GROWING, **known("max_features_")}
+_AVERAGED = {
+    **_GROWING,
+    **known(
+        """
+        estimator estimator_ estimator_params base_estimator base_estimator_ n_estimators bootstrap
+        oob_score n_jobs verbose warm_start max_samples _n_samples _n_samples_bootstrap
+        _sample_weight oob_score_ oob_decision_function_ oob_prediction_
+        """
+    ),
+}
+_USED = "n_features_ n_outputs_ monotonic_cst criterion"
+_CLASSES = " classes_ n_classes_"
+
+
+def _used(name: str, more: str) -> str:
+    return f"{_USED} {more}{_CLASSES if name.endswith('Classifier') else ''}"
+
+
+FAMILIES = (
+    *(
+        Family(
+            name=name,
+            modules=("sklearn.ensemble._forest", "sklearn.ensemble.forest"),
+            library="scikit-learn",
+            releases=((0, 20), (1, 9)),
+            used=known(_used(name, "estimators_")),
+            harmless=_AVERAGED,
+            read=_read_forest,
+            graph=_graph,
+            oracle=_all,
+            probe=_probe,
+        )
+        for name in _FORESTS
+    ),
+    *(
+        Family(
+            name=name,
+            modules=("sklearn.tree._classes", "sklearn.tree.tree"),
+            library="scikit-learn",
+            releases=((0, 20), (1, 9)),
+            used=known(_used(name, "tree_ splitter")),
+            # A regression tree of old keeps a number of classes as well.
+            harmless=_MEMBER
+            if "Classifier" in name
+            else {**_MEMBER, **known("n_classes_ classes_")},
+            read=_read_tree,
+            graph=_graph,
+            oracle=_one,
+            probe=_probe,
+        )
+        for name in _FORESTS.values()
+    ),
+)

@@ -1,0 +1,203 @@
+"""Graphs written node by node with onnx alone, from the operators that an artifact may hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from aegismatrix_factory.rescue.converting.errors import UnsupportedModelError
+
+UNKNOWN = -1.0
+"""What stands for a text that is not in a column's list."""
+
+
+@dataclass(eq=False)
+class Column:
+    """One column of the input, whose kind its first reader decides.
+
+    Attributes
+    ----------
+    name : str
+        As it was fitted on; the place where it has none.
+    kind : {'unread', 'number', 'text'}
+        Text is given to the graph as its place in `texts`, and as `UNKNOWN` where it is not there.
+    texts : list
+        Text, or None for a text that is missing; it grows while the graph is written.
+    """
+
+    name: str
+    kind: Literal["unread", "number", "text"] = "unread"
+    texts: list[str | None] = field(default_factory=list)
+
+    def become(self, kind: Literal["number", "text"]) -> None:
+        """Say what it is read as.
+
+        Parameters
+        ----------
+        kind : {'number', 'text'}
+
+        Raises
+        ------
+        UnsupportedModelError
+            If another step reads it as the other kind.
+        """
+        if self.kind not in ("unread", kind):
+            raise UnsupportedModelError(
+                f"its column {self.name} is read as text and as numbers", code="mixed-column"
+            )
+        self.kind = kind
+
+    def place(self, text: str | None) -> int:
+        """Return where a text is in the list, which it joins if it is not there yet."""
+        self.become("text")
+        if text not in self.texts:
+            self.texts.append(text)
+        return self.texts.index(text)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows somewhere in a graph: a float64 tensor (N, columns).
+
+    Attributes
+    ----------
+    tensor : str
+        Its name.
+    columns : tuple of (Column or None), or None
+        Which column of the input each is, unchanged, where it is one; None where nobody knows how
+        many there are, which are numbers then.
+    """
+
+    tensor: str
+    columns: tuple[Column | None, ...] | None
+
+    def numbers(self) -> str:
+        """Return the tensor, all of whose columns are read as numbers.
+
+        Returns
+        -------
+        str
+
+        Raises
+        ------
+        UnsupportedModelError
+            If one of them is text.
+        """
+        for column in self.columns or ():
+            if column is not None:
+                column.become("number")
+        return self.tensor
+
+
+def computed(tensor: str, width: int | None) -> Table:
+    """Return a table of numbers that the graph computed."""
+    return Table(tensor, None if width is None else (None,) * width)
+
+
+class Writer:
+    """Nodes and weights in the order in which they are added."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.initializers: list[onnx.TensorProto] = []
+
+    def add(
+        self,
+        operator: str,
+        inputs: Sequence[str],
+        *,
+        output: str | None = None,
+        domain: str = "",
+        **attributes: Any,
+    ) -> str:
+        """Append a node; return the name of what it computes."""
+        name = output or f"v{len(self.nodes)}"
+        self.nodes.append(helper.make_node(operator, inputs, [name], domain=domain, **attributes))
+        return name
+
+    def weight(self, values: NDArray[Any]) -> str:
+        """Append a constant; return its name."""
+        name = f"w{len(self.initializers)}"
+        self.initializers.append(numpy_helper.from_array(np.array(values, order="C"), name))
+        return name
+
+    def number(self, value: float) -> str:
+        """Append one float64, which is matched to any shape."""
+        return self.weight(np.full(1, value))
+
+    def axes(self, *axes: int) -> str:
+        """Append a list of whole numbers."""
+        return self.weight(np.array(axes, dtype=np.int64))
+
+    def doubled(self, tensor: str) -> str:
+        """Return a tensor as float64."""
+        return self.add("Cast", [tensor], to=TensorProto.DOUBLE)
+
+    def single(self, tensor: str) -> str:
+        """Return a tensor rounded to float32."""
+        return self.add("Cast", [tensor], to=TensorProto.FLOAT)
+
+    def affine(self, x: str, coefficients: NDArray[np.float64], constant: Any) -> str:
+        """Return ``x @ coefficients.T + constant`` (N, rows)."""
+        product = self.add("MatMul", [x, self.weight(coefficients.T)])
+        return self.add("Add", [product, self.weight(np.asarray(constant, dtype=np.float64))])
+
+    def sigmoid(self, x: str) -> str:
+        """Return ``1 / (1 + exp(-x))``, exactly 0 where the exponential overflows.
+
+        onnxruntime's own of float64 is ``1 - 1 / (1 + exp(x))`` below 0: it is 0 from -37 on, and
+        shares of such numbers would be anything.
+        """
+        raised = self.add("Exp", [self.add("Neg", [x])])
+        below = self.add("Add", [raised, self.number(1.0)])
+        return self.add("Div", [self.number(1.0), below])
+
+    def both(self, second: str) -> str:
+        """Return both classes' probabilities (N, 2) of the second one's (N, 1)."""
+        first = self.add("Sub", [self.number(1.0), second])
+        return self.add("Concat", [first, second], axis=1)
+
+    def shares(self, each: str, count: int) -> str:
+        """Return rows (N, count) divided by their sums; where a sum is 0 all have the same."""
+        total = self.add("ReduceSum", [each, self.axes(1)], keepdims=1)
+        none = self.add("Equal", [total, self.number(0.0)])
+        divisor = self.add("Where", [none, self.number(1.0), total])
+        divided = self.add("Div", [each, divisor])
+        return self.add("Where", [none, self.number(1.0 / count), divided])
+
+    def largest(self, x: str) -> str:
+        """Return where the largest of each row is, the first of equals: float64 (N, 1)."""
+        name = f"v{len(self.nodes)}"
+        self.nodes.append(
+            helper.make_node("TopK", [x, self.axes(1)], [f"{name}_value", name], axis=1)
+        )
+        return self.doubled(name)
+
+    def above(self, x: str, bound: float) -> str:
+        """Return 1.0 where x is above a bound, else 0.0."""
+        return self.doubled(self.add("Greater", [x, self.number(bound)]))
+
+    def chosen(self, table: Table, places: Sequence[int]) -> Table:
+        """Return some columns of a table, in the order of `places`."""
+        picked = self.add("Gather", [table.tensor, self.axes(*places)], axis=1)
+        if table.columns is None:
+            return Table(picked, (None,) * len(places))
+        return Table(picked, tuple(table.columns[place] for place in places))
+
+    def beside(self, tables: Sequence[Table]) -> Table:
+        """Return the columns of several tables in one."""
+        if len(tables) == 1:
+            return tables[0]
+        joined = self.add("Concat", [table.tensor for table in tables], axis=1)
+        columns: list[Column | None] = []
+        for table in tables:
+            if table.columns is None:
+                return Table(joined, None)
+            columns += table.columns
+        return Table(joined, tuple(columns))
