@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 if TYPE_CHECKING:
     from aegismatrix.artifacts.errors import *  # noqa: F403
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 # In a checkout this file lies two folders below the root, and the factory beside it.
 _CHECKOUT = Path(__file__).parents[2]
+Distribution = Literal["aegismatrix", "aegismatrix-factory"]
+"""What can be installed: the package, and the factory beside it."""
+
 _PLACES = {"aegismatrix": ".", "aegismatrix-factory": "./exporters"}
 _ROOMS = ("market", "artifacts", "engine", "desk")
 _NAMED_ROWS = 5
@@ -107,7 +110,7 @@ class MissingExtraError(AegisError, ImportError):
     package: str
     _: KW_ONLY
     extra: str
-    distribution: str = "aegismatrix"
+    distribution: Distribution = "aegismatrix"
 
     @property
     def install_line(self) -> str:

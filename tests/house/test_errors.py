@@ -20,6 +20,7 @@ ROOMS = ("artifacts", "desk", "engine", "market")
 VALUES: dict[str, object] = {
     "int": 7,
     "float": 0.5,
+    "Distribution": "aegismatrix-factory",
     "object": {"deep": {}},
     "Mapping[str, tuple[int, ...]]": {"close": (3,)},
     "Sequence[str]": ["2024-01-05", "2024-01-08"],
