@@ -115,8 +115,9 @@ class MissingExtraError(AegisError, ImportError):
     @property
     def install_line(self) -> str:
         """What brings the extra: of the installed wheel, or of the checkout that this runs from."""
-        if (_CHECKOUT / "exporters" / "pyproject.toml").is_file():
-            return f"pip install -e '{_PLACES[self.distribution]}[{self.extra}]'"
+        place = _PLACES.get(self.distribution)
+        if place and (_CHECKOUT / "exporters" / "pyproject.toml").is_file():
+            return f"pip install -e '{place}[{self.extra}]'"
         return f"pip install '{self.distribution}[{self.extra}]'"
 
 

@@ -345,7 +345,7 @@ def test_without_jinja2_the_error_names_the_extra(
     whole: Values, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "jinja2", None)
-    with pytest.raises(MissingExtraError, match=r"aegismatrix\[report\]"):
+    with pytest.raises(MissingExtraError, match=r"\.\[report\]"):
         render_page(whole)
 
 

@@ -912,7 +912,7 @@ def test_without_the_extra_the_json_is_written_and_one_line_names_the_extra(
     assert main(["report", "--sample", "--out", str(tmp_path)]) == 0
     assert [file.name for file in tmp_path.iterdir()] == ["aegismatrix.json"]
     (line,) = capsys.readouterr().err.splitlines()
-    assert "aegismatrix[report]" in line
+    assert ".[report]" in line
 
 
 def test_a_page_that_is_insisted_on_and_cannot_be_made_is_an_error_before_anything_is_written(
@@ -921,7 +921,7 @@ def test_a_page_that_is_insisted_on_and_cannot_be_made_is_an_error_before_anythi
     without_jinja2(monkeypatch)
     assert main(["report", "--sample", "--html", "--out", str(tmp_path)]) == 2
     assert list(tmp_path.iterdir()) == []
-    assert "aegismatrix[report]" in capsys.readouterr().err
+    assert ".[report]" in capsys.readouterr().err
 
 
 def test_an_older_page_beside_a_new_report_is_said_to_be_older(

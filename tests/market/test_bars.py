@@ -596,7 +596,7 @@ def test_a_date_format_holds_for_both_files(tmp_path: Path) -> None:
 def test_frames_without_pandas_name_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     frame = pd.DataFrame()
     monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(MissingExtraError, match=r"aegismatrix\[frames\]"):
+    with pytest.raises(MissingExtraError, match=r"\.\[frames\]"):
         Bars.from_frames(frame, frame)
 
 

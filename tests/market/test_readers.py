@@ -569,7 +569,7 @@ def test_without_pandas_the_extra_is_named(
     with pytest.raises(MissingExtraError) as caught:
         read_frame(frame, source="frame", required=("close",))
     assert (caught.value.package, caught.value.extra) == ("pandas", "frames")
-    assert "pip install 'aegismatrix[frames]'" in str(caught.value)
+    assert "pip install -e '.[frames]'" in str(caught.value)
     assert isinstance(caught.value, ImportError)
 
 

@@ -165,3 +165,28 @@ class MarketClosedError(AegisError):
     remedy = "Run again then (--every does), or leave --only-open out."
     moment: str
     next_session: str
+
+
+@dataclass(eq=False, repr=False)
+class CommandUnavailableError(AegisError):
+    """A `command` of other packages, `whose` it is, cannot be run; `kind` says why."""
+
+    cases: ClassVar[Cases] = {
+        "not_loaded": (
+            "The command {command} is not available: it cannot be loaded ({reason}).",
+            "Install {whose} again, or uninstall it.",
+        ),
+        "no_command": (
+            "The command {command} is not available: {reason} is no Command.",
+            "Uninstall {whose}, or ask its authors.",
+        ),
+        "ambiguous": (
+            "The command {command} is not available: two packages or more give it.",
+            "Uninstall {whose}.",
+        ),
+    }
+    command: str
+    kind: str
+    _: KW_ONLY
+    whose: str
+    reason: str = ""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from aegismatrix.errors import AegisError, MissingExtraError
+from aegismatrix.errors import AegisError, CommandUnavailableError, MissingExtraError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "aegismatrix.commands"
 """The group of entry points: the name of one is that of a command, its object a `Command`."""
@@ -41,20 +45,6 @@ class Command:
     interrupted: str = "interrupted"
 
 
-class CommandUnavailableError(AegisError):
-    """A package adds a command that cannot be run.
-
-    Attributes
-    ----------
-    command : str
-        Its name.
-    """
-
-    def __init__(self, command: str, reason: str, *, remedy: str) -> None:
-        self.command = command
-        super().__init__(f"The command {command} is not available: {reason}.", remedy=remedy)
-
-
 def installed_commands() -> Mapping[str, Command | AegisError]:
     """Return the commands of other packages, by name in alphabetical order.
 
@@ -70,31 +60,27 @@ def installed_commands() -> Mapping[str, Command | AegisError]:
     """
     from importlib.metadata import entry_points
 
-    found: dict[str, Command | AegisError] = {}
-    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
-        name = entry.name
-        if name in found:
-            found[name] = CommandUnavailableError(
-                name, "two packages give it", remedy="Uninstall one of them."
-            )
-            continue
-        whose = f"the package {entry.dist.name}" if entry.dist else "the package that gives it"
-        remedy = f"Install {whose} again, or uninstall it."
-        try:
-            command = entry.load()
-        except (ImportError, AttributeError) as error:
-            found[name] = CommandUnavailableError(
-                name, f"{entry.value} cannot be loaded ({error})", remedy=remedy
-            )
-        else:
-            found[name] = (
-                command
-                if isinstance(command, Command)
-                else CommandUnavailableError(name, f"{entry.value} is none", remedy=remedy)
-            )
-    for name, extra in FACTORY.items():
-        found.setdefault(name, _missing_factory(extra))
-    return dict(sorted(found.items()))
+    entries: dict[str, list[EntryPoint]] = {name: [] for name in FACTORY}
+    for entry in entry_points(group=GROUP):
+        entries.setdefault(entry.name, []).append(entry)
+    return {name: _loaded(name, given) for name, given in sorted(entries.items())}
+
+
+def _loaded(name: str, entries: Sequence[EntryPoint]) -> Command | AegisError:
+    if not entries:
+        return _missing_factory(FACTORY[name])
+    whose = " or ".join(sorted(one.dist.name if one.dist else one.value for one in entries))
+    if len(entries) > 1:
+        return CommandUnavailableError(name, "ambiguous", whose=whose)
+    (entry,) = entries
+    try:
+        command = entry.load()
+    except (ImportError, AttributeError) as error:
+        reason = f"{entry.value}: {error}"
+        return CommandUnavailableError(name, "not_loaded", whose=whose, reason=reason)
+    if isinstance(command, Command):
+        return command
+    return CommandUnavailableError(name, "no_command", whose=whose, reason=entry.value)
 
 
 def _missing_factory(extra: str) -> MissingExtraError:
