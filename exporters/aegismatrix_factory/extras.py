@@ -6,9 +6,9 @@ import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from aegismatrix.errors import MissingExtraError
+from aegismatrix.errors import Distribution, MissingExtraError
 
-DISTRIBUTION = "aegismatrix-factory"
+DISTRIBUTION: Distribution = "aegismatrix-factory"
 NEEDED = {
     "rescue": ("onnx",),
     "train": (

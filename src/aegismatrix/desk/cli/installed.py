@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aegismatrix.errors import AegisError, CommandUnavailableError, MissingExtraError
+from aegismatrix.errors import AegisError, CommandUnavailableError, Distribution, MissingExtraError
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -84,5 +84,5 @@ def _loaded(name: str, entries: Sequence[EntryPoint]) -> Command | AegisError:
 
 
 def _missing_factory(extra: str) -> MissingExtraError:
-    package = "aegismatrix-factory"
+    package: Distribution = "aegismatrix-factory"
     return MissingExtraError(package, extra=extra, distribution=package)
