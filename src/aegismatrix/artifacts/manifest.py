@@ -482,7 +482,7 @@ def list_models(path: str | os.PathLike[str] | None = None) -> tuple[ModelSpec, 
     return tuple(read_manifest(path).models.values())
 
 
-def foreign_files(manifest: Manifest) -> tuple[ArtifactError, ...]:
+def unlisted_files(manifest: Manifest) -> tuple[ArtifactError, ...]:
     """Return an error for each model file in the folder that the manifest does not name.
 
     Parameters

@@ -12,9 +12,9 @@ from aegismatrix.artifacts.manifest import (
     REPORT_KEY,
     WALKFORWARD_KEY,
     Manifest,
-    foreign_files,
     read_beside,
     read_manifest,
+    unlisted_files,
 )
 from aegismatrix.engine.model import load_model
 from aegismatrix.errors import AegisError
@@ -97,8 +97,8 @@ def verify_manifest(manifest: Manifest, *, golden: bool) -> list[Finding]:
                 check_golden(model, cases[name])
         except AegisError as error:
             findings.append(Finding(name, error))
-    foreign = [
+    unlisted = [
         Finding(os.path.basename(error.path), error)  # noqa: PTH119
-        for error in foreign_files(manifest)
+        for error in unlisted_files(manifest)
     ]
-    return [*findings, *beside, *foreign]
+    return [*findings, *beside, *unlisted]

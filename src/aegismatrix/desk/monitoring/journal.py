@@ -235,7 +235,7 @@ class Journal:
         Raises
         ------
         JournalError
-            One of its children: damaged, foreign, locked, unusable; nothing is logged then.
+            If it is damaged, unrecognised, busy or unusable; nothing is logged then.
         ContractError
             If it is not a report.
         """
@@ -275,7 +275,7 @@ class Journal:
         Raises
         ------
         JournalError
-            One of its children: damaged, foreign, locked, unusable.
+            If it is damaged, unrecognised, busy or unusable.
         """
         if not self.path.exists():
             return ()
@@ -302,7 +302,7 @@ class Journal:
         Raises
         ------
         JournalError
-            One of its children; a run without its claims is damage.
+            If the log cannot be read; a run without its claims is damage.
         """
         if not runs:
             return ()

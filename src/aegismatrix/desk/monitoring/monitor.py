@@ -276,7 +276,7 @@ def monitor(
     Raises
     ------
     JournalError
-        One of its children: damaged, foreign, locked, unusable.
+        If it is damaged, unrecognised, busy or unusable.
     ArtifactError
         If the bundled manifest is not what was sealed.
     ContractError

@@ -126,7 +126,7 @@ class PriceCache:
         Raises
         ------
         CacheError
-            One of its children: damaged, foreign, locked, unreadable.
+            If it is damaged, unrecognised, busy or unusable.
         """
         if not self.path.exists():
             return None
@@ -151,7 +151,7 @@ class PriceCache:
         Raises
         ------
         CacheError
-            One of its children; the previous content is untouched then.
+            If the cache cannot be written; the previous content is untouched then.
         """
         with self._database.writing(BUSY_SECONDS) as file:
             held = self._content(file)

@@ -67,7 +67,7 @@ def ask_yahoo(
     MissingExtraError
         If a package of the extra ``yahoo`` is not installed.
     SourceError
-        One of its children; those that may pass after all of the patience.
+        `TransientSourceError`, for what may pass, after all of the patience.
     """
     source = f"Yahoo {symbol} {interval}"
 
@@ -98,7 +98,7 @@ def _ask_once(
                 keepna=True,
                 timeout=attempt.patience.request,
             )
-        except _foreign_errors() as error:
+        except _provider_errors() as error:
             raise _typed(error, source, session.last) from error
     return _read(frame, interval, source).since(since)
 
@@ -177,7 +177,7 @@ def _look_at(answer: tuple[int, str], kind: str, source: str) -> None:
         raise SourceError(source, "not_json", f"HTTP {status}, it begins with {text!r}")
 
 
-def _foreign_errors() -> tuple[type[Exception], ...]:
+def _provider_errors() -> tuple[type[Exception], ...]:
     import peewee
     from yfinance.exceptions import YFException
 

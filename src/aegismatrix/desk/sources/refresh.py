@@ -57,7 +57,7 @@ def refresh(
     SourceError
         If the provider fails; the cache is as it was.
     CacheError
-        If the cache is damaged, foreign, locked or not writable.
+        If the cache is damaged, unrecognised, busy or unusable.
     """
     held = cache.read()
     prices, first = _renewed(None if afresh else held, ask, since, cache)

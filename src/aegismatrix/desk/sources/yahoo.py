@@ -113,9 +113,9 @@ class YahooSource:
         MissingExtraError
             If a package of the extra ``yahoo`` is not installed.
         SourceError
-            One of its children, if a fetch failed and `allow_stale` does not permit the cache.
+            If a fetch failed and `allow_stale` does not permit the cache.
         CacheError
-            One of its children, if the cache is damaged, foreign, locked or not writable.
+            If the cache is damaged, unrecognised, busy or unusable.
         BarsError
             One of its children, if what was fetched are no valid bars.
         """
