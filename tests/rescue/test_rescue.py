@@ -311,6 +311,30 @@ def test_names_that_are_not_ascii_are_written_with_escapes(old: Path, tmp_path: 
     assert verify(tmp_path / "new") == []
 
 
+def test_names_of_columns_and_classes_in_any_script_and_length_are_kept(
+    old: Path, tmp_path: Path
+) -> None:
+    columns = ["Alkoholunfälle", "日本" * 60]
+    classes = ["São Paulo", "São Tomé", "x" * 300 + "1", "x" * 300 + "2"]
+    state = {
+        "n_features_in_": 2,
+        "feature_names_in_": np.array(columns),
+        "classes_": np.array(classes),
+        "coef_": np.arange(8.0).reshape(4, 2),
+        "intercept_": np.zeros(4),
+        "_sklearn_version": "1.8.0",
+    }
+    model = Instance("sklearn.linear_model._logistic", "LogisticRegression", state)
+    (old / "named.pkl").write_bytes(Writer(4).dumps(model))
+    found = {one.file: one for one in rescue(old, tmp_path / "new")}
+    assert found["named.pkl"].verdict == CONVERTED, found["named.pkl"].refusal
+    (artifact,) = found["named.pkl"].artifacts
+    assert artifact.entry["details"]["feature_names"] == columns
+    assert artifact.entry["details"]["classes"] == classes
+    assert len(set(artifact.entry["outputs"][0]["columns"])) == 4
+    assert verify(tmp_path / "new") == []
+
+
 def test_a_part_of_a_dictionary_does_not_take_the_name_of_another_file(
     old: Path, tmp_path: Path
 ) -> None:

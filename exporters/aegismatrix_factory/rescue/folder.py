@@ -41,7 +41,7 @@ from aegismatrix_factory.conversion import finish
 from aegismatrix_factory.rescue.converting.checks import prove
 from aegismatrix_factory.rescue.converting.errors import OversizedModelError
 from aegismatrix_factory.rescue.converting.family import Oracle
-from aegismatrix_factory.rescue.converting.graphs import author
+from aegismatrix_factory.rescue.converting.graphs import author, shown
 from aegismatrix_factory.rescue.converting.parts import Revived, revive
 from aegismatrix_factory.rescue.reading.containers import Legacy, read_bytes, read_file
 from aegismatrix_factory.rescue.reading.errors import LegacyError, UnreadableFileError, clipped
@@ -435,6 +435,8 @@ def _artifact(
     texts = {one.name: one.texts for one in authored.columns if one.kind == "text"}
     if texts:
         details["texts"] = texts
+    if model.feature_names != shown(model.feature_names):
+        details["feature_names"] = list(model.feature_names)
     if model.classes:
         details["classes"] = list(model.classes)
     description = {
@@ -444,7 +446,7 @@ def _artifact(
         "question": f"What does the {part.described} of {clipped(name)} say?",
         "lookback_bars": 1,
         "rows": 1,
-        "features": [{"name": feature} for feature in model.feature_names],
+        "features": [{"name": feature} for feature in shown(model.feature_names)],
         "inputs": [asdict(array) for array in authored.inputs],
         "outputs": [asdict(array) for array in authored.outputs],
         "provenance": {

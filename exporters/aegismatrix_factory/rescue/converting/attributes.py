@@ -207,7 +207,7 @@ class Attributes:
             raise InconsistentModelError(f"{self.name}.{key} is not a line of labels")
         if not all(isinstance(one, str | bytes | int | float) for one in given.tolist()):
             raise InconsistentModelError(f"{self.name}.{key} is not a line of labels")
-        labels = tuple(clipped(str(label)) for label in given.tolist())
+        labels = tuple(str(label) for label in given.tolist())
         if len(set(labels)) < len(labels):
             raise InconsistentModelError(f"{self.name}.{key} names a class twice")
         return labels

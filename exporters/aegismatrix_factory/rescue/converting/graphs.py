@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from onnx import ModelProto, TensorProto, helper
@@ -10,6 +11,7 @@ from aegismatrix.artifacts.manifest import ArraySpec
 from aegismatrix_factory.rescue.converting.errors import UnsupportedModelError
 from aegismatrix_factory.rescue.converting.family import Answer, Part
 from aegismatrix_factory.rescue.converting.writing import Column, Table, Writer
+from aegismatrix_factory.rescue.reading.errors import clipped
 
 _UNITS = {
     "transformed": "as its transformer makes it",
@@ -22,6 +24,7 @@ _UNITS_BY_NAME = {"scaled": "standard deviations", "logits": "logits, not normal
 _FLAT: tuple[Answer, ...] = ("decision", "label", "value")
 """One column of these is no axis."""
 
+_NAME_CHARACTERS = 1000
 _ELEMENTS = {"float64": TensorProto.DOUBLE, "int64": TensorProto.INT64}
 
 
@@ -99,12 +102,28 @@ def author(part: Part) -> Authored:
     return Authored(helper.make_model(described), (given,), tuple(outputs), part.shown, columns)
 
 
+def shown(names: Sequence[str]) -> tuple[str, ...]:
+    """Return names as a manifest takes them, in ASCII; the details keep them as they are.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of columns or classes, in any script.
+
+    Returns
+    -------
+    tuple of str
+        What is not ASCII as escapes.
+    """
+    return tuple(clipped(name, characters=_NAME_CHARACTERS) for name in names)
+
+
 def _input(part: Part) -> ArraySpec:
     unit = "as it was fitted on"
     width: int | str = "F" if part.n_features is None else part.n_features
     if part.model.windows:
         return ArraySpec("x", "float64", ("N", "rows", width), f"{unit}, oldest row first")
-    return ArraySpec("x", "float64", ("N", width), unit, part.model.feature_names)
+    return ArraySpec("x", "float64", ("N", width), unit, shown(part.model.feature_names))
 
 
 def _output(part: Part, answer: Answer) -> ArraySpec:
@@ -121,4 +140,4 @@ def _output(part: Part, answer: Answer) -> ArraySpec:
             columns = model.classes
         elif answer == "transformed" and model.answers[answer] is None:
             columns = model.feature_names
-    return ArraySpec(name, "int64" if answer == "label" else "float64", shape, unit, columns)
+    return ArraySpec(name, "int64" if answer == "label" else "float64", shape, unit, shown(columns))

@@ -506,7 +506,7 @@ def _names(learner: Mapping[Any, Any], n_features: int) -> tuple[str, ...]:
         return ()
     if len(given) != n_features or not all(isinstance(name, str) for name in given):
         raise InconsistentModelError("feature_names has not one name per feature")
-    return tuple(clipped(name) for name in given)
+    return tuple(given)
 
 
 def _at(content: object, key: str) -> Any:
