@@ -2,63 +2,42 @@
 
 from __future__ import annotations
 
-import math
 import operator
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import date, datetime, timedelta, timezone
 from typing import Any, get_args
 
 import numpy as np
 
 from aegismatrix import __version__
+from aegismatrix.desk.outputs import further_models, horizons_of, missing_from
 from aegismatrix.desk.report import PriceHistory, Provenance, Record, Report
-from aegismatrix.desk.signals import buyer as buying
 from aegismatrix.desk.signals import direction as directed
 from aegismatrix.desk.signals import seller as selling
-from aegismatrix.desk.signals.buyer import BuyerSignal
-from aegismatrix.desk.signals.chain import chain_skew, max_pain_zone
-from aegismatrix.desk.signals.direction import DirectionSignal, HorizonForecast, TodayForecast
-from aegismatrix.desk.signals.intraday import IntradaySignal, gamma_windows, intraday_signal
+from aegismatrix.desk.signals.buyer import buyer_signal
+from aegismatrix.desk.signals.direction import Eve, direction_signal
+from aegismatrix.desk.signals.further import further_forecasts
+from aegismatrix.desk.signals.intraday import IntradaySignal, intraday_signal
 from aegismatrix.desk.signals.market import market_state
 from aegismatrix.desk.signals.overnight import OvernightSignal, overnight_signal
-from aegismatrix.desk.signals.seller import (
-    BreachPoint,
-    BreachSurface,
-    HitRate,
-    MaxPain,
-    SafeRange,
-    SellerSignal,
-    Skew,
-)
-from aegismatrix.engine.engine import (
-    BREACH,
-    BREAKOUT,
-    HORIZONS_DAYS,
-    LONGEST_DAYS,
-    Engine,
-    Forecast,
-)
+from aegismatrix.desk.signals.seller import CONFIDENCE, DISTANCE_FRACTIONS, seller_signal
+from aegismatrix.engine.engine import HORIZONS_DAYS, LONGEST_DAYS, Engine, Forecast
 from aegismatrix.engine.errors import InsufficientHistoryError
 from aegismatrix.errors import ContractError
 from aegismatrix.market.arrays import Day, FloatArray
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.chain import OptionChain
 from aegismatrix.market.errors import FutureBarsError
-from aegismatrix.market.events import CLASSES, LABELS, OFFSETS, REGIMES, TRAP_DAYS
+from aegismatrix.market.events import BREACH, BREAKOUT, LABELS
 from aegismatrix.market.intraday import MARKET, IntradayBars
 from aegismatrix.market.market import MARKETS, ExpiryKind, Market
-from aegismatrix.market.outcomes import breakout_label, excursions
+from aegismatrix.market.outcomes import breakout_label
 from aegismatrix.market.overnight import last_night
 from aegismatrix.market.statistics import deviation_of_median_touch, windows_needed
 
 HORIZON_DAYS = 20
-CONFIDENCE = 0.80
-DISTANCE_FRACTIONS = (0.01, 0.02, 0.03, 0.04, 0.05, 0.07)
-"""Distances of the breach curve, as fractions of spot."""
-
 HISTORY_SESSIONS = 126
-NO_INTRADAY_BARS = "no 5-minute bars were given"
 
 # A year within those of four digits: stamps sort, whatever the time zone.
 _FIRST_YEAR, _LAST_YEAR = 1001, 9998
@@ -146,44 +125,57 @@ def analyze(
             remedy="Give an Engine, made with Engine() or Engine(folder).",
         )
     engine = engine if engine is not None else Engine()
+    for missing in missing_from(engine.manifest):
+        raise missing
     need = engine.lookback_bars - 1 + horizon_days + windows_needed(horizon_days)
     if len(bars) < need:
         raise InsufficientHistoryError(need=need, have=len(bars))
     spot = float(bars.close[-1])
     points = selling.distances_in_points(spot, DISTANCE_FRACTIONS)
     distances = np.log1p(np.array(points, dtype=np.float64) / spot)
-    horizons = tuple(sorted({*HORIZONS_DAYS, horizon_days}))
     window = bars[-(engine.lookback_bars - 1 + horizon_days + selling.HIT_WINDOWS) :]
     past = engine.history(window, horizon_days=horizon_days, distance=distances[:1])
+    horizons = sorted({*HORIZONS_DAYS, horizon_days})
     today = engine.predict(bars, horizon_days=horizons, distance=distances)
-    row, usual = today.row(), _base_rates(engine)
+    row, base_rates = today.row(), _base_rates(engine)
     market = market_state(bars)
-    session = None if intraday is None else intraday_signal(intraday, bars)
+    session = None if intraday is None else _session(intraday, bars, moment)
     edge, deviations = _deviations(engine, bars, horizon_days, confidence)
-    horizons_ahead = _horizons_ahead(bars, row, usual, deviations)
-    zone = None if chain is None else max_pain_zone(chain)
-    night = None if overnight is None else _overnight(engine, bars, overnight, today, usual, moment)
     return Report(
         generated_at=moment.strftime(_STAMP),
         as_of=str(bars.dates[-1]),
         session=session_state(bars, moment),
         market=market,
-        direction=DirectionSignal(
-            today=_today(engine, bars, horizons_ahead["t1"], usual, intraday, session, moment),
-            horizons=horizons_ahead,
-            risk_score=directed.risk_score(horizons_ahead, market.iv_percentile),
-        ),
-        seller=_seller(
+        direction=direction_signal(
             bars,
             row,
-            usual,
-            selling.hit_rate(_held(engine, window, past, horizon_days, confidence), horizon_days),
-            selling.safe_range(spot, edge, horizon_days, confidence, expires_on),
-            selling.max_pain(spot, deviations[horizon_days], zone),
-            selling.skew(bars.close) if chain is None else _chain_skew(chain, spot),
-            _surface(today, horizons, points, spot),
+            base_rates,
+            deviations=deviations,
+            targets=_targets(bars),
+            iv_percentile=market.iv_percentile,
+            last_update=_last_update(bars, moment),
+            made_at=moment.strftime(_STAMP),
+            intraday=session,
+            eve=_eve(engine, bars, intraday, session, moment),
         ),
-        buyer=_buyer(engine, bars, row, usual, window, past, intraday),
+        seller=seller_signal(
+            bars,
+            row,
+            base_rates,
+            safe_range=selling.safe_range(spot, edge, horizon_days, confidence, expires_on),
+            surface=selling.breach_surface(today, points),
+            held=_held(engine, window, past, horizon_days, confidence),
+            deviation=deviations[horizon_days],
+            chain=chain,
+        ),
+        buyer=buyer_signal(
+            bars,
+            row,
+            base_rates,
+            past_scores=engine.unseen(BREAKOUT[1].head, past)[:-1],
+            happened=breakout_label(window, 1)[-len(past) : -1],
+            intraday=intraday,
+        ),
         intraday=session,
         price_history=PriceHistory(
             dates=tuple(bars.dates[-HISTORY_SESSIONS:].astype(str).tolist()),
@@ -191,8 +183,11 @@ def analyze(
             iv_percent=tuple(bars.iv[-HISTORY_SESSIONS:].tolist()),
         ),
         provenance=_provenance(engine, bars, today, intraday, chain, overnight, notes),
-        record=_record(engine, bars, today, usual),
-        overnight=night,
+        record=_record(engine, bars, today, base_rates),
+        overnight=_overnight(engine, bars, overnight, today, base_rates, moment),
+        further_models=further_forecasts(
+            further_models(engine.manifest), row, base_rates, engine.manifest
+        ),
     )
 
 
@@ -252,28 +247,13 @@ def _check_notes(notes: Any) -> None:
 
 
 def _overnight(
-    engine: Engine, bars: Bars, us: Bars, today: Forecast, usual: _Row, moment: datetime
-) -> OvernightSignal:
+    engine: Engine, bars: Bars, us: Bars | None, today: Forecast, base_rates: _Row, moment: datetime
+) -> OvernightSignal | None:
+    if us is None:
+        return None
     night = last_night(bars, us, moment)
     row = {name: float(values[-1]) for name, values in engine.overnight(today, night).items()}
-    return overnight_signal(night, row, usual)
-
-
-def _horizons_ahead(
-    bars: Bars, row: _Row, usual: _Row, deviations: Mapping[int, float]
-) -> dict[str, HorizonForecast]:
-    spot, targets = float(bars.close[-1]), _targets(bars)
-    return {
-        f"t{days}": directed.horizon_forecast(
-            days,
-            _classes(row, days),
-            _classes(usual, days),
-            spot,
-            deviations[days],
-            targets.get(days),
-        )
-        for days in LABELS
-    }
+    return overnight_signal(night, row, base_rates)
 
 
 def _targets(bars: Bars) -> dict[int, str]:
@@ -286,148 +266,70 @@ def _targets(bars: Bars) -> dict[int, str]:
     return {days: str(ahead[days - 1]) for days in LABELS if days <= len(ahead)}
 
 
-def _today(
-    engine: Engine,
-    bars: Bars,
-    next_day: HorizonForecast,
-    usual: _Row,
-    intraday: IntradayBars | None,
-    signal: IntradaySignal | None,
-    moment: datetime,
-) -> TodayForecast:
-    """Forecast the session under way: from the eve of a last bar that is not over yet."""
-    ends = _last_close(bars)
-    if signal is not None and signal.last_bar > (moment + _CLOCK_TOLERANCE).strftime(_STAMP):
+def _session(intraday: IntradayBars, bars: Bars, moment: datetime) -> IntradaySignal:
+    signal = intraday_signal(intraday, bars)
+    if signal.last_bar > (moment + _CLOCK_TOLERANCE).strftime(_STAMP):
         raise FutureBarsError(
             signal.session_date,
             today=moment.strftime(_STAMP),
             rows=[],
             dates=[signal.last_bar],
         )
+    return signal
+
+
+def _last_update(bars: Bars, moment: datetime) -> str:
+    """When the last daily bar ended, or the moment where it is still going on."""
+    ends = _last_close(bars)
     if session_state(bars, moment) == "partial":
         ends = min(ends, moment.strftime(_STAMP))
-        if intraday is not None and signal is not None and signal.relation == "same":
-            eve = bars[:-1]
-            signal = intraday_signal(intraday, eve)
-            median = engine.breach_distances(eve, [(1, 0.5)])[0]
-            next_day = directed.horizon_forecast(
-                1,
-                _classes(engine.predict(eve).row(), 1),
-                _classes(usual, 1),
-                float(eve.close[-1]),
-                deviation_of_median_touch(float(median)),
-            )
-            bars = eve
-    today = directed.today_forecast(next_day, _classes(usual, 1), bars, ends, signal)
-    # A 5-minute bar that is still going on ends later than the report is made.
-    return replace(today, last_update=min(today.last_update, moment.strftime(_STAMP)))
+    return ends
 
 
-def _classes(values: _Row, days: int) -> dict[str, float]:
-    return {name: values[f"direction_t{days}_{name}"] for name in CLASSES}
+def _eve(
+    engine: Engine,
+    bars: Bars,
+    intraday: IntradayBars | None,
+    session: IntradaySignal | None,
+    moment: datetime,
+) -> Eve | None:
+    """Forecast the session under way from the eve of a last bar that is not over yet."""
+    if intraday is None or session is None or session.relation != "same":
+        return None
+    if session_state(bars, moment) != "partial":
+        return None
+    before = bars[:-1]
+    median = float(engine.breach_distances(before, [(1, 0.5)], head=BREACH.head)[0])
+    return Eve(
+        bars=before,
+        row=engine.predict(before).row(),
+        deviation=deviation_of_median_touch(median),
+        intraday=intraday_signal(intraday, before),
+    )
 
 
 def _deviations(
     engine: Engine, bars: Bars, horizon_days: int, confidence: float
 ) -> tuple[float, dict[int, float]]:
     """Invert the breach surface once for all: the safe range's edge, and forecast deviations."""
-    days = sorted({min(days, LONGEST_DAYS) for days in (horizon_days, *LABELS)})
+    days = directed.surface_days(horizon_days)
     edge, *medians = engine.breach_distances(
-        bars, [(horizon_days, 1.0 - confidence), *((one, 0.5) for one in days)]
-    )
-    deviations = {
-        one: deviation_of_median_touch(float(median))
-        for one, median in zip(days, medians, strict=True)
-    }
-    for beyond in LABELS:
-        if beyond > LONGEST_DAYS:
-            deviations[beyond] = deviations[LONGEST_DAYS] * math.sqrt(beyond / LONGEST_DAYS)
-    return float(edge), deviations
-
-
-def _seller(
-    bars: Bars,
-    row: _Row,
-    usual: _Row,
-    rate: HitRate,
-    safe_range: SafeRange,
-    max_pain: MaxPain,
-    skew: Skew,
-    surface: BreachSurface,
-) -> SellerSignal:
-    stress = selling.expiry_stress(_regimes(row), _regimes(usual))
-    trap = selling.trap(
-        {str(days): row[f"trap_{days}"] for days in TRAP_DAYS},
-        usual[f"trap_{selling.HEADLINE_TRAP_DAYS}"],
         bars,
+        [(horizon_days, 1.0 - confidence), *((one, 0.5) for one in days)],
+        head=BREACH.head,
     )
-    flag = selling.seller_flag(trap.label, stress.label, rate, safe_range.confidence)
-    regime, daily_flag = selling.older_words(stress.label, flag.label)
-    curve = surface.either[surface.horizon_days.index(safe_range.horizon_days)]
-    return SellerSignal(
-        safe_range=safe_range,
-        max_pain=max_pain,
-        trap=trap,
-        skew=skew,
-        expiry_stress=stress,
-        breach_probabilities=tuple(
-            BreachPoint(point, p) for point, p in zip(surface.distance_points, curve, strict=True)
-        ),
-        breach_surface=surface,
-        seller_flag=flag,
-        hit_rate=rate,
-        regime=regime,
-        daily_flag=daily_flag,
-    )
+    return float(edge), directed.deviations(dict(zip(days, medians, strict=True)))
 
 
-def _regimes(values: _Row) -> dict[str, float]:
-    return {name: values[f"regime_{name}"] for name in REGIMES}
-
-
-def _buyer(
-    engine: Engine,
-    bars: Bars,
-    row: _Row,
-    usual: _Row,
-    window: Bars,
-    past: Forecast,
-    intraday: IntradayBars | None,
-) -> BuyerSignal:
-    offsets = OFFSETS
-    breakouts = buying.breakouts(
-        {offset: row[f"{BREAKOUT}_{offset}"] for offset in offsets},
-        {offset: usual[f"{BREAKOUT}_{offset}"] for offset in offsets},
-    )
-    theta = buying.theta_edge(row["theta"], usual["theta"])
-    ratio = buying.variance_ratio(bars)
-    regime = buying.buyer_regime(ratio)
-    environment = buying.buyer_environment(theta.label, breakouts[0].label, regime)
-    windows = () if intraday is None else gamma_windows(intraday)
-    return BuyerSignal(
-        breakout_today=breakouts[0],
-        breakout_next=breakouts,
-        spike_direction_bias=buying.spike_bias(row["spike_down"], row["spike_up"]),
-        breakout_levels=buying.breakout_levels(bars),
-        gamma_windows=windows,
-        gamma_windows_reason=_no_windows(intraday, windows),
-        theta_edge=theta,
-        regime=regime,
-        variance_ratio=ratio,
-        buyer_environment=environment,
-        spike_rate=buying.spike_rate(
-            breakouts[0].score,
-            engine.unseen_breakout(past)[:-1],
-            breakout_label(window, 1)[-len(past) : -1],
-        ),
-        environment_state=buying.older_word(environment.label),
-    )
-
-
-def _no_windows(intraday: IntradayBars | None, windows: Sequence[object]) -> str | None:
-    if intraday is None:
-        return NO_INTRADAY_BARS
-    return None if windows else "the 5-minute bars given did not move"
+def _held(
+    engine: Engine, window: Bars, past: Forecast, horizon_days: int, confidence: float
+) -> FloatArray:
+    """Whether each completed window stayed inside of its own safe range, where that is known."""
+    reached = selling.furthest(window, horizon_days)[-len(past) :]
+    # A window that never left its close is inside of any range.
+    distance = np.maximum(np.nan_to_num(reached, nan=1), 1e-9)
+    probability = engine.unseen(BREACH.head, past, horizon_days=horizon_days, distance=distance)
+    return selling.held(reached, probability, confidence)
 
 
 def _base_rates(engine: Engine) -> dict[str, float]:
@@ -441,51 +343,6 @@ def _base_rates(engine: Engine) -> dict[str, float]:
 def _last_close(bars: Bars) -> str:
     """When the last daily bar ended; of a market without hours only the day is known."""
     return bars.market.closes_at(bars.dates[-1]).strftime(_STAMP)
-
-
-def _chain_skew(chain: OptionChain, spot: float) -> Skew:
-    skew = chain_skew(chain, spot)
-    return Skew(skew.put_skew, skew.call_skew, skew.net_skew, method="open_interest")
-
-
-def _held(
-    engine: Engine, bars: Bars, forecast: Forecast, horizon_days: int, confidence: float
-) -> FloatArray:
-    """Whether each completed window stayed inside of its own safe range, where that is known.
-
-    The range held if and only if the furthest that the window went was less likely to be kept than
-    the edge: P(touch) falls with the distance.
-    """
-    down, up = excursions(bars, horizon_days)
-    reached = np.maximum(down, up)[-len(forecast) :, -1]
-    complete = ~np.isnan(reached)
-    # A window that never left its close is inside of any range.
-    probability = engine.unseen_breach(
-        forecast,
-        horizon_days=horizon_days,
-        distance=np.maximum(np.nan_to_num(reached, nan=1), 1e-9),
-    )
-    known = complete & ~np.isnan(probability)
-    held = probability[known] > 1.0 - confidence
-    return np.asarray(held[-selling.HIT_WINDOWS :], dtype=np.float64)
-
-
-def _surface(
-    forecast: Forecast, horizons: tuple[int, ...], points: tuple[int, ...], spot: float
-) -> BreachSurface:
-    either, down, up = (
-        tuple(tuple(float(p) for p in of_horizon) for of_horizon in side)
-        for side in forecast[BREACH][-1]
-    )
-    return BreachSurface(
-        horizon_days=horizons,
-        distance_points=points,
-        upper_edges=tuple(spot + point for point in points),
-        lower_edges=tuple(spot * spot / (spot + point) for point in points),
-        either=either,
-        down=down,
-        up=up,
-    )
 
 
 def _horizon(
@@ -627,21 +484,24 @@ def _provenance(
     )
 
 
-def _record(engine: Engine, bars: Bars, forecast: Forecast, usual: _Row) -> Record:
+def _record(engine: Engine, bars: Bars, forecast: Forecast, base_rates: _Row) -> Record:
     names = next(out.columns for out in engine.spec.outputs if out.name == "features")
+    horizons = horizons_of(engine.manifest)
+    probabilities = {
+        column: probability
+        for model, columns in forecast.columns.items()
+        if forecast[model].ndim == 2
+        for column, probability in zip(columns, forecast[model][-1].tolist(), strict=True)
+    }
     return Record(
         high=float(bars.high[-1]),
         low=float(bars.low[-1]),
         close=float(bars.close[-1]),
         iv_percent=float(bars.iv[-1]),
         features=dict(zip(names, forecast.features[-1].tolist(), strict=True)),
-        probabilities={
-            column: probability
-            for model, columns in forecast.columns.items()
-            if model != BREACH
-            for column, probability in zip(columns, forecast[model][-1].tolist(), strict=True)
-        },
-        base_rates=dict(usual),
+        probabilities=probabilities,
+        base_rates=dict(base_rates),
+        horizon_days={name: days for name, days in horizons.items() if name in probabilities},
     )
 
 
