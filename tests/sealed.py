@@ -49,3 +49,29 @@ def copy_with_golden(place: Path) -> Path:
     if GOLDEN_KEY not in manifest.beside:
         seal_golden(folder, golden_of(manifest))
     return folder
+
+
+def drop_model(folder: Path, name: str) -> None:
+    """Take one artifact out of a folder, and seal the rest again; what is fused stays fused."""
+    content = {**read_manifest(folder).content}
+    content["artifacts"] = [one for one in content["artifacts"] if one["name"] != name]
+    (folder / f"{name}.onnx").unlink()
+    (folder / MANIFEST_NAME).write_bytes(render_manifest(content))
+    if GOLDEN_KEY in content:
+        change_golden(folder, lambda values: values["cases"].pop(name))
+
+
+def drop_file(folder: Path, key: str) -> None:
+    """Take a file out that is sealed beside the models, and seal the rest again."""
+    content = {**read_manifest(folder).content}
+    (folder / content.pop(key)["file"]).unlink()
+    (folder / MANIFEST_NAME).write_bytes(render_manifest(content))
+
+
+def change_entry(folder: Path, name: str, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change what the manifest says of one artifact, and seal it again."""
+    content = json.loads((folder / MANIFEST_NAME).read_bytes())
+    for entry in content["artifacts"]:
+        if entry["name"] == name:
+            change(entry)
+    (folder / MANIFEST_NAME).write_bytes(render_manifest(content))

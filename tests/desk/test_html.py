@@ -30,7 +30,7 @@ from aegismatrix.desk.html.figures import (
 from aegismatrix.desk.html.page import notebook_frame, render_page
 from aegismatrix.desk.html.price import price_chart
 from aegismatrix.desk.html.scales import Scale, kept_apart, round_values, spanning
-from aegismatrix.desk.html.verdicts import skill_and_interval, skill_of, trust
+from aegismatrix.desk.html.verdicts import skill_and_interval, trust
 from aegismatrix.desk.html.wording import BUYER_REGIMES, plain, reason
 from aegismatrix.desk.report import schema
 from aegismatrix.errors import ContractError, MissingExtraError
@@ -396,10 +396,6 @@ def test_a_verdict_says_its_evidence_in_words() -> None:
     assert skill_and_interval({"skill": 0.0368, "lower": -0.0003, "upper": 0.0}, "") == (
         "+3.7 [\N{MINUS SIGN}0.0, 0.0]"
     )
-    skill = {"breach_h1": {"n": 1}, "breach_h10": {"n": 2}, "trap_10": {"n": 3}}
-    assert skill_of(skill, "breach", 1) == {"n": 1}
-    assert skill_of(skill, "breach", 20) is None
-    assert skill_of(skill, "trap", 10) == {"n": 3}
 
 
 def test_labels_beside_an_axis_keep_apart_and_in_order() -> None:

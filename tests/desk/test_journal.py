@@ -21,7 +21,7 @@ from aegismatrix.desk.monitoring.journal import Claim, Journal, Run, claims_of
 from aegismatrix.desk.report import Report
 from aegismatrix.errors import ContractError, JournalError
 from aegismatrix.market.bars import Bars
-from aegismatrix.market.outcomes import EVENTS
+from aegismatrix.market.events import OUTPUTS
 from tests.journal_child import OWN, SHARED, START, at
 from tests.raising import raising
 
@@ -54,8 +54,10 @@ def test_a_report_claims_every_probability_that_its_future_decides(report: Repor
     claims = {claim.output: claim for claim in claims_of(report)}
     surface = report.seller.breach_surface
     cells = len(surface.horizon_days) * len(surface.distance_points)
-    assert len(claims) == len(claims_of(report)) == len(EVENTS) + 3 * cells + 1
-    assert set(EVENTS) < set(claims)
+    # The night is forecast where US bars are given; it is not logged.
+    events = {column for column, output in OUTPUTS.items() if output.head != "overnight"}
+    assert len(claims) == len(claims_of(report)) == len(events) + 3 * cells + 1
+    assert events < set(claims)
     seller, buyer = report.seller, report.buyer
     assert claims["trap_10"].probability == seller.trap.score
     assert claims["trap_10"].base_rate == seller.trap.base_rate
@@ -351,3 +353,14 @@ def test_moments_are_utc(filled: Journal) -> None:
     moments = [run.generated_at for run in filled.runs()]
     assert moments[0] == datetime(2026, 1, 5, 4, 0, tzinfo=timezone.utc)
     assert all(moment.tzinfo is timezone.utc for moment in moments)
+
+
+def test_two_claims_of_one_name_are_refused(report: Report, journal: Journal) -> None:
+    record = replace(
+        report.record,
+        probabilities={**report.record.probabilities, "safe_range": 0.5},
+        horizon_days={**report.record.horizon_days, "safe_range": 5},
+    )
+    with pytest.raises(ContractError, match="safe_range is claimed twice"):
+        journal.append(replace(report, record=record))
+    assert journal.runs() == ()

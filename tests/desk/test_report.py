@@ -189,7 +189,9 @@ def test_inside_the_training_span_the_hit_rate_is_not_that_of_the_present_fit(
     engine: am.Engine, nifty: am.Bars
 ) -> None:
     forecast = engine.history(nifty[-900:-300], horizon_days=20, distance=0.05)
-    unseen = engine.unseen_breach(forecast, horizon_days=20, distance=np.full(len(forecast), 0.05))
+    unseen = engine.unseen(
+        "breach", forecast, horizon_days=20, distance=np.full(len(forecast), 0.05)
+    )
     assert np.isfinite(unseen).all()
     assert (unseen != forecast["breach"][:, 0, 0, 0]).all()
 
@@ -202,8 +204,8 @@ def test_every_day_is_spoken_for_by_the_fit_that_had_seen_nothing_of_it(
     for years in (0, -20, 20):
         moved = replace(nifty, dates=nifty.dates + np.timedelta64(365 * years, "D"))
         forecast = engine.history(moved, horizon_days=10, distance=0.04)
-        unseen = engine.unseen_breach(
-            forecast, horizon_days=10, distance=np.full(len(forecast), 0.04)
+        unseen = engine.unseen(
+            "breach", forecast, horizon_days=10, distance=np.full(len(forecast), 0.04)
         )
         fits = []
         for day in forecast.dates.astype(str):
@@ -693,7 +695,7 @@ def test_the_spike_rate_is_what_counting_the_nearest_scores_by_hand_gives(
     window = replace(nifty, dates=nifty.dates + np.timedelta64(5479, "D"))[-WINDOW:]
     made = am.analyze(window, engine=engine, horizon_days=20, now=NOW)
     history = engine.history(window)
-    scores = engine.unseen_breakout(history)
+    scores = engine.unseen("breakout", history)
     pairs = []
     for row in range(len(history) - 1):
         day = len(window) - len(history) + row

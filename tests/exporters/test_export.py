@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-import spox.opset.ai.onnx.v18 as op
 from aegismatrix_factory import sealing as seal
 from aegismatrix_factory.conversion import (
     ForbiddenGraphError,
@@ -23,25 +22,9 @@ from aegismatrix_factory.conversion import (
     classifier_to_onnx,
     finish,
 )
-from aegismatrix_factory.evaluate.markets import MarketRows, MarketSource, market_rows
-from aegismatrix_factory.evaluate.walkforward import (
-    Forecasts,
-    Judgement,
-    climatology,
-    constant,
-    judge,
-    squared_error,
-    walk_forward,
-)
-from aegismatrix_factory.graph.expressions import Graph
+from aegismatrix_factory.evaluate.markets import MarketSource, market_rows
 from aegismatrix_factory.heads import logistic, network
 from aegismatrix_factory.heads.head import Estimators, FloatArray, Head, Inputs, Progress
-from aegismatrix_factory.heads.logistic import (
-    fit_logistic,
-    logistic_graph,
-    predict_logistic,
-    training_rows,
-)
 from aegismatrix_factory.heads.registry import HEADS
 from aegismatrix_factory.heads.trap import Trap
 from aegismatrix_factory.release import export as exporting
@@ -54,94 +37,16 @@ from aegismatrix_factory.release.parity import ParityError
 from aegismatrix_factory.release.staging import stage_features
 from aegismatrix_factory.release.training import TrainingRecordError, read_training, train
 from onnx import TensorProto, helper
-from spox import Tensor, argument, build
 
 import aegismatrix as am
 from aegismatrix.artifacts.golden import read_golden
 from aegismatrix.artifacts.manifest import ArraySpec, read_manifest
 from aegismatrix.artifacts.operators import METADATA_KEY
-from aegismatrix.desk.cli.main import main
 from aegismatrix.engine.model import Model
 from aegismatrix.errors import GoldenMismatchError, OutputError
 from aegismatrix.market.bars import Bars
 
 SAMPLE = Path(am.__file__).parent / "desk" / "sources" / "sample_data"
-
-
-class UpDay(Head):
-    """A second model, as a stranger would add it: P(the next close is higher)."""
-
-    name = "up"
-    version = "1"
-    question = "Will the next close be higher?"
-    features = ("return_1", "rv_5")
-    columns = ("up_1",)
-    tolerance = 1e-12
-    rows = 3
-
-    def fit(self, market: MarketRows, pool: Sequence[MarketRows]) -> Estimators:
-        rows = np.arange(len(market.dates))
-        table = training_rows(market, self._label(market), rows, None, [], self.features, 1)
-        return {"only": fit_logistic(*table)}
-
-    def walk(
-        self, market: MarketRows, pool: Sequence[MarketRows], progress: Progress
-    ) -> dict[str, Forecasts]:
-        label = self._label(market)
-        walked = walk_forward(
-            market.dates,
-            label,
-            market.scored_from,
-            market.scored_to,
-            1,
-            constant(0.5),
-            {"climatology": climatology(label)},
-        )
-        return {"up_1": walked}
-
-    def check_shuffled(self, market: MarketRows, progress: Progress) -> None:
-        """A constant forecast cannot leak."""
-
-    def judge(self, market: MarketRows, walks: Mapping[str, Forecasts]) -> list[Judgement]:
-        walked = walks["up_1"]
-        return [
-            judge(
-                walked,
-                output="up_1",
-                market=market.name,
-                horizon_days=1,
-                score="Brier skill",
-                loss=squared_error,
-                events=[(walked.model, walked.label)],
-            )
-        ]
-
-    def refits(self, market: MarketRows) -> int:
-        return 0
-
-    def base_rates(self, market: MarketRows) -> dict[str, float]:
-        return {"up_1": float(np.nanmean(self._label(market)))}
-
-    def predict(self, estimators: Estimators, inputs: Inputs) -> FloatArray:
-        return predict_logistic(estimators["only"], inputs["features"])[self.rows - 1 :, 1:]
-
-    def build(self, estimators: Estimators, feature_names: tuple[str, ...]) -> onnx.ModelProto:
-        graph = Graph()
-        features = argument(Tensor(np.float64, ("N", len(feature_names))))
-        places = [feature_names.index(name) for name in self.features]
-        read = op.gather(features, graph.constant(places), axis=1)
-        probability = logistic_graph(estimators["only"], read, graph)
-        end = graph.constant([np.iinfo(np.int64).max])
-        last = op.slice(probability, graph.constant([2]), end, graph.constant([0]))
-        return build(
-            {"features": features},
-            {"probability": op.gather(last, graph.constant([1]), axis=1)},
-        )
-
-    @staticmethod
-    def _label(market: MarketRows) -> FloatArray:
-        up = (np.diff(market.bars.close) > 0).astype(float)
-        return market.rows_of(np.append(up, np.nan))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -250,35 +155,6 @@ def test_training_twice_gives_the_same_record_and_estimators(
             parity.expected_of(head, fitted, feed, market.feature_names) for fitted in estimators
         )
         assert np.array_equal(one, other)
-
-
-def test_a_second_model_is_one_head_and_one_registry_entry(
-    tmp_path: Path, sample: am.Bars, capsys: pytest.CaptureFixture[str]
-) -> None:
-    heads = (*HEADS, UpDay())
-    train([sample_source()], heads, tmp_path / "training", no_progress)
-    export(tmp_path / "training", heads, tmp_path / "models", lambda line: None)
-    assert am.verify(tmp_path / "models") == []
-    assert "up" in am.load_models(tmp_path / "models")
-    engine = am.Engine(tmp_path / "models")
-    history = engine.history(sample)
-    assert history["up"].shape == (len(history), 1)
-    assert history.columns["up"] == ("up_1",)
-    # As far back as the head that looks back furthest, and all outputs stay aligned.
-    heads = tuple(head for head in heads if not head.optional)
-    furthest = max(head.rows for head in heads)
-    assert engine.lookback_bars == am.load_models()["features"].spec.lookback_bars + furthest - 1
-    one_day = engine.predict(sample)
-    for head in heads:
-        last = history[head.name][-1]
-        np.testing.assert_allclose(one_day[head.name][0], last, rtol=0, atol=head.tolerance)
-    card = (tmp_path / "models" / "MODEL_CARD.md").read_text()
-    assert "## up 1" in card
-    capsys.readouterr()
-    assert main(["models", "--models", str(tmp_path / "models")]) == 0
-    assert "up_1" in capsys.readouterr().out
-    assert main(["history", "--sample", "--models", str(tmp_path / "models")]) == 0
-    assert capsys.readouterr().out.splitlines()[0].endswith(",up_1")
 
 
 def test_artifacts_carry_stamp_and_metadata(exported: Path) -> None:

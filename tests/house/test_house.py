@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import graphlib
+import itertools
 import json
 import re
 import subprocess
@@ -17,6 +18,7 @@ import pytest
 from aegismatrix_factory.extras import NEEDED, package_of
 
 from aegismatrix.desk.cli.installed import FACTORY as FACTORY_COMMANDS
+from aegismatrix.market.events import BREACH, OUTPUTS
 from tests import unpickling
 
 # By room, what it may import beside itself and the errors. What a room shares stands below it.
@@ -373,6 +375,82 @@ def test_no_exception_is_swallowed(repository: Path) -> None:
                     assert node.type is not None, f"{file}:{node.lineno} catches everything"
                     kept = [line for line in node.body if not isinstance(line, ast.Pass)]
                     assert kept, f"{file}:{node.lineno} ignores what it caught"
+
+
+# Where an output may be spelt: in the catalogue, and by the model that gives it.
+CATALOGUE = "src/aegismatrix/market/events.py"
+GIVERS = "exporters/aegismatrix_factory/heads"
+# A model's name, which is that of a part of the report as well.
+AMBIGUOUS = {"regime"}
+
+
+def spelt_outputs(text: str, *, is_template: bool = False) -> set[str]:
+    """Names of outputs that stand in a text as they are, or are put together from a beginning."""
+    words = {*OUTPUTS, *(output.judged for output in OUTPUTS.values())} - AMBIGUOUS
+    heads = {output.head for output in OUTPUTS.values()} | {BREACH.head}
+    begun = re.compile(rf"(?<![a-z_])({'|'.join(sorted(heads))})_([a-z]+_)?[htd]?$")
+    if is_template:
+        quoted = re.findall(r"'([^'\n]*)'(\s*~)?", text)
+        plain = {word for word, joined in quoted if not joined}
+        parts = {word for word, joined in quoted if joined}
+    else:
+        strings = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.JoinedStr)]
+        parts = {
+            one.value
+            for string in strings
+            for one, following in itertools.pairwise(string.values)
+            if isinstance(one, ast.Constant) and isinstance(following, ast.FormattedValue)
+        }
+        plain = {
+            n.value
+            for n in ast.walk(ast.parse(text))
+            if isinstance(n, ast.Constant) and isinstance(n.value, str)
+        }
+    surface = re.compile(rf"{BREACH.head}(_[a-z]+)?_h\d+(_[dp]\d+)?")
+    return {
+        *(word for word in plain if word in words or surface.fullmatch(word)),
+        *(part for part in parts if begun.search(part)),
+    }
+
+
+def test_no_module_but_the_catalogue_and_the_models_spells_an_output(repository: Path) -> None:
+    scanned = 0
+    for folder in ("src", "exporters", "scripts", "benchmarks"):
+        for kind in ("*.py", "*.jinja"):
+            for file in sorted((repository / folder).rglob(kind)):
+                place = file.relative_to(repository).as_posix()
+                if place == CATALOGUE or place.startswith(GIVERS):
+                    continue
+                text = file.read_text(encoding="utf-8")
+                assert spelt_outputs(text, is_template=kind == "*.jinja") == set(), place
+                scanned += 1
+    assert scanned > 100
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "row['theta']",
+        "usual = rates['spike_down']",
+        "f'trap_{days}'",
+        "f'breakout_{offset}'",
+        "f'regime_{name}'",
+        "f'direction_t{days}_{name}'",
+        "f'breach_h{days}'",
+        "f'breach_{side}_h{days}'",
+        "verdict('breach_down_h5')",
+        "verdict('overnight_t1')",
+    ],
+)
+def test_a_planted_output_is_found(planted: str) -> None:
+    assert spelt_outputs(planted)
+
+
+def test_an_output_in_a_template_is_found_and_fields_of_the_report_are_not() -> None:
+    for planted in ("skill.get('trap_' ~ days)", "believe(x, 'theta')", "'direction_t' ~ days"):
+        assert spelt_outputs(planted, is_template=True), planted
+    for harmless in ("report['breakout_next']", "f'TRAP_{label}'", "market['regime']", "'breach'"):
+        assert spelt_outputs(harmless) == set(), harmless
 
 
 def test_print_stays_in_the_command_line(repository: Path) -> None:

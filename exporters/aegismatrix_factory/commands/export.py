@@ -34,6 +34,13 @@ def add_arguments(parser: argparse.ArgumentParser, home: Path = Path()) -> None:
         "--out", type=Path, metavar="DIR", default=home / ARTIFACTS, help="default: %(default)s"
     )
     parser.add_argument(
+        "--head",
+        metavar="MODULE:NAME",
+        action="append",
+        default=[],
+        help="a further model, as it was given to train; may be given again",
+    )
+    parser.add_argument(
         "--force",
         metavar="REASON",
         help="replace the artifacts that are there even if they are better, or cannot be compared;"
@@ -61,10 +68,13 @@ def run(arguments: argparse.Namespace) -> int:
     """
     check_extra("train")
     with needing("train"):
-        from aegismatrix_factory.heads.registry import HEADS
+        from aegismatrix_factory.heads.registry import every_head
         from aegismatrix_factory.release.export import export
+        from aegismatrix_factory.release.training import check_known
 
-    export(arguments.training, HEADS, arguments.out, print, arguments.force)
+    heads = every_head(named=arguments.head)
+    check_known(arguments.training, heads)
+    export(arguments.training, heads, arguments.out, print, arguments.force)
     print(f"sealed in {arguments.out}")
     return 0
 

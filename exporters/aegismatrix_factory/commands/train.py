@@ -71,6 +71,13 @@ def add_arguments(parser: argparse.ArgumentParser, home: Path = Path()) -> None:
         " kept in --out",
     )
     parser.add_argument(
+        "--head",
+        metavar="MODULE:NAME",
+        action="append",
+        default=[],
+        help="a further model, beside those of installed packages; may be given again",
+    )
+    parser.add_argument(
         "--out", type=Path, metavar="DIR", default=home / TRAINING, help="default: %(default)s"
     )
     parser.add_argument(
@@ -151,7 +158,7 @@ def run(arguments: argparse.Namespace) -> int:
         from tqdm import tqdm
 
         from aegismatrix_factory.evaluate.walkforward import FULL, QUICK
-        from aegismatrix_factory.heads.registry import heads_on
+        from aegismatrix_factory.heads.registry import every_head
         from aegismatrix_factory.release.training import train
 
     def progress(title: str, steps: int) -> Callable[[], object]:
@@ -162,7 +169,7 @@ def run(arguments: argparse.Namespace) -> int:
         from aegismatrix_factory.heads.network import check_device
 
         check_device(arguments.device)
-    heads = heads_on(arguments.device)
+    heads = every_head(arguments.device, arguments.head)
     effort = QUICK if arguments.quick else FULL
     judgements = train(sources(arguments), heads, arguments.out, progress, effort)
     for judgement in (one for of_head in judgements.values() for one in of_head):

@@ -11,8 +11,8 @@ from scipy.stats import norm
 from spox import Tensor, Var, argument, build
 
 from aegismatrix.artifacts.manifest import ArraySpec
-from aegismatrix.desk.analysis import CONFIDENCE
 from aegismatrix.desk.signals.direction import UPPER_TENTH
+from aegismatrix.desk.signals.seller import CONFIDENCE
 from aegismatrix.engine.engine import (
     DISTANCES,
     HORIZONS_DAYS,
@@ -20,7 +20,7 @@ from aegismatrix.engine.engine import (
     LONGEST_DAYS,
     MOST_DISTANCE,
 )
-from aegismatrix.market.events import LABELS
+from aegismatrix.market.events import BREACH, LABELS
 from aegismatrix.market.outcomes import excursions, forward_return
 from aegismatrix.market.statistics import deviation_of_median_touch
 from aegismatrix_factory.evaluate.markets import MarketRows
@@ -119,7 +119,7 @@ class Breach(Head):
         walked = {}
         for place, side in enumerate(SIDES):
             for horizon_days in JUDGED_HORIZONS_DAYS:
-                walked[_output(side, horizon_days)] = self._walk(
+                walked[BREACH.judged(horizon_days, side)] = self._walk(
                     market, sides[side], place, horizon_days, fit_of, plain_of
                 )
         for horizon_days in JUDGED_HORIZONS_DAYS:
@@ -142,7 +142,7 @@ class Breach(Head):
         judgements = []
         for side in SIDES:
             for horizon_days in JUDGED_HORIZONS_DAYS:
-                output = _output(side, horizon_days)
+                output = BREACH.judged(horizon_days, side)
                 walked = walks[output]
                 judgements.append(
                     judge(
@@ -183,7 +183,7 @@ class Breach(Head):
             label = _label(_excursions(market)["either"], horizon_days)
             for distance, rate in zip(JUDGED_DISTANCES, np.nanmean(label, axis=0), strict=True):
                 basis_points = round(float(np.expm1(distance)) * 1e4)
-                rates[f"breach_h{horizon_days}_d{basis_points}"] = float(rate)
+                rates[BREACH.column(horizon_days, basis_points)] = float(rate)
         return rates
 
     def predict(self, estimators: Estimators, inputs: Inputs) -> FloatArray:
@@ -401,10 +401,6 @@ class Breach(Head):
         warm_up = min(PAST_WARM_UP_ROWS, len(market.dates) - 1)
         spans = market.dates, market.dates[warm_up], market.dates[-1]
         return list(blocks(*spans, LONGEST_DAYS, market.effort))
-
-
-def _output(side: str, horizon_days: int) -> str:
-    return f"breach_h{horizon_days}" if side == "either" else f"breach_{side}_h{horizon_days}"
 
 
 def _held(

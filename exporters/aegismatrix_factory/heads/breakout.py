@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import spox.opset.ai.onnx.v18 as op
 from spox import Tensor, argument, build
 
 from aegismatrix.artifacts.manifest import ArraySpec
-from aegismatrix.market.outcomes import breakout_label
+from aegismatrix.market.events import BREAKOUT
 from aegismatrix_factory.evaluate.markets import MarketRows
 from aegismatrix_factory.evaluate.walkforward import (
     EMBARGO_BARS,
@@ -35,7 +35,7 @@ from aegismatrix_factory.heads.logistic import (
 from aegismatrix_factory.heads.spike import NEXT_SESSION, Spike
 from aegismatrix_factory.heads.trap import Trap
 
-OFFSETS_DAYS = (1, 2, 3, 4, 5)
+OFFSETS_DAYS = tuple(BREAKOUT)
 # The first fit that speaks for the past has seen a year.
 PAST_WARM_UP_ROWS = 252 + NEXT_SESSION + EMBARGO_BARS
 
@@ -53,19 +53,12 @@ class Breakout(EventsHead):
     )
     # The next session's breakout is its two spikes, of one classifier.
     events = (
-        Event(
-            "breakout_1",
-            NEXT_SESSION,
-            Spike.events[0].label,
+        replace(
+            Event.of(BREAKOUT[NEXT_SESSION], fit="spike"),
+            label=Spike.events[0].label,
             classes=tuple(number for spike in Spike.events for number in spike.classes),
-            fit="spike",
         ),
-        *(
-            Event(
-                f"breakout_{days}", days, partial(breakout_label, offset_days=days), (1,), f"{days}"
-            )
-            for days in OFFSETS_DAYS[1:]
-        ),
+        *(Event.of(BREAKOUT[days], fit=f"{days}") for days in OFFSETS_DAYS[1:]),
     )
     features = Spike.features
 

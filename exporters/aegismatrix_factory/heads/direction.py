@@ -10,7 +10,7 @@ import spox.opset.ai.onnx.v18 as op
 from scipy.stats import norm
 from spox import Tensor, argument, build, inline
 
-from aegismatrix.market.events import CLASSES, LABELS, NEUTRAL_DEVIATIONS
+from aegismatrix.market.events import CLASSES, DIRECTION, NEUTRAL_DEVIATIONS
 from aegismatrix.market.outcomes import direction_label, implied_deviations
 from aegismatrix_factory.evaluate.markets import MarketRows
 from aegismatrix_factory.evaluate.walkforward import (
@@ -31,9 +31,9 @@ from aegismatrix_factory.graph.expressions import Graph
 from aegismatrix_factory.heads.head import Estimators, FloatArray, Head, Inputs, Progress
 from aegismatrix_factory.heads.trap import Trap
 
-HORIZONS_DAYS = tuple(LABELS)
-UP = 2
-_OUTPUTS = tuple(f"direction_t{horizon_days}" for horizon_days in HORIZONS_DAYS)
+HORIZONS_DAYS = tuple(DIRECTION)
+UP = CLASSES.index("up")
+_OUTPUTS = tuple(classes[CLASSES[UP]].judged for classes in DIRECTION.values())
 
 
 class Direction(Head):
@@ -45,7 +45,7 @@ class Direction(Head):
         "Will the index be down, about where it is, or up in 1, 3, 5, 10, 20, 40 trading days?"
     )
     features = Trap.features
-    columns = tuple(f"{output}_{name}" for output in _OUTPUTS for name in CLASSES)
+    columns = tuple(one.column for classes in DIRECTION.values() for one in classes.values())
     # The kernels of an LSTM are float32.
     tolerance = 1e-6
     rows = 60

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ import spox.opset.ai.onnx.v18 as op
 from spox import Tensor, argument, build
 
 from aegismatrix.market.bars import Bars
+from aegismatrix.market.events import Output
+from aegismatrix.market.outcomes import answers
 from aegismatrix_factory.evaluate.markets import MarketRows
 from aegismatrix_factory.evaluate.walkforward import (
     Block,
@@ -56,6 +59,8 @@ class Event:
         The classes that count as the event.
     fit : str
         Name of the classifier; events of the same label share one.
+    output : Output or None
+        What it is to readers and to monitoring; None if nothing but its column is known.
     """
 
     column: str
@@ -63,6 +68,38 @@ class Event:
     label: Callable[[Bars], FloatArray]
     classes: tuple[int, ...]
     fit: str
+    output: Output | None = None
+
+    @classmethod
+    def of(cls, output: Output, fit: str | None = None) -> Event:
+        """Return the event of an output: what decides it in monitoring is what it is trained on.
+
+        Parameters
+        ----------
+        output : Output
+            Of the catalogue, or of a model's own; it has an event.
+        fit : str, optional
+            Name of the classifier; by default the column.
+
+        Returns
+        -------
+        Event
+
+        Raises
+        ------
+        ValueError
+            If the output names no event.
+        """
+        if output.event is None:
+            raise ValueError(f"{output.column} names no event that it could be trained on")
+        return cls(
+            column=output.column,
+            horizon_days=output.event.horizon_days,
+            label=partial(answers, output.event),
+            classes=output.event.classes,
+            fit=fit or output.column,
+            output=output,
+        )
 
     def happened(self, label: FloatArray) -> FloatArray:
         """Return 1 where the class is one of the event's, 0 elsewhere, NaN where not known."""
@@ -87,6 +124,7 @@ class EventsHead(Head):
 
     def __init_subclass__(cls) -> None:
         cls.columns = tuple(event.column for event in cls.events)
+        cls.meanings = tuple(event.output for event in cls.events if event.output is not None)
 
     def baselines(self, event: Event, outcome: FloatArray) -> Mapping[str, Forecaster]:
         """Return what forecasts of an event must beat, from the outcome of every row, 0 or 1."""

@@ -12,6 +12,7 @@ import onnx
 from numpy.typing import NDArray
 
 from aegismatrix.artifacts.manifest import ArraySpec
+from aegismatrix.market.events import Output
 from aegismatrix_factory.evaluate.markets import MarketRows
 from aegismatrix_factory.evaluate.walkforward import Forecasts, Judgement
 
@@ -68,6 +69,9 @@ class Head(ABC):
         Feature rows that one row of output depends on.
     columns : tuple of str
         Names of its probabilities, as in the history.
+    meanings : tuple of Output
+        What those columns are to readers and to monitoring that the package's catalogue does not
+        have; sealed with the artifact. Without it a column is shown by its name and never scored.
     tolerance : float
         Largest difference allowed between the graph and the trained estimators.
     pools : bool
@@ -87,6 +91,7 @@ class Head(ABC):
     features: tuple[str, ...]
     columns: tuple[str, ...]
     tolerance: float
+    meanings: tuple[Output, ...] = ()
     rows: int = 1
     pools: bool = True
     pooled_elsewhere: bool = False

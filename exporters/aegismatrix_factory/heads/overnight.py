@@ -14,7 +14,7 @@ from spox import Tensor, Var, argument, build
 
 from aegismatrix.artifacts.manifest import ArraySpec
 from aegismatrix.market.bars import MAX_IV_PERCENT, MIN_IV_PERCENT
-from aegismatrix.market.events import CLASSES
+from aegismatrix.market.events import CLASSES, OVERNIGHT_DIRECTION, OVERNIGHT_SPIKE, SPIKE
 from aegismatrix.market.outcomes import direction_label
 from aegismatrix.market.overnight import INPUTS, Nights
 from aegismatrix_factory.evaluate.markets import MarketRows
@@ -42,9 +42,12 @@ from aegismatrix_factory.heads.head import Estimators, FloatArray, Head, Inputs,
 from aegismatrix_factory.heads.logistic import fit_logistic, logistic_graph, predict_logistic
 from aegismatrix_factory.heads.spike import NEXT_SESSION, Spike
 
-DIRECTION = "overnight_t1"
+DIRECTION = OVERNIGHT_DIRECTION[CLASSES[0]].judged
 WITHOUT = "without the overnight input"
-_SPIKES = {f"overnight_{event.column}": event.classes[0] for event in Spike.events}
+_SPIKES = {
+    OVERNIGHT_SPIKE[side].column: event.classes[0]
+    for side, event in zip(SPIKE, Spike.events, strict=True)
+}
 _AS_SERVED = "{} as it is served"
 _DOWN, _UP = CLASSES.index("down"), CLASSES.index("up")
 _THREE = 3
@@ -65,7 +68,7 @@ class Overnight(Head):
         " range to either side, and will it close down, about where it is, or up?"
     )
     features = Spike.features
-    columns = (*_SPIKES, *(f"{DIRECTION}_{name}" for name in CLASSES))
+    columns = (*_SPIKES, *(output.column for output in OVERNIGHT_DIRECTION.values()))
     tolerance = 1e-12
     optional = True
 
@@ -96,10 +99,10 @@ class Overnight(Head):
     ) -> dict[str, Forecasts]:
         """Walk forward for each spike and for the direction, and for the spikes without a night."""
         walks = self._walk(market, _spikes(market), _directions(market), progress)
-        for event in Spike.events:
+        for output, event in zip(_SPIKES, Spike.events, strict=True):
             label = event.label_rows(market)
             served = Spike().walk_event(event, market, label, pool, Spike.features, lambda: None)
-            same = np.isin(served.dates, walks[f"overnight_{event.column}"].dates)
+            same = np.isin(served.dates, walks[output].dates)
             walks[_AS_SERVED.format(event.column)] = replace(
                 served,
                 rows=served.rows[same],
@@ -151,17 +154,17 @@ class Overnight(Head):
     def measure(self, market: MarketRows, walks: Mapping[str, Forecasts]) -> list[dict[str, Any]]:
         """Measure what the night gains, and what of it is left once NSE has opened."""
         gains = []
-        for event in Spike.events:
-            walked, served = walks[f"overnight_{event.column}"], _AS_SERVED.format(event.column)
+        for output, event in zip(_SPIKES, Spike.events, strict=True):
+            walked, served = walks[output], _AS_SERVED.format(event.column)
             for over, other in (
                 ("the same model " + WITHOUT, walked.baselines[WITHOUT]),
                 (served, walks[served].model),
             ):
-                gains.append(_gain(market, walked, other, squared_error, event.column, over))
+                gains.append(_gain(market, walked, other, squared_error, output, over))
         of_direction = walks[DIRECTION]
         without = of_direction.baselines[WITHOUT]
         over = "the same model on the daily features instead"
-        gains.append(_gain(market, of_direction, without, ranked_probability, "t1", over))
+        gains.append(_gain(market, of_direction, without, ranked_probability, DIRECTION, over))
         return [*gains, *_after_the_open(market, of_direction)]
 
     def refits(self, market: MarketRows) -> int:
@@ -377,7 +380,7 @@ def _gain(
     return {
         "what": "paired gain",
         "market": market.name,
-        "output": f"overnight_{output}",
+        "output": output,
         "over": over,
         "gain": round(gain.skill, 6),
         "lower": round(gain.lower, 6),

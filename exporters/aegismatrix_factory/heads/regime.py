@@ -9,7 +9,7 @@ import onnx
 import spox.opset.ai.onnx.v18 as op
 from spox import Tensor, argument, build
 
-from aegismatrix.market.events import REGIME_HORIZON_DAYS
+from aegismatrix.market.events import REGIME, REGIME_HORIZON_DAYS, REGIMES
 from aegismatrix.market.outcomes import regime_label
 from aegismatrix_factory.evaluate.markets import MarketRows
 from aegismatrix_factory.evaluate.walkforward import (
@@ -36,8 +36,7 @@ from aegismatrix_factory.heads.logistic import (
 )
 from aegismatrix_factory.heads.trap import Trap
 
-CLASSES = ("low", "medium", "high")
-HIGH = 2
+HIGH = REGIMES.index("high")
 RATIOS = (
     "iv_over_lower_tercile",
     "iv_over_upper_tercile",
@@ -57,7 +56,7 @@ class Regime(Head):
         "In which tercile of the past year's 20-day realised volatility will the next 20 days fall?"
     )
     features = (*Trap.features, *RATIOS)
-    columns = tuple(f"regime_{name}" for name in CLASSES)
+    columns = tuple(output.column for output in REGIME.values())
     tolerance = 1e-12
     pooled_elsewhere = True
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from aegismatrix.market.events import SIDES
-from aegismatrix.market.outcomes import spike_label
+from aegismatrix.market.events import SPIKE
 from aegismatrix_factory.heads.events import Event, EventsHead
 from aegismatrix_factory.heads.trap import Trap
 
@@ -19,8 +18,5 @@ class Spike(EventsHead):
         "Will the next session's true range exceed 1.25 times the 14-day mean, on a lower close,"
         " on a higher one?"
     )
-    events = tuple(
-        Event(f"spike_{side}", NEXT_SESSION, spike_label, classes=(number,), fit="spike")
-        for number, side in enumerate(SIDES, start=1)
-    )
+    events = tuple(Event.of(output, fit="spike") for output in SPIKE.values())
     features = (*Trap.features, "true_range_1", "true_range_14")

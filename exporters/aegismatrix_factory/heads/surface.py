@@ -21,11 +21,12 @@ from spox import Var
 
 from aegismatrix.engine.engine import LONGEST_DAYS
 from aegismatrix.errors import AegisError
+from aegismatrix.market.events import BREACH
 from aegismatrix_factory.graph.expressions import Graph
 
 FloatArray = NDArray[np.float64]
 
-SIDES = ("either", "down", "up")
+SIDES = BREACH.sides
 HORIZONS_DAYS = np.arange(1.0, LONGEST_DAYS + 1.0)
 DISTANCES_K = np.array([0.2, 0.35, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0])
 K_LOW, K_HIGH = 0.15, 5.0

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 
+from aegismatrix.market.events import THETA, THETA_DAYS, TRAP
+from aegismatrix_factory.heads.events import Event
 from aegismatrix_factory.heads.head import FloatArray
 from aegismatrix_factory.heads.trap import Trap
 
-_PLACE = Trap.columns.index("trap_5")
+_PLACE = Trap.columns.index(TRAP[THETA_DAYS].column)
 
 
 class Theta(Trap):
@@ -18,7 +19,7 @@ class Theta(Trap):
 
     name = "theta"
     question = "Will realised volatility over the next 5 trading days exceed implied?"
-    events = (replace(Trap.events[_PLACE], column="theta"),)
+    events = (Event.of(THETA, fit=Trap.events[_PLACE].fit),)
 
     def disagreement(self, probabilities: Mapping[str, FloatArray]) -> float:
         """Return the largest difference from the trap over 5 days."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 
-from aegismatrix.market.outcomes import trap_label
+from aegismatrix.market.events import TRAP
 from aegismatrix_factory.evaluate.walkforward import Forecaster, climatology, constant
 from aegismatrix_factory.heads.events import Event, EventsHead
 from aegismatrix_factory.heads.head import FloatArray
@@ -17,16 +16,7 @@ class Trap(EventsHead):
     name = "trap"
     version = "1"
     question = "Will realised volatility over the next 5, 10, 20 trading days exceed implied?"
-    events = tuple(
-        Event(
-            column=f"trap_{horizon_days}",
-            horizon_days=horizon_days,
-            label=partial(trap_label, horizon_days=horizon_days),
-            classes=(1,),
-            fit=str(horizon_days),
-        )
-        for horizon_days in (5, 10, 20)
-    )
+    events = tuple(Event.of(output, fit=str(days)) for days, output in TRAP.items())
     features: tuple[str, ...] = (
         "rv_5",
         "rv_22",

@@ -240,6 +240,7 @@ def _head_lines(entry: Mapping[str, Any]) -> Iterator[str]:
             f" sha256 `{span['sha256'][:16]}`"
         )
     yield ""
+    yield from _meaning_lines(entry)
     yield "Reads: " + ", ".join(f"`{feature['name']}`" for feature in entry["features"]) + "."
     yield ""
     yield skill_table({"artifacts": [entry]})
@@ -282,6 +283,33 @@ def _head_lines(entry: Mapping[str, Any]) -> Iterator[str]:
             for judgement in entry["judgements"]
         ],
     )
+
+
+def _meaning_lines(entry: Mapping[str, Any]) -> Iterator[str]:
+    """What the outputs are, of a model that is not the package's own."""
+    if "meanings" not in entry:
+        return
+    yield "Gives:"
+    yield ""
+    yield _table(
+        ("output", "what it is", "event", "trading days", "base rate"),
+        [
+            (
+                column,
+                meaning["wording"],
+                "not sealed" if meaning["event"] is None else _asked(meaning["event"]),
+                "" if meaning["event"] is None else str(meaning["event"]["horizon_days"]),
+                f"{entry['base_rates'][column]:.3f}" if column in entry["base_rates"] else "",
+            )
+            for column, meaning in entry["meanings"].items()
+        ],
+    )
+    yield ""
+
+
+def _asked(event: Mapping[str, Any]) -> str:
+    parameters = ", ".join(f"{name} {value:g}" for name, value in event["parameters"].items())
+    return f"`{event['kind']}`" + (f", {parameters}" if parameters else "")
 
 
 def _measure_lines(measures: Sequence[Mapping[str, Any]]) -> Iterator[str]:

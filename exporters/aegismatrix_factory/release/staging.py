@@ -16,9 +16,11 @@ from aegismatrix.artifacts.manifest import (
     ModelSpec,
     TrainingSpan,
     parse_model,
+    past_of,
 )
 from aegismatrix.artifacts.operators import IR_VERSION, OPSET
 from aegismatrix.engine.model import Model
+from aegismatrix.market.events import OUTPUTS
 from aegismatrix_factory.conversion import finish
 from aegismatrix_factory.evaluate.markets import MarketRows
 from aegismatrix_factory.graph.features import FEATURES, INPUTS, build_features
@@ -184,7 +186,41 @@ def head_candidate(
         head.outputs(),
     )
     candidate.entry["training"] = [asdict(span) for span in spans]
+    meanings = meanings_of(head)
+    if meanings:
+        candidate.entry["meanings"] = meanings
     return candidate
+
+
+def meanings_of(head: Head) -> dict[str, Any]:
+    """Return what a head says of its columns that the package's catalogue does not.
+
+    Parameters
+    ----------
+    head : Head
+        The model.
+
+    Returns
+    -------
+    dict of str to dict
+        By column, as the manifest has it; empty for the package's own models.
+    """
+    return {
+        output.column: {
+            "wording": output.wording,
+            "judged": output.judged,
+            "event": None
+            if output.event is None
+            else {
+                "kind": output.event.kind,
+                "horizon_days": output.event.horizon_days,
+                "classes": list(output.event.classes),
+                "parameters": dict(output.event.parameters),
+            },
+        }
+        for output in head.meanings
+        if OUTPUTS.get(output.column) != output
+    }
 
 
 def past_candidate(
@@ -211,7 +247,7 @@ def past_candidate(
     candidate = Candidate(
         past.build(features.features),
         {
-            "name": f"{head.name}_past",
+            "name": past_of(head.name),
             "version": head.version,
             "kind": "past",
             "question": f"What would {head.name} have said, fitted on what was known then?",

@@ -39,7 +39,7 @@ from aegismatrix_factory.evaluate.walkforward import (
 )
 from aegismatrix_factory.heads.head import Estimators, Head
 from aegismatrix_factory.release.parity import expected_of, market_feed
-from aegismatrix_factory.release.staging import stage_features
+from aegismatrix_factory.release.staging import meanings_of, stage_features
 from aegismatrix_factory.sealing import sealed_folder
 
 FloatArray = NDArray[np.float64]
@@ -253,6 +253,9 @@ def read_training(folder: Path, heads: Sequence[Head]) -> Training:
         trained = record["heads"]
         # What is optional was left out of the training if its input was not there.
         heads = [head for head in heads if head.name in trained or not head.optional]
+        for head in heads:
+            if head.name not in trained:
+                raise TrainingRecordError(str(folder), f"{head.name} was not trained")
         stored = {head.name: (folder / f"{head.name}.skops").read_bytes() for head in heads}
         forecasts = {head.name: (folder / f"{head.name}.npy").read_bytes() for head in heads}
         losses = (folder / LOSSES_NAME).read_bytes()
@@ -294,6 +297,32 @@ def read_training(folder: Path, heads: Sequence[Head]) -> Training:
         losses=_of_heads(parse_losses(losses)[0], heads),
         effort=Effort(**quick) if quick else FULL,
     )
+
+
+def check_known(folder: Path, heads: Sequence[Head]) -> None:
+    """Refuse to leave out a model that was trained because nobody named it this time.
+
+    Parameters
+    ----------
+    folder : Path
+        From `train`.
+    heads : sequence of Head
+        What is to be exported.
+
+    Raises
+    ------
+    TrainingRecordError
+        If a trained model is not among them. A record that cannot be read is for `read_training` to
+        refuse.
+    """
+    try:
+        trained = json.loads((folder / RECORD_NAME).read_text(encoding="utf-8"))["heads"]
+    except (OSError, ValueError, KeyError, TypeError):
+        trained = {}
+    for name in trained:
+        if name not in {head.name for head in heads}:
+            reason = f"{name} was trained, and neither an installed package nor --head has it"
+            raise TrainingRecordError(str(folder), reason)
 
 
 def _of_heads(losses: MarketLosses, heads: Sequence[Head]) -> MarketLosses:
@@ -355,6 +384,7 @@ def _forecasts(head: Head, estimators: Estimators, market: MarketRows) -> FloatA
 
 def _promised(head: Head) -> dict[str, Any]:
     """What export must find unchanged: a judgement is of this head and of no other."""
+    meanings = meanings_of(head)
     return {
         "version": head.version,
         "question": head.question,
@@ -362,6 +392,7 @@ def _promised(head: Head) -> dict[str, Any]:
         "columns": list(head.columns),
         "rows": head.rows,
         "tolerance": head.tolerance,
+        **({"meanings": meanings} if meanings else {}),
     }
 
 

@@ -14,7 +14,7 @@ import os
 import re
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +126,47 @@ class FeatureRange:
     deciles: tuple[float, ...]
 
 
+@dataclass(frozen=True)
+class EventSpec:
+    """What decides one column of a model, as the manifest says it.
+
+    Attributes
+    ----------
+    kind : str
+        Name of the question.
+    horizon_days : int
+        Trading days until it is decided.
+    classes : tuple of int
+        The answers that count.
+    parameters : mapping of str to float
+        What the question is asked with.
+    """
+
+    kind: str
+    horizon_days: int
+    classes: tuple[int, ...]
+    parameters: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What one column of a model is, as its maker says.
+
+    Attributes
+    ----------
+    wording : str
+        For a reader.
+    judged : str
+        The output under which the walk-forward judged it.
+    event : EventSpec or None
+        What decides it; None where that was not said.
+    """
+
+    wording: str
+    judged: str
+    event: EventSpec | None
+
+
 @dataclass(frozen=True, repr=False)
 class ModelSpec:
     """What is sealed about one artifact.
@@ -164,6 +205,8 @@ class ModelSpec:
         For a past: days that each fit speaks for, not having seen them.
     training_range : mapping of str to FeatureRange
         For features: by column; empty where that was not sealed.
+    meanings : mapping of str to Meaning
+        By column, what the maker of a model says of it; empty for models that the package knows.
     """
 
     name: str
@@ -183,6 +226,7 @@ class ModelSpec:
     base_rates: Mapping[str, float]
     stretches: tuple[tuple[str, str], ...]
     training_range: Mapping[str, FeatureRange]
+    meanings: Mapping[str, Meaning] = field(default_factory=dict)
 
     def own_judgements(self) -> tuple[Mapping[str, Any], ...]:
         """Return the judgements on the market that was modelled: the first one trained on."""
@@ -276,6 +320,11 @@ class Manifest:
         """The market that is modelled, by name; None where nothing was trained."""
         spans = (span for spec in self.models.values() for span in spec.training)
         return next((span.market for span in spans), None)
+
+
+def past_of(head: str) -> str:
+    """Return the name of the artifact with a head's fits that speak for the past."""
+    return f"{head}_past"
 
 
 def find_artifacts(path: str | os.PathLike[str] | None = None) -> Path:
@@ -603,10 +652,34 @@ def parse_model(entry: Mapping[str, Any]) -> ModelSpec:
             entries.text(name): _feature_range(entry["training_range"][name])
             for name in entry.get("training_range", ())
         },
+        meanings={
+            entries.text(column): _meaning(meaning)
+            for column, meaning in entry.get("meanings", {}).items()
+        },
     )
     if spec.kind == "past" and spec.training and not _speaks_for_the_past(spec):
         raise ValueError(f"{spec.name} has no rising stretches of one market's past")
     return spec
+
+
+def _meaning(entry: Mapping[str, Any]) -> Meaning:
+    event = entry["event"]
+    return Meaning(
+        wording=entries.text(entry["wording"]),
+        judged=entries.text(entry["judged"]),
+        event=None if event is None else _event(event),
+    )
+
+
+def _event(entry: Mapping[str, Any]) -> EventSpec:
+    return EventSpec(
+        kind=entries.text(entry["kind"]),
+        horizon_days=entries.whole(entry["horizon_days"], least=1),
+        classes=tuple(entries.whole(number) for number in entry["classes"]),
+        parameters={
+            entries.text(name): entries.number(value) for name, value in entry["parameters"].items()
+        },
+    )
 
 
 def _speaks_for_the_past(spec: ModelSpec) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -15,13 +15,24 @@ from aegismatrix.desk.files import write_atomically
 from aegismatrix.desk.signals import seller as selling
 from aegismatrix.desk.signals.buyer import BuyerSignal, SpikeRate
 from aegismatrix.desk.signals.direction import DirectionSignal
+from aegismatrix.desk.signals.further import FurtherModel
 from aegismatrix.desk.signals.intraday import IntradaySignal
 from aegismatrix.desk.signals.market import MarketState
-from aegismatrix.desk.signals.overnight import DIRECTION, SPIKE, OvernightSignal
+from aegismatrix.desk.signals.overnight import OvernightSignal
 from aegismatrix.desk.signals.seller import HitRate, SellerSignal
-from aegismatrix.engine.engine import BREACH, BREAKOUT
 from aegismatrix.errors import ContractError, MissingExtraError
-from aegismatrix.market.events import SIDES
+from aegismatrix.market.events import (
+    BREACH,
+    BREAKOUT,
+    CLASSES,
+    DIRECTION,
+    OVERNIGHT_DIRECTION,
+    OVERNIGHT_SPIKE,
+    REGIME,
+    REGIMES,
+    THETA,
+    TRAP,
+)
 
 NOT_JUDGED = "not judged"
 """In place of a verdict on what no walk-forward has scored."""
@@ -119,6 +130,8 @@ class Record:
         By the engine's column, every probability but those of the breach surface, unrounded.
     base_rates : mapping of str to float
         As sealed, by column, those of the breach surface included.
+    horizon_days : mapping of str to int
+        Trading days until a probability is decided, by column; without those that nothing decides.
     """
 
     high: float
@@ -128,6 +141,7 @@ class Record:
     features: Mapping[str, float]
     probabilities: Mapping[str, float]
     base_rates: Mapping[str, float]
+    horizon_days: Mapping[str, int]
 
 
 @dataclass(frozen=True, repr=False)
@@ -162,6 +176,8 @@ class Report:
         The next session given the US close, where US bars were.
     monitoring : mapping or None
         What earlier forecasts were worth (`MonitorReport.block`), where they are logged.
+    further_models : tuple of FurtherModel
+        What models say that were added to the package's own.
     """
 
     generated_at: str
@@ -177,6 +193,7 @@ class Report:
     record: Record
     overnight: OvernightSignal | None = None
     monitoring: Mapping[str, Any] | None = None
+    further_models: tuple[FurtherModel, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain values, probabilities to six digits, points to two.
@@ -199,6 +216,8 @@ class Report:
             plain["intraday"] = _rounded(_present(asdict(self.intraday)))
         if self.overnight is not None:
             plain["overnight"] = self._overnight(self.overnight)
+        if self.further_models:
+            plain["further_models"] = [self._further(one) for one in self.further_models]
         if self.monitoring is not None:
             plain["monitoring"] = _rounded(_present(self.monitoring))
         plain["price_history"] = _rounded(asdict(self.price_history))
@@ -208,11 +227,11 @@ class Report:
     def _direction(self) -> dict[str, Any]:
         today, direction = self.direction.today, self.direction
         return {
-            "today": {**_rounded(asdict(today)), "verdict": self.verdict("direction_t1")},
+            "today": {**_rounded(asdict(today)), "verdict": self.verdict(_judged_direction(1))},
             "horizons": {
                 name: {
                     **_rounded(_present(asdict(forecast))),
-                    "verdict": self.verdict(f"direction_{name}"),
+                    "verdict": self.verdict(_judged_direction(forecast.horizon_days)),
                 }
                 for name, forecast in direction.horizons.items()
             },
@@ -228,7 +247,7 @@ class Report:
                 "confidence": seller.safe_range.confidence,
                 "log_distance": round(seller.safe_range.log_distance, _DISTANCE_DIGITS),
                 **({"expiry": seller.safe_range.expiry} if seller.safe_range.expiry else {}),
-                "verdict": self.verdict(f"{BREACH}_h{seller.safe_range.horizon_days}"),
+                "verdict": self.verdict(BREACH.judged(seller.safe_range.horizon_days)),
             },
             "max_pain": {
                 **self._points(seller.max_pain.lower, seller.max_pain.upper),
@@ -238,13 +257,15 @@ class Report:
             },
             "trap": {
                 **_rounded(asdict(seller.trap)),
-                "verdict": self.verdict(f"trap_{selling.HEADLINE_TRAP_DAYS}"),
-                "verdicts": {days: self.verdict(f"trap_{days}") for days in seller.trap.horizons},
+                "verdict": self.verdict(TRAP[selling.HEADLINE_TRAP_DAYS].judged),
+                "verdicts": {
+                    days: self.verdict(TRAP[int(days)].judged) for days in seller.trap.horizons
+                },
             },
             "skew": _rounded(asdict(seller.skew)),
             "expiry_stress": {
                 **_rounded(asdict(seller.expiry_stress)),
-                "verdict": self.verdict("regime"),
+                "verdict": self.verdict(REGIME[REGIMES[0]].judged),
             },
             "breach_probabilities": [_rounded(asdict(p)) for p in seller.breach_probabilities],
             "breach_surface": {
@@ -257,7 +278,7 @@ class Report:
                     )
                 },
                 "verdicts": [
-                    self.verdict(f"{BREACH}_h{days}") for days in seller.breach_surface.horizon_days
+                    self.verdict(BREACH.judged(days)) for days in seller.breach_surface.horizon_days
                 ],
             },
             "seller_flag": {**_rounded(asdict(seller.seller_flag)), "verdict": NOT_JUDGED},
@@ -271,7 +292,7 @@ class Report:
         bias = buyer.spike_direction_bias
         up_prob = round(bias.up_prob, _PROBABILITY_DIGITS)
         next_sessions = [
-            {**_rounded(asdict(one)), "verdict": self.verdict(f"{BREAKOUT}_{one.day_offset}")}
+            {**_rounded(asdict(one)), "verdict": self.verdict(BREAKOUT[one.day_offset].judged)}
             for one in buyer.breakout_next
         ]
         reason = buyer.gamma_windows_reason
@@ -290,7 +311,10 @@ class Report:
             ),
             "gamma_windows": [_rounded(asdict(window)) for window in buyer.gamma_windows],
             **({"gamma_windows_reason": reason} if reason is not None else {}),
-            "theta_edge": {**_rounded(asdict(buyer.theta_edge)), "verdict": self.verdict("theta")},
+            "theta_edge": {
+                **_rounded(asdict(buyer.theta_edge)),
+                "verdict": self.verdict(THETA.judged),
+            },
             "regime": buyer.regime,
             "variance_ratio": round(buyer.variance_ratio, _PROBABILITY_DIGITS),
             "buyer_environment": {
@@ -312,16 +336,27 @@ class Report:
             "direction": {
                 "probabilities": _rounded(night.probabilities),
                 "base_rates": _rounded(night.base_rates),
-                "verdict": self.verdict(DIRECTION),
+                "verdict": self.verdict(OVERNIGHT_DIRECTION[CLASSES[0]].judged),
             },
             "spikes": {
                 side: {
                     "probability": round(night.spike_probabilities[side], _PROBABILITY_DIGITS),
                     "base_rate": round(night.spike_base_rates[side], _PROBABILITY_DIGITS),
-                    "verdict": self.verdict(f"{SPIKE}_{side}"),
+                    "verdict": self.verdict(output.judged),
                 }
-                for side in SIDES
+                for side, output in OVERNIGHT_SPIKE.items()
             },
+        }
+
+    def _further(self, model: FurtherModel) -> dict[str, Any]:
+        return {
+            "model": model.model,
+            "version": model.version,
+            "question": model.question,
+            "outputs": [
+                {**_rounded(_present(asdict(output))), "verdict": self.verdict(output.judged)}
+                for output in model.outputs
+            ],
         }
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
@@ -418,6 +453,7 @@ class Report:
             *_buyer_lines(plain["buyer"]),
             *_direction_lines(plain["direction"]),
             *self._night_lines(),
+            *_further_lines(plain.get("further_models", ())),
         ]
         if "intraday" in plain:
             lines.append(_intraday_line(plain["intraday"]))
@@ -440,13 +476,14 @@ class Report:
         )
         spikes = ", ".join(
             f"{side} {p:.0%} (usual {night.spike_base_rates[side]:.0%},"
-            f" {self.verdict(f'{SPIKE}_{side}')})"
+            f" {self.verdict(OVERNIGHT_SPIKE[side].judged)})"
             for side, p in night.spike_probabilities.items()
         )
+        verdict = self.verdict(OVERNIGHT_DIRECTION[CLASSES[0]].judged)
         return [
             f"overnight, US close of {night.us_as_of}: {night.us_return:+.2%}, VIX"
             f" {night.us_vix:.2f} ({night.us_vix_change:+.2f})",
-            f"  next session   {classes} ({self.verdict(DIRECTION)}); mostly the opening gap",
+            f"  next session   {classes} ({verdict}); mostly the opening gap",
             f"  spike          {spikes}",
         ]
 
@@ -456,7 +493,7 @@ class Report:
         Parameters
         ----------
         output : str
-            Such as ``trap_10``, ``regime`` or ``breach_h20``.
+            As the catalogue names what is judged (`aegismatrix.market.events`).
 
         Returns
         -------
@@ -607,6 +644,22 @@ def _direction_lines(direction: Mapping[str, Any]) -> list[str]:
         f" {today['conviction']:.0%}, usual {today['base_rate']:.0%}, from {today['basis']}",
         f"  ahead          {moves}",
     ]
+
+
+def _further_lines(models: Sequence[Mapping[str, Any]]) -> list[str]:
+    lines = []
+    for model in models:
+        lines.append(f"{model['model']} {model['version']}: {model['question']}")
+        for output in model["outputs"]:
+            usual = f"; usual {output['base_rate']:.0%}" if "base_rate" in output else ""
+            lines.append(
+                f"  {output['wording']}  {output['probability']:.0%}{usual} ({output['verdict']})"
+            )
+    return lines
+
+
+def _judged_direction(horizon_days: int) -> str:
+    return DIRECTION[horizon_days][CLASSES[0]].judged
 
 
 def _intraday_line(intraday: Mapping[str, Any]) -> str:

@@ -18,6 +18,7 @@ from aegismatrix.artifacts.manifest import (
     ArraySpec,
     Manifest,
     ModelSpec,
+    past_of,
     read_manifest,
 )
 from aegismatrix.engine.errors import InsufficientHistoryError, NotTransferableError
@@ -46,10 +47,11 @@ _DEFAULT_DISTANCES = np.array(DISTANCES)
 for _values in (_DEFAULT_HORIZONS, _DEFAULT_DISTANCES):
     _values.flags.writeable = False
 
-BREACH, BREAKOUT, OVERNIGHT = "breach", "breakout", "overnight"
+OVERNIGHT = "overnight"
 
 _PROBABILITY = "probability"
 _INPUTS = frozenset({"high", "low", "close", "iv", "horizon", "distance"})
+_SURFACE_SHAPE = ("N", 3, "H", "D")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -260,7 +262,9 @@ class Engine:
         """
         return self._forecast(bars, horizon_days, distance, last_only=False)
 
-    def breach_distances(self, bars: Bars, targets: Sequence[tuple[int, float]]) -> FloatArray:
+    def breach_distances(
+        self, bars: Bars, targets: Sequence[tuple[int, float]], *, head: str | None = None
+    ) -> FloatArray:
         """Invert the breach surface of the last bar.
 
         Parameters
@@ -269,6 +273,8 @@ class Engine:
             At least `lookback_bars`.
         targets : sequence of (horizon_days, probability)
             Whole trading days, 1 to 30, and a probability between 0 and 1, both excluded.
+        head : str, optional
+            Whose surface; by default the first that the artifacts give.
 
         Returns
         -------
@@ -280,59 +286,68 @@ class Engine:
         InsufficientHistoryError
             Saying how many bars are missing.
         ContractError
-            If the surface does not reach a probability.
+            If the artifacts give no surface, or it does not reach a probability.
         """
         from aegismatrix.engine.surface import distances_of
 
+        name = self._surface(head)
+
         def surface(horizon_days: Sequence[int], distance: FloatArray) -> FloatArray:
             forecast = self.predict(bars, horizon_days=horizon_days, distance=distance)
-            return np.asarray(forecast[BREACH][0, 0])
+            return np.asarray(forecast[name][0, 0])
 
         return distances_of(surface, targets)
 
-    def unseen_breach(
-        self, forecast: Forecast, *, horizon_days: int, distance: FloatArray
+    def unseen(
+        self,
+        head: str,
+        forecast: Forecast,
+        *,
+        horizon_days: int | None = None,
+        distance: FloatArray | None = None,
     ) -> FloatArray:
-        """Say what was or would have been forecast of either edge without a look at the outcome.
+        """Say what was or would have been forecast without a look at the outcome.
 
         Parameters
         ----------
+        head : str
+            A model whose fits of the past are sealed beside it.
         forecast : Forecast
             N days.
-        horizon_days : int
-            Whole trading days, 1 to 30.
-        distance : ndarray of shape (N,)
-            A log distance for each day.
+        horizon_days : int, optional
+            Of a surface: whole trading days, 1 to 30.
+        distance : ndarray of shape (N,), optional
+            Of a surface: a log distance for each day.
 
         Returns
         -------
         ndarray of shape (N,)
-            For days outside of the training span, the model's probabilities; inside of it, those
-            of the fits that had seen nothing later; NaN where there is no such fit.
+            Of the model's first column; of a surface, of either edge. For days outside of the
+            training span, the model's probabilities; inside of it, those of the fits that had seen
+            nothing later; NaN where there is no such fit.
+
+        Raises
+        ------
+        UnknownModelError
+            If no such fits are sealed.
         """
-        unseen = self._unseen(
-            BREACH,
-            forecast,
-            implied_sigma=forecast.implied_sigma,
-            horizon=_horizons(horizon_days),
-            distance=np.ascontiguousarray(distance[:, None]),
-        )
-        return np.asarray(unseen[:, 0, 0, 0])
-
-    def unseen_breakout(self, forecast: Forecast) -> FloatArray:
-        """Say what was or would have been forecast of the next session's breakout, likewise.
-
-        Parameters
-        ----------
-        forecast : Forecast
-            N days.
-
-        Returns
-        -------
-        ndarray of shape (N,)
-            As `unseen_breach`.
-        """
-        return np.asarray(self._unseen(BREAKOUT, forecast)[:, 0])
+        past = self._open(past_of(head))
+        starts = np.array([first for first, _ in past.spec.stretches], dtype="datetime64[D]")
+        fit = np.searchsorted(starts, forecast.dates, side="right") - 1
+        (span,) = past.spec.training
+        # What came before the first bar of training was not seen by the last fit either.
+        fit = np.where(forecast.dates < np.datetime64(span.first), len(starts) - 1, fit)
+        given: dict[str, NDArray[Any]] = {}
+        if horizon_days is not None and distance is not None:
+            given = {
+                "implied_sigma": forecast.implied_sigma,
+                "horizon": _horizons(horizon_days),
+                "distance": np.ascontiguousarray(distance[:, None]),
+            }
+        outputs = past.run(features=forecast.features, fit=np.maximum(fit, 0), **given)
+        unseen: FloatArray = outputs[_PROBABILITY].reshape(len(forecast), -1)[:, 0].copy()
+        unseen[fit < 0] = np.nan
+        return unseen
 
     def overnight(self, forecast: Forecast, nights: Nights) -> dict[str, FloatArray]:
         """Forecast the session after each night from what the US markets did in it.
@@ -384,18 +399,16 @@ class Engine:
             self._beside[name] = load_model(self.manifest, name)
         return self._beside[name]
 
-    def _unseen(self, head: str, forecast: Forecast, **given: NDArray[Any]) -> FloatArray:
-        """Run the fits that speak for the past; NaN where none does."""
-        past = self._open(f"{head}_past")
-        starts = np.array([first for first, _ in past.spec.stretches], dtype="datetime64[D]")
-        fit = np.searchsorted(starts, forecast.dates, side="right") - 1
-        (span,) = past.spec.training
-        # What came before the first bar of training was not seen by the last fit either.
-        fit = np.where(forecast.dates < np.datetime64(span.first), len(starts) - 1, fit)
-        outputs = past.run(features=forecast.features, fit=np.maximum(fit, 0), **given)
-        unseen: FloatArray = outputs[_PROBABILITY].copy()
-        unseen[fit < 0] = np.nan
-        return unseen
+    def _surface(self, wanted: str | None) -> str:
+        for head in self._heads:
+            if head.shape == _SURFACE_SHAPE and wanted in (None, head.name):
+                return head.name
+        raise ContractError(
+            ENGINE_NAME,
+            wanted or "distance",
+            f"needs a surface of touches: the artifacts in {self.manifest.folder} give none",
+            remedy="Use artifacts that were exported with one.",
+        )
 
     def _forecast(
         self, bars: Bars, horizon_days: ArrayLike, distance: ArrayLike, *, last_only: bool
@@ -466,10 +479,18 @@ def _check_engine(manifest: Manifest) -> None:
         faults.append("implied_sigma")
     for array in spec.outputs:
         of_columns = array.shape == ("N", len(array.columns))
-        of_surface = array.shape == ("N", 3, "H", "D")
+        of_surface = array.shape == _SURFACE_SHAPE
         if array.unit == _PROBABILITY and not (of_columns or of_surface):
             faults.append(array.name)
     faults += [array.name for array in (*spec.inputs, *spec.outputs) if array.dtype != "float64"]
+    # A table has one place for each column, whichever model gives it.
+    columns = [
+        column
+        for array in spec.outputs
+        if array.unit == _PROBABILITY and array.shape != _SURFACE_SHAPE
+        for column in array.columns
+    ]
+    faults += [column for column in columns if columns.count(column) > 1]
     if faults:
         raise ArtifactRejectedError(
             str(manifest.folder / spec.file),

@@ -6,8 +6,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from aegismatrix.artifacts.errors import ArtifactRejectedError
 from aegismatrix.artifacts.golden import GoldenCase, check_golden, read_golden
 from aegismatrix.artifacts.manifest import (
+    ENGINE_NAME,
     GOLDEN_KEY,
     REPORT_KEY,
     WALKFORWARD_KEY,
@@ -101,4 +103,24 @@ def verify_manifest(manifest: Manifest, *, golden: bool) -> list[Finding]:
         Finding(os.path.basename(error.path), error)  # noqa: PTH119
         for error in unlisted_files(manifest)
     ]
-    return [*findings, *beside, *unlisted]
+    return [*findings, *_unsealed(manifest), *beside, *unlisted]
+
+
+def _unsealed(manifest: Manifest) -> list[Finding]:
+    """Models that are fused and not sealed: they have neither base rate nor judgement."""
+    engine = manifest.models.get(ENGINE_NAME)
+    if engine is None:
+        return []
+    sealed = {name for name, model in manifest.models.items() if model.kind == "head"}
+    return [
+        Finding(
+            ENGINE_NAME,
+            ArtifactRejectedError(
+                str(manifest.folder / engine.file),
+                f"it gives {array.name}, of which the manifest seals no model: no base rate and no"
+                " judgement",
+            ),
+        )
+        for array in engine.outputs
+        if array.unit == "probability" and array.name not in sealed
+    ]

@@ -282,3 +282,16 @@ class MarketFileError(MarketError):
     remedy = "Write it as docs/markets.md says, one JSON object or a table of date and kind."
     path: str
     reason: str
+
+
+@dataclass(eq=False, repr=False)
+class UndecidableEventError(AegisError):
+    """Nothing here can say whether what is called `event` happened, for this `reason`."""
+
+    problem = "Events of the kind {event!r} cannot be decided: {reason}."
+    remedy = (
+        "Install the package of the model that forecasts them, in the version that it was trained"
+        " with."
+    )
+    event: str
+    reason: str

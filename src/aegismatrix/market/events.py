@@ -1,6 +1,18 @@
-"""What is forecast: the horizons and classes that labels, heads and signals share."""
+"""The catalogue of outputs: every probability by its column, what decides it, what it is called.
+
+This is plain data that imports nothing; `aegismatrix.market.outcomes` decides the events. Heads,
+monitoring, report and page take the names from here, and nobody else spells one.
+"""
 
 from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+PROBABILITY = "probability"
+"""The unit of every output here."""
 
 TRAP_DAYS = (5, 10, 20)
 """Horizons of the volatility trap, in sessions."""
@@ -35,3 +47,271 @@ LABELS = {
 
 NEUTRAL_DEVIATIONS = 0.35
 """Returns within so many implied deviations of 0 are NEUTRAL, in the model's target too."""
+
+REALISED_ABOVE_IMPLIED = "realised_above_implied"
+VOLATILITY_REGIME = "volatility_regime"
+RANGE_BREAKOUT = "range_breakout"
+SPIKE_SIDE = "spike_side"
+RETURN_CLASS = "return_class"
+CLOSE_ABOVE = "close_above"
+CLOSE_BELOW = "close_below"
+
+_JUDGED = re.compile(r"(.+?)_[a-z]?(\d+)")
+
+
+@dataclass(frozen=True)
+class Event:
+    """What a probability is the probability of.
+
+    Attributes
+    ----------
+    kind : str
+        Which question: one of those that `aegismatrix.market.outcomes` answers, or the name of an
+        entry point of the group ``aegismatrix.events``.
+    horizon_days : int
+        Trading days until it is decided.
+    classes : tuple of int
+        The answers that count as the event; most kinds answer 1 for yes and 0 for no.
+    parameters : mapping of str to float
+        What the question is asked with, by name.
+    """
+
+    kind: str
+    horizon_days: int
+    classes: tuple[int, ...] = (1,)
+    parameters: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Output:
+    """One probability of a model.
+
+    Attributes
+    ----------
+    column : str
+        Its name in a history, in the forecast log, and among the base rates of a manifest.
+    head : str
+        The model that gives it.
+    judged : str
+        The name under which the walk-forward judged it, alone or with the other classes of its
+        question: the key of its verdict.
+    wording : str
+        What a reader is told that it is; outputs that differ in horizon or class share it.
+    event : Event or None
+        What decides it; None if nothing is known that does.
+    unit : str
+        Unit of the value.
+    """
+
+    column: str
+    head: str
+    judged: str
+    wording: str
+    event: Event | None
+    unit: str = PROBABILITY
+
+
+@dataclass(frozen=True)
+class Surface:
+    """A model of touches at any distance within any horizon; the edges of a claim decide it.
+
+    Attributes
+    ----------
+    head : str
+        The model.
+    wordings : mapping of str to str
+        By side: what a reader is told that it is.
+    """
+
+    head: str
+    wordings: Mapping[str, str]
+
+    @property
+    def sides(self) -> tuple[str, ...]:
+        """The sides, in the order of the model's axis: ``either``, ``down``, ``up``."""
+        return tuple(self.wordings)
+
+    def family(self, side: str = "either") -> str:
+        """Return the beginning of a side's names."""
+        return self.head if side == self.sides[0] else f"{self.head}_{side}"
+
+    def judged(self, horizon_days: int, side: str = "either") -> str:
+        """Return the name under which a side is judged at a horizon."""
+        return f"{self.family(side)}_h{horizon_days}"
+
+    def column(self, horizon_days: int, basis_points: int, side: str = "either") -> str:
+        """Return the name of a distance in basis points of spot: column, series and base rate."""
+        return f"{self.judged(horizon_days, side)}_d{basis_points}"
+
+    def claim(self, horizon_days: int, points: int, side: str = "either") -> str:
+        """Return the name of a distance in index points, as a forecast of one day claims it."""
+        return f"{self.judged(horizon_days, side)}_p{points}"
+
+
+def split_judged(judged: str) -> tuple[str, str | None]:
+    """Split the name of a judged output into its family and its days.
+
+    Parameters
+    ----------
+    judged : str
+        As a walk-forward names it.
+
+    Returns
+    -------
+    family : str
+        What all horizons of it share.
+    days : str or None
+        Its horizon in trading days; None where the name has none.
+
+    Examples
+    --------
+    >>> from aegismatrix.market.events import split_judged
+    >>> split_judged("trap_10"), split_judged("regime")
+    (('trap', '10'), ('regime', None))
+    """
+    found = _JUDGED.fullmatch(judged)
+    return (found[1], found[2]) if found else (judged, None)
+
+
+TRAP: Mapping[int, Output] = MappingProxyType(
+    {
+        days: Output(
+            f"trap_{days}",
+            "trap",
+            f"trap_{days}",
+            "Volatility trap",
+            Event(REALISED_ABOVE_IMPLIED, days),
+        )
+        for days in TRAP_DAYS
+    }
+)
+"""P(realised volatility exceeds implied), by horizon in trading days."""
+
+THETA = Output("theta", "theta", "theta", "Theta edge", Event(REALISED_ABOVE_IMPLIED, THETA_DAYS))
+"""The trap over 5 trading days as a buyer asks for it."""
+
+REGIME: Mapping[str, Output] = MappingProxyType(
+    {
+        name: Output(
+            f"regime_{name}",
+            "regime",
+            "regime",
+            "Volatility regime",
+            Event(VOLATILITY_REGIME, REGIME_HORIZON_DAYS, (number,)),
+        )
+        for number, name in enumerate(REGIMES)
+    }
+)
+"""P(volatility regime), by class."""
+
+BREAKOUT: Mapping[int, Output] = MappingProxyType(
+    {
+        offset: Output(
+            f"breakout_{offset}",
+            "breakout",
+            f"breakout_{offset}",
+            "Breakout",
+            Event(RANGE_BREAKOUT, offset),
+        )
+        for offset in OFFSETS
+    }
+)
+"""P(a session leaves its usual range), by how many sessions ahead."""
+
+SPIKE: Mapping[str, Output] = MappingProxyType(
+    {
+        side: Output(
+            f"spike_{side}",
+            "spike",
+            f"spike_{side}",
+            f"{side.capitalize()}-spike",
+            Event(SPIKE_SIDE, 1, (number,)),
+        )
+        for number, side in enumerate(SIDES, start=1)
+    }
+)
+"""P(the next session leaves its usual range to a side), by side."""
+
+DIRECTION: Mapping[int, Mapping[str, Output]] = MappingProxyType(
+    {
+        days: MappingProxyType(
+            {
+                name: Output(
+                    f"direction_t{days}_{name}",
+                    "direction",
+                    f"direction_t{days}",
+                    "Direction",
+                    Event(RETURN_CLASS, days, (number,)),
+                )
+                for number, name in enumerate(CLASSES)
+            }
+        )
+        for days in LABELS
+    }
+)
+"""P(class of the return), by horizon in trading days and class."""
+
+OVERNIGHT_SPIKE: Mapping[str, Output] = MappingProxyType(
+    {
+        side: Output(
+            f"overnight_{output.column}",
+            "overnight",
+            f"overnight_{output.judged}",
+            f"{output.wording} after the US close",
+            output.event,
+        )
+        for side, output in SPIKE.items()
+    }
+)
+"""As `SPIKE`, with the US close in hand."""
+
+OVERNIGHT_DIRECTION: Mapping[str, Output] = MappingProxyType(
+    {
+        name: Output(
+            f"overnight_t1_{name}",
+            "overnight",
+            "overnight_t1",
+            f"{output.wording} after the US close",
+            output.event,
+        )
+        for name, output in DIRECTION[1].items()
+    }
+)
+"""As the next session's `DIRECTION`, with the US close in hand."""
+
+BREACH = Surface(
+    "breach",
+    MappingProxyType(
+        {
+            "either": "Touch, either edge",
+            "down": "Touch, lower edge",
+            "up": "Touch, upper edge",
+        }
+    ),
+)
+"""P(an edge is touched), at any distance within any horizon of 1 to 30 trading days."""
+
+OUTPUTS: Mapping[str, Output] = MappingProxyType(
+    {
+        output.column: output
+        for output in (
+            *TRAP.values(),
+            *REGIME.values(),
+            *BREAKOUT.values(),
+            *SPIKE.values(),
+            THETA,
+            *(output for classes in DIRECTION.values() for output in classes.values()),
+            *OVERNIGHT_SPIKE.values(),
+            *OVERNIGHT_DIRECTION.values(),
+        )
+    }
+)
+"""By column, every output but those of the breach surface."""
+
+WORDINGS: Mapping[str, str] = MappingProxyType(
+    {
+        **{split_judged(output.judged)[0]: output.wording for output in OUTPUTS.values()},
+        **{BREACH.family(side): wording for side, wording in BREACH.wordings.items()},
+    }
+)
+"""By family, as `split_judged` has it: what a reader is told that an output is."""

@@ -6,25 +6,26 @@ event. Labels are arrays of one value per bar; bars whose horizon has not passed
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
 from types import MappingProxyType
 
 import numpy as np
 
 from aegismatrix.market.arrays import FloatArray
 from aegismatrix.market.bars import Bars
+from aegismatrix.market.errors import UndecidableEventError
 from aegismatrix.market.events import (
-    CLASSES,
-    LABELS,
+    CLOSE_ABOVE,
+    CLOSE_BELOW,
     NEUTRAL_DEVIATIONS,
-    OFFSETS,
+    RANGE_BREAKOUT,
+    REALISED_ABOVE_IMPLIED,
     REGIME_HORIZON_DAYS,
-    REGIMES,
-    SIDES,
-    THETA_DAYS,
-    TRAP_DAYS,
+    RETURN_CLASS,
+    SPIKE_SIDE,
+    VOLATILITY_REGIME,
+    Event,
 )
 from aegismatrix.market.statistics import (
     BREAKOUT_RANGES,
@@ -33,22 +34,12 @@ from aegismatrix.market.statistics import (
     true_range,
 )
 
+Label = Callable[..., FloatArray]
+"""From T bars, a horizon in trading days and parameters by name to an answer per bar, NaN where it
+is not known."""
 
-@dataclass(frozen=True)
-class Event:
-    """What a probability without edges is the probability of.
-
-    Attributes
-    ----------
-    horizon_days : int
-        Sessions until it is decided.
-    happened : callable
-        From T bars to an array of shape (T,): 1 where it happened, 0 where not, NaN where that is
-        not known.
-    """
-
-    horizon_days: int
-    happened: Callable[[Bars], FloatArray]
+GROUP = "aegismatrix.events"
+"""Entry points of this group answer further kinds of events, each by its own name."""
 
 
 def forward_realised_vol(bars: Bars, horizon_days: int) -> FloatArray:
@@ -75,7 +66,7 @@ def forward_realised_vol(bars: Bars, horizon_days: int) -> FloatArray:
     return realised
 
 
-def trap_label(bars: Bars, horizon_days: int) -> FloatArray:
+def trap_label(bars: Bars, horizon_days: int, times: float = 1.0) -> FloatArray:
     """Return 1 where volatility over the horizon exceeds what the volatility index implied.
 
     Parameters
@@ -84,6 +75,8 @@ def trap_label(bars: Bars, horizon_days: int) -> FloatArray:
         T bars.
     horizon_days : int
         Trading days ahead.
+    times : float
+        So many times what it implied.
 
     Returns
     -------
@@ -93,7 +86,7 @@ def trap_label(bars: Bars, horizon_days: int) -> FloatArray:
         with the wrong sign.
     """
     realised = forward_realised_vol(bars, horizon_days)
-    return np.where(np.isnan(realised), np.nan, realised > bars.iv / 100.0)
+    return np.where(np.isnan(realised), np.nan, realised > times * bars.iv / 100.0)
 
 
 def realised_vol(bars: Bars, window: int) -> FloatArray:
@@ -115,13 +108,15 @@ def realised_vol(bars: Bars, window: int) -> FloatArray:
     return np.concatenate([np.full(window, np.nan), ahead[:-window]])[: len(bars)]
 
 
-def volatility_terciles(bars: Bars) -> FloatArray:
-    """Return the terciles of the last 252 values of 20-bar realised volatility.
+def volatility_terciles(bars: Bars, window: int = REGIME_HORIZON_DAYS) -> FloatArray:
+    """Return the terciles of the last 252 values of realised volatility.
 
     Parameters
     ----------
     bars : Bars
         T bars.
+    window : int
+        Bars that the volatility is realised over.
 
     Returns
     -------
@@ -129,30 +124,34 @@ def volatility_terciles(bars: Bars) -> FloatArray:
         NaN until there are 252 values.
     """
     terciles = np.full((len(bars), 2), np.nan)
-    past = realised_vol(bars, REGIME_HORIZON_DAYS)
+    past = realised_vol(bars, window)
     if len(bars) >= TRADING_DAYS:
         windows = np.lib.stride_tricks.sliding_window_view(past, TRADING_DAYS)
         terciles[TRADING_DAYS - 1 :] = np.quantile(windows, [1 / 3, 2 / 3], axis=1).T
     return terciles
 
 
-def regime_label(bars: Bars, *, forward: bool = True) -> FloatArray:
-    """Return the class of 20-day realised volatility against the terciles known at each bar.
+def regime_label(
+    bars: Bars, horizon_days: int = REGIME_HORIZON_DAYS, *, forward: bool = True
+) -> FloatArray:
+    """Return the class of realised volatility against the terciles known at each bar.
 
     Parameters
     ----------
     bars : Bars
         T bars.
+    horizon_days : int
+        Trading days that the volatility is realised over.
     forward : bool
-        Of the next 20 days, the target; otherwise of the last 20, today's regime.
+        Of the days ahead, the target; otherwise of the last ones, today's regime.
 
     Returns
     -------
     ndarray of shape (T,)
         0 for LOW, 1 for MEDIUM, 2 for HIGH; NaN where not known.
     """
-    vol = (forward_realised_vol if forward else realised_vol)(bars, REGIME_HORIZON_DAYS)
-    terciles = volatility_terciles(bars)
+    vol = (forward_realised_vol if forward else realised_vol)(bars, horizon_days)
+    terciles = volatility_terciles(bars, horizon_days)
     unknown = np.isnan(vol) | np.isnan(terciles).any(axis=1)
     return np.where(unknown, np.nan, (vol[:, None] > terciles).sum(axis=1))
 
@@ -178,7 +177,7 @@ def forward_return(bars: Bars, horizon_days: int) -> FloatArray:
     return ahead
 
 
-def breakout_label(bars: Bars, offset_days: int) -> FloatArray:
+def breakout_label(bars: Bars, offset_days: int, times: float = BREAKOUT_RANGES) -> FloatArray:
     """Return 1 where the true range of one session ahead exceeds 1.25 average true ranges.
 
     Parameters
@@ -187,6 +186,8 @@ def breakout_label(bars: Bars, offset_days: int) -> FloatArray:
         T bars.
     offset_days : int
         Which session ahead: 1 for the next.
+    times : float
+        So many average true ranges instead.
 
     Returns
     -------
@@ -199,17 +200,19 @@ def breakout_label(bars: Bars, offset_days: int) -> FloatArray:
         usual = average_true_range(bars)[:-offset_days]
         ahead = true_range(bars)[offset_days:]
         known = ~np.isnan(usual)
-        label[:-offset_days][known] = (ahead > BREAKOUT_RANGES * usual)[known]
+        label[:-offset_days][known] = (ahead > times * usual)[known]
     return label
 
 
-def spike_label(bars: Bars) -> FloatArray:
-    """Return the side to which the next session breaks out.
+def spike_label(bars: Bars, offset_days: int = 1, times: float = BREAKOUT_RANGES) -> FloatArray:
+    """Return the side to which a session ahead breaks out.
 
     Parameters
     ----------
     bars : Bars
         T bars.
+    offset_days, times
+        As for `breakout_label`.
 
     Returns
     -------
@@ -217,8 +220,10 @@ def spike_label(bars: Bars) -> FloatArray:
         0 for no breakout, 1 for a down-spike (a breakout that closes lower), 2 for an up-spike; NaN
         where not known.
     """
-    breakout = breakout_label(bars, 1)
-    falls = np.append(bars.close[1:] < bars.close[:-1], False)
+    breakout = breakout_label(bars, offset_days, times)
+    falls = np.zeros(len(bars), dtype=bool)
+    if offset_days < len(bars):
+        falls[:-offset_days] = (bars.close[1:] < bars.close[:-1])[offset_days - 1 :]
     return np.where(breakout == 1.0, np.where(falls, 1.0, 2.0), breakout)
 
 
@@ -270,7 +275,9 @@ def implied_deviations(bars: Bars, horizon_days: int) -> FloatArray:
     return np.asarray(forward_return(bars, horizon_days) / implied)
 
 
-def direction_label(bars: Bars, horizon_days: int) -> FloatArray:
+def direction_label(
+    bars: Bars, horizon_days: int, neutral: float = NEUTRAL_DEVIATIONS
+) -> FloatArray:
     """Return the class of the return over the horizon: DOWN, NEUTRAL or UP.
 
     Parameters
@@ -279,42 +286,170 @@ def direction_label(bars: Bars, horizon_days: int) -> FloatArray:
         T bars.
     horizon_days : int
         Trading days ahead.
+    neutral : float
+        Implied deviations from 0 that a NEUTRAL return has at most.
 
     Returns
     -------
     ndarray of shape (T,)
-        `implied_deviations` below -`NEUTRAL_DEVIATIONS` 0, above `NEUTRAL_DEVIATIONS` 2, else 1;
-        NaN where the horizon has not passed.
+        `implied_deviations` below -`neutral` 0, above `neutral` 2, else 1; NaN where the horizon
+        has not passed.
     """
     deviations = implied_deviations(bars, horizon_days)
-    above = (deviations > NEUTRAL_DEVIATIONS).astype(np.float64) - (
-        deviations < -NEUTRAL_DEVIATIONS
-    )
+    above = (deviations > neutral).astype(np.float64) - (deviations < -neutral)
     return np.where(np.isnan(deviations), np.nan, 1.0 + above)
 
 
-def _is(label: Callable[[Bars], FloatArray], wanted: int, bars: Bars) -> FloatArray:
-    found = label(bars)
-    return np.where(np.isnan(found), np.nan, found == wanted)
+def close_above_label(bars: Bars, horizon_days: int, fraction: float = 0.0) -> FloatArray:
+    """Return 1 where the close at the end of the horizon lies above a level.
+
+    Parameters
+    ----------
+    bars : Bars
+        T bars.
+    horizon_days : int
+        Trading days ahead.
+    fraction : float
+        The level is ``close * (1 + fraction)``.
+
+    Returns
+    -------
+    ndarray of shape (T,)
+        0 or 1; NaN where the horizon has not passed.
+    """
+    ahead = _close_ahead(bars, horizon_days)
+    return np.where(np.isnan(ahead), np.nan, ahead > bars.close * (1.0 + fraction))
 
 
-def _events() -> dict[str, Event]:
-    events = {
-        f"trap_{days}": Event(days, partial(trap_label, horizon_days=days)) for days in TRAP_DAYS
+def close_below_label(bars: Bars, horizon_days: int, fraction: float = 0.0) -> FloatArray:
+    """Return 1 where the close at the end of the horizon lies below a level.
+
+    Parameters
+    ----------
+    bars, horizon_days, fraction
+        As for `close_above_label`.
+
+    Returns
+    -------
+    ndarray of shape (T,)
+        0 or 1; NaN where the horizon has not passed.
+    """
+    ahead = _close_ahead(bars, horizon_days)
+    return np.where(np.isnan(ahead), np.nan, ahead < bars.close * (1.0 + fraction))
+
+
+def _close_ahead(bars: Bars, horizon_days: int) -> FloatArray:
+    ahead = np.full(len(bars), np.nan)
+    if horizon_days < len(bars):
+        ahead[:-horizon_days] = bars.close[horizon_days:]
+    return ahead
+
+
+KINDS: Mapping[str, Label] = MappingProxyType(
+    {
+        REALISED_ABOVE_IMPLIED: trap_label,
+        VOLATILITY_REGIME: regime_label,
+        RANGE_BREAKOUT: breakout_label,
+        SPIKE_SIDE: spike_label,
+        RETURN_CLASS: direction_label,
+        CLOSE_ABOVE: close_above_label,
+        CLOSE_BELOW: close_below_label,
     }
-    for number, name in enumerate(REGIMES):
-        events[f"regime_{name}"] = Event(REGIME_HORIZON_DAYS, partial(_is, regime_label, number))
-    for offset in OFFSETS:
-        events[f"breakout_{offset}"] = Event(offset, partial(breakout_label, offset_days=offset))
-    for number, name in enumerate(SIDES, start=1):
-        events[f"spike_{name}"] = Event(1, partial(_is, spike_label, number))
-    events["theta"] = Event(THETA_DAYS, partial(trap_label, horizon_days=THETA_DAYS))
-    for days in LABELS:
-        label = partial(direction_label, horizon_days=days)
-        for number, name in enumerate(CLASSES):
-            events[f"direction_t{days}_{name}"] = Event(days, partial(_is, label, number))
-    return events
+)
+"""By kind of event, what answers it."""
 
 
-EVENTS: Mapping[str, Event] = MappingProxyType(_events())
-"""By the engine's column, every event but the touches of the breach surface: those have edges."""
+def find_label(kind: str) -> Label:
+    """Return what answers a kind of event, from an installed package where it is none of these.
+
+    Parameters
+    ----------
+    kind : str
+        As an `Event` names it.
+
+    Returns
+    -------
+    callable
+        As `Label` says.
+
+    Raises
+    ------
+    UndecidableEventError
+        If neither this package nor an entry point of the group ``aegismatrix.events`` has that
+        name, or the one that has cannot be loaded.
+    """
+    if kind in KINDS:
+        return KINDS[kind]
+    # Nothing looks for other packages until an artifact names an event of theirs.
+    from importlib.metadata import entry_points
+
+    for point in entry_points(group=GROUP, name=kind):
+        try:
+            label: Label = point.load()
+        except Exception as error:
+            raise UndecidableEventError(
+                kind, f"{point.value} could not be loaded ({type(error).__name__}: {error})"
+            ) from error
+        return label
+    raise UndecidableEventError(kind, "no installed package answers it")
+
+
+def answers(event: Event, bars: Bars) -> FloatArray:
+    """Answer the question of an event at every bar.
+
+    Parameters
+    ----------
+    event : Event
+        What is asked.
+    bars : Bars
+        T bars.
+
+    Returns
+    -------
+    ndarray of shape (T,)
+        Whole numbers, `Event.classes` among them where it happened; NaN where that is not known.
+
+    Raises
+    ------
+    UndecidableEventError
+        If nothing answers it, or not with these parameters.
+    """
+    label = find_label(event.kind)
+    try:
+        asked = inspect.signature(label).bind(bars, event.horizon_days, **event.parameters)
+    except TypeError as error:
+        raise UndecidableEventError(event.kind, f"it is asked otherwise ({error})") from error
+    try:
+        found = np.asarray(label(*asked.args, **asked.kwargs), dtype=np.float64)
+    except Exception as error:
+        # It may be anybody's code.
+        reason = f"it failed ({type(error).__name__}: {error})"
+        raise UndecidableEventError(event.kind, reason) from error
+    if found.shape != (len(bars),):
+        reason = f"its answers have the shape {found.shape} for {len(bars)} bars"
+        raise UndecidableEventError(event.kind, reason)
+    return found
+
+
+def happened(event: Event, bars: Bars) -> FloatArray:
+    """Say where an event happened.
+
+    Parameters
+    ----------
+    event : Event
+        What is asked.
+    bars : Bars
+        T bars.
+
+    Returns
+    -------
+    ndarray of shape (T,)
+        1 where it happened, 0 where not, NaN where that is not known.
+
+    Raises
+    ------
+    UndecidableEventError
+        As `answers`.
+    """
+    found = answers(event, bars)
+    return np.where(np.isnan(found), np.nan, np.isin(found, event.classes))

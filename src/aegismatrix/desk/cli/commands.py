@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from aegismatrix.artifacts.errors import SignatureError
 from aegismatrix.artifacts.manifest import (
+    ENGINE_NAME,
     GOLDEN_KEY,
     Manifest,
     list_models,
@@ -21,6 +22,7 @@ from aegismatrix.artifacts.manifest import (
 )
 from aegismatrix.desk.errors import JournalError
 from aegismatrix.desk.files import write_atomically
+from aegismatrix.desk.outputs import missing_from
 from aegismatrix.errors import AegisError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -444,6 +446,9 @@ def _say_what_is_fine(
         print("     golden values: not run; --golden does that, if you trust who sealed the folder")
     elif not off & {GOLDEN_KEY, *manifest.models}:
         print(f"ok   {values.file}: every artifact gives the numbers here that it was sealed with")
+    if ENGINE_NAME in manifest.models:
+        for missing in missing_from(manifest):
+            print(f"     report: cannot be made of these artifacts. {missing}")
     if signed is not None and not isinstance(signed, SignatureError):
         print(f"ok   signature: key {signed.key_id}, {signed.signed_at:%Y-%m-%d %H:%M:%S} UTC")
 

@@ -12,12 +12,34 @@ from aegismatrix.desk.html import figures, wording
 from aegismatrix.desk.html.breach import curve, heat_map
 from aegismatrix.desk.html.price import price_chart, trace
 from aegismatrix.desk.html.scales import Scale, spanning
-from aegismatrix.desk.html.verdicts import SIGNS, Trust, skill_and_interval, skill_of, trust
+from aegismatrix.desk.html.verdicts import SIGNS, Trust, skill_and_interval, trust
+from aegismatrix.desk.signals.seller import HEADLINE_TRAP_DAYS
 from aegismatrix.errors import ContractError, MissingExtraError
+from aegismatrix.market.events import (
+    BREACH,
+    BREAKOUT,
+    CLASSES,
+    DIRECTION,
+    OVERNIGHT_DIRECTION,
+    REGIME,
+    REGIMES,
+    THETA,
+    TRAP,
+)
 from aegismatrix.market.market import MARKETS, OTHER
 
 _FRAME_HEIGHT = 900
 _HEADROOM = 1.4
+# By tile, the names under which what it shows was judged.
+_JUDGED = {
+    "breach": BREACH.judged,
+    "breakout": {offset: output.judged for offset, output in BREAKOUT.items()},
+    "direction": {days: classes[CLASSES[0]].judged for days, classes in DIRECTION.items()},
+    "overnight": OVERNIGHT_DIRECTION[CLASSES[0]].judged,
+    "regime": REGIME[REGIMES[0]].judged,
+    "theta_edge": THETA.judged,
+    "trap": {str(days): output.judged for days, output in TRAP.items()},
+}
 
 
 def render_page(report: Mapping[str, Any]) -> str:
@@ -106,13 +128,11 @@ def _view(report: Mapping[str, Any]) -> dict[str, Any]:
     spot, safe_range = market["spot"], seller["safe_range"]
     skill = report["provenance"]["skill"]
 
-    def believe(
-        verdict: str, output: str = "", days: int | None = None, otherwise: str = ""
-    ) -> Trust:
-        return trust(verdict, skill_of(skill, output, days), otherwise)
+    def believe(verdict: str, judged: str = "", otherwise: str = "") -> Trust:
+        return trust(verdict, skill.get(judged), otherwise)
 
     def row_verdict(days: int) -> Trust:
-        judged = skill_of(skill, "breach", days)
+        judged = skill.get(BREACH.judged(days))
         return trust(judged["verdict"] if judged else "", judged)
 
     return {
@@ -120,10 +140,13 @@ def _view(report: Mapping[str, Any]) -> dict[str, Any]:
         "digits": figures.point_digits(spot),
         "fine_digits": max(2, figures.point_digits(spot)),
         "believe": believe,
+        "judged": _JUDGED,
         "row_verdict": row_verdict,
         "measured": lambda detail: Trust("measured", "Measured, not forecast", detail),
         "families": _families(skill),
         "scale": Scale,
+        "headline_trap_days": str(HEADLINE_TRAP_DAYS),
+        "volatility_regimes": REGIMES,
         "regimes": wording.REGIMES,
         "buyer_regimes": wording.BUYER_REGIMES,
         "heat_map": heat_map(seller["breach_surface"]),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -59,28 +58,6 @@ def trust(verdict: str, judged: Mapping[str, Any] | None, otherwise: str = "") -
     if verdict not in _WORDS or judged is None:
         return Trust(mark, words, otherwise)
     return Trust(mark, words, _evidence(verdict, judged))
-
-
-def skill_of(
-    skill: Mapping[str, Mapping[str, Any]], output: str, days: int | None = None
-) -> Mapping[str, Any] | None:
-    """Find what a walk-forward said about one output.
-
-    Parameters
-    ----------
-    skill : mapping of str to mapping
-        ``provenance.skill``.
-    output : str
-        Such as ``regime`` or ``breach``.
-    days : int, optional
-        Its horizon; names put it as ``trap_10`` or ``breach_h20``.
-
-    Returns
-    -------
-    mapping or None
-    """
-    wanted = re.compile(re.escape(output) + ("" if days is None else f"_[a-z]?{days}"))
-    return next((entry for name, entry in skill.items() if wanted.fullmatch(name)), None)
 
 
 def skill_and_interval(judged: Mapping[str, Any], unit: str = f"{SPACE}%") -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from aegismatrix.market.events import WORDINGS, split_judged
 
 REGIMES = {
     "LOW_VOL_BULL": (
@@ -60,22 +60,6 @@ REASONS = {
 }
 """Of flags and notes, in a sentence."""
 
-_OUTPUTS = {
-    "trap": "Volatility trap",
-    "regime": "Volatility regime",
-    "breach": "Touch, either edge",
-    "breach_down": "Touch, lower edge",
-    "breach_up": "Touch, upper edge",
-    "direction": "Direction",
-    "breakout": "Breakout",
-    "spike_down": "Down-spike",
-    "spike_up": "Up-spike",
-    "theta": "Theta edge",
-    "overnight": "Direction after the US close",
-    "overnight_spike_down": "Down-spike after the US close",
-    "overnight_spike_up": "Up-spike after the US close",
-}
-
 
 def plain(code: str) -> str:
     """Return a code such as ``DONT_WASTE_PREMIUM`` as words.
@@ -107,7 +91,7 @@ def reason(code: str) -> str:
 
 
 def family(name: str) -> tuple[str, str | None]:
-    """Split a judged output, such as ``breach_down_h5``, into what it is and its days.
+    """Split the name of a judged output into what it is and its days.
 
     Parameters
     ----------
@@ -120,6 +104,5 @@ def family(name: str) -> tuple[str, str | None]:
     days : str or None
         Such as ``5``; None where it has no horizon of its own.
     """
-    found = re.fullmatch(r"(.+?)_[a-z]?(\d+)", name)
-    head, days = found.groups() if found else (name, None)
-    return _OUTPUTS.get(head) or plain(head), days
+    stem, days = split_judged(name)
+    return WORDINGS.get(stem) or plain(stem), days

@@ -10,10 +10,11 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from aegismatrix.desk.analysis import CONFIDENCE, analyze
+from aegismatrix.desk.analysis import analyze
 from aegismatrix.desk.errors import BarsBehindError, MarketClosedError
 from aegismatrix.desk.files import remove_leftovers, write_together
 from aegismatrix.desk.report import Report
+from aegismatrix.desk.signals.seller import CONFIDENCE
 from aegismatrix.desk.sources.fetched import BarSource, Fetched, utc_now
 from aegismatrix.engine.engine import Engine
 from aegismatrix.errors import MissingExtraError

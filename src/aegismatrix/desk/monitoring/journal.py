@@ -10,19 +10,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from aegismatrix.desk.analysis import DISTANCE_FRACTIONS
 from aegismatrix.desk.database import Database, Kind
 from aegismatrix.desk.errors import JournalError
 from aegismatrix.desk.report import Report
-from aegismatrix.engine.engine import BREACH
+from aegismatrix.desk.signals.seller import DISTANCE_FRACTIONS
 from aegismatrix.errors import ContractError
-from aegismatrix.market.outcomes import EVENTS
+from aegismatrix.market.events import BREACH
 
 APPLICATION_ID = 0x41_45_47_4A
 """Marks a SQLite file as one of these: AEGJ."""
@@ -60,12 +60,12 @@ class Claim:
     Attributes
     ----------
     output : str
-        Such as ``trap_10``, or, of the breach surface, ``breach_h20_p523``: within 20 trading days
-        and 523 points.
+        A column, or, of the breach surface, the name with horizon and index points
+        (`aegismatrix.market.events.Surface.claim`).
     series : str
         What it is scored with: its output; of the surface, whose points differ from day to day, the
-        name with the distance in basis points of spot, ``breach_h20_d200``; of the safe range, the
-        name with horizon and confidence in per cent, ``safe_range_h20_c80``.
+        name with the distance in basis points of spot; of the safe range, the name with horizon
+        and confidence in per cent, ``safe_range_h20_c80``.
     horizon_days : int
         Trading days until it is decided.
     probability : float
@@ -152,16 +152,31 @@ def claims_of(report: Report) -> tuple[Claim, ...]:
     Returns
     -------
     tuple of Claim
-        Events, then the breach surface, either edge and each side, then the safe range.
+        Events, then the breach surface, either edge and each side, then the safe range. What
+        nothing is known to decide is not claimed.
+
+    Raises
+    ------
+    ContractError
+        If two models claim one name.
     """
     record = report.record
     events = [
-        Claim(name, name, EVENTS[name].horizon_days, probability, None, None, usual)
+        Claim(name, name, record.horizon_days[name], probability, None, None, usual)
         for name, probability in record.probabilities.items()
         for usual in (record.base_rates.get(name),)
-        if name in EVENTS
+        if name in record.horizon_days
     ]
-    return (*events, *_touches(report), _safe_range(report))
+    claims = (*events, *_touches(report), _safe_range(report))
+    for name, times in Counter(claim.output for claim in claims).items():
+        if times > 1:
+            raise ContractError(
+                "journal",
+                name,
+                "is claimed twice",
+                remedy="Give the column of the model that was added another name.",
+            )
+    return claims
 
 
 def _touches(report: Report) -> Iterator[Claim]:
@@ -170,15 +185,15 @@ def _touches(report: Report) -> Iterator[Claim]:
     edges = zip(surface.lower_edges, surface.upper_edges, strict=True)
     places = list(zip(basis_points, surface.distance_points, edges, strict=True))
     for name, side, lower_counts, upper_counts in (
-        (BREACH, surface.either, True, True),
-        (f"{BREACH}_down", surface.down, True, False),
-        (f"{BREACH}_up", surface.up, False, True),
+        ("either", surface.either, True, True),
+        ("down", surface.down, True, False),
+        ("up", surface.up, False, True),
     ):
         for days, row in zip(surface.horizon_days, side, strict=True):
             for (distance, points, (lower, upper)), probability in zip(places, row, strict=True):
-                series = f"{name}_h{days}_d{distance}"
+                series = BREACH.column(days, distance, name)
                 yield Claim(
-                    output=f"{name}_h{days}_p{points}",
+                    output=BREACH.claim(days, points, name),
                     series=series,
                     horizon_days=days,
                     probability=probability,

@@ -12,22 +12,27 @@ import numpy as np
 
 from aegismatrix.artifacts.manifest import FeatureRange, Manifest, read_manifest
 from aegismatrix.desk.analysis import session_state
-from aegismatrix.desk.monitoring.journal import SAFE_RANGE, Journal, Run
+from aegismatrix.desk.monitoring.journal import SAFE_RANGE, Claim, Journal, Run
 from aegismatrix.desk.monitoring.scores import (
+    CATALOGUE,
     Decided,
     OutputScore,
     RangeScore,
     decide,
     gap_interval,
+    is_decidable,
     matches,
     score_output,
     score_range,
     sealed_skills,
 )
+from aegismatrix.desk.outputs import outputs_of
 from aegismatrix.errors import ContractError
 from aegismatrix.market.bars import Bars
-from aegismatrix.market.errors import CalendarRangeError
+from aegismatrix.market.errors import CalendarRangeError, UndecidableEventError
+from aegismatrix.market.events import Event
 from aegismatrix.market.market import Market
+from aegismatrix.market.outcomes import happened
 
 LEAST_DAYS = 60
 """Scored days below which neither calibration nor a safe range raises an alert."""
@@ -82,8 +87,8 @@ class Note:
     Attributes
     ----------
     code : str
-        ``NOTHING_TO_SCORE``, ``NOT_SEALED``, ``IN_SAMPLE``, ``LOGGED_LATE``, ``NOT_IN_BARS`` or
-        ``ARTIFACTS``.
+        ``NOTHING_TO_SCORE``, ``NOT_SEALED``, ``IN_SAMPLE``, ``LOGGED_LATE``, ``NOT_IN_BARS``,
+        ``NOT_DECIDABLE`` or ``ARTIFACTS``.
     sentence : str
         In words.
     """
@@ -288,10 +293,13 @@ def monitor(
     runs = journal.runs(bars.market.name)
     days = _one_a_day(runs, completed)
     known = [run for run in days if matches(run, completed)]
-    decided = decide(known, journal.claims(known), completed)
+    claims = journal.claims(known)
+    events, reasons = _events(manifest, completed)
+    decided = decide(known, claims, completed, events)
     scored = {day for one in decided.values() for day in one.dates.astype(str).tolist()}
     counted = [run for run in known if run.as_of.isoformat() in scored]
-    sealed = sealed_skills([one for m in manifest.models.values() for one in m.own_judgements()])
+    judgements = [one for model in manifest.models.values() for one in model.own_judgements()]
+    sealed = sealed_skills(judgements, events)
     ranges = manifest.model("features").training_range
     drift = _drift(runs, days, ranges)
     outputs = {name: one for name, one in decided.items() if not name.startswith(SAFE_RANGE)}
@@ -318,8 +326,42 @@ def monitor(
         safe_ranges=tuple(score_range(one) for one in kept.values()),
         drift=drift,
         alerts=tuple(sorted(alerts, key=lambda alert: alert.severity != CRITICAL)),
-        notes=_notes(len(runs), len(scored), in_sample, late, unknown, counted, bool(ranges)),
+        notes=(
+            *_notes(len(runs), len(scored), in_sample, late, unknown, counted, bool(ranges)),
+            *_undecidable(claims, events, reasons),
+        ),
     )
+
+
+def _events(manifest: Manifest, bars: Bars) -> tuple[dict[str, Event], dict[str, str]]:
+    """What decides the outputs of the package and of the artifacts, and why nothing does others."""
+    events, reasons = dict(CATALOGUE), {}
+    for column, output in outputs_of(manifest).items():
+        if column in events:
+            continue
+        if output.event is None:
+            reasons[column] = "the artifacts seal no event of it"
+            continue
+        try:
+            happened(output.event, bars)
+        except UndecidableEventError as error:
+            reasons[column] = error.problem.rstrip(".")
+        else:
+            events[column] = output.event
+    return events, reasons
+
+
+def _undecidable(
+    claims: Sequence[Sequence[Claim]], events: Mapping[str, Event], reasons: Mapping[str, str]
+) -> list[Note]:
+    """Say what is forecast or was logged and cannot be scored, and why."""
+    said = dict(reasons)
+    for of_run in claims:
+        for claim in of_run:
+            if not is_decidable(claim, events):
+                said.setdefault(claim.series, "these artifacts have no event of it at its horizon")
+    named = "; ".join(f"{name}: {reason}" for name, reason in said.items())
+    return [Note("NOT_DECIDABLE", f"Not scored: {named}.")] if said else []
 
 
 def _completed(bars: Bars, moment: datetime) -> Bars:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from types import MappingProxyType
 
 import numpy as np
 
 from aegismatrix.desk.monitoring.journal import SAFE_RANGE, Claim, Run
 from aegismatrix.market.arrays import DateArray, FloatArray
 from aegismatrix.market.bars import Bars
-from aegismatrix.market.outcomes import EVENTS, excursions
+from aegismatrix.market.events import OUTPUTS, Event
+from aegismatrix.market.outcomes import excursions, happened
 from aegismatrix.market.statistics import (
     TWO_SIDED_95,
     binomial_interval,
@@ -171,8 +173,17 @@ def matches(run: Run, bars: Bars) -> bool:
     return all(abs(logged / known - 1.0) <= BAR_TOLERANCE for logged, known in pairs)
 
 
+CATALOGUE: Mapping[str, Event] = MappingProxyType(
+    {column: output.event for column, output in OUTPUTS.items() if output.event is not None}
+)
+"""By column, the events that the package itself knows."""
+
+
 def decide(
-    runs: Sequence[Run], claims: Sequence[Sequence[Claim]], bars: Bars
+    runs: Sequence[Run],
+    claims: Sequence[Sequence[Claim]],
+    bars: Bars,
+    events: Mapping[str, Event] = CATALOGUE,
 ) -> dict[str, Decided]:
     """Decide every claim whose horizon has passed.
 
@@ -184,11 +195,19 @@ def decide(
         Of each run.
     bars : Bars
         Completed sessions.
+    events : mapping of str to Event
+        By series, what decides it; a claim that has neither edges nor an event of its own horizon
+        among these is left aside.
 
     Returns
     -------
     dict of str to Decided
         By series, in order of name with numbers by size; one without a decided claim is absent.
+
+    Raises
+    ------
+    UndecidableEventError
+        If nothing answers one of the events.
     """
     rows = np.searchsorted(bars.dates, np.array([run.as_of for run in runs], dtype="datetime64[D]"))
     longest = max((one.horizon_days for one in chain(*claims) if _has_edges(one)), default=1)
@@ -201,17 +220,36 @@ def decide(
             if _has_edges(claim):
                 column = claim.horizon_days - 1
                 reached = float(down[row, column]), float(up[row, column])
-                happened = _touched(claim, close, *reached)
-            elif claim.series in EVENTS:
+                came = _touched(claim, close, *reached)
+            elif is_decidable(claim, events):
                 if claim.series not in labels:
-                    labels[claim.series] = EVENTS[claim.series].happened(bars)
-                happened = float(labels[claim.series][row])
+                    labels[claim.series] = happened(events[claim.series], bars)
+                came = float(labels[claim.series][row])
             else:
-                # Another version of the package may have logged what this one cannot decide.
                 continue
-            if not np.isnan(happened):
-                found.setdefault(claim.series, []).append((row, claim, happened))
+            if not np.isnan(came):
+                found.setdefault(claim.series, []).append((row, claim, came))
     return {series: _decided(series, found[series], bars) for series in sorted(found, key=_order)}
+
+
+def is_decidable(claim: Claim, events: Mapping[str, Event]) -> bool:
+    """Say whether a claim can be decided: by its edges, or by an event of its horizon.
+
+    Parameters
+    ----------
+    claim : Claim
+        A logged claim.
+    events : mapping of str to Event
+        By series.
+
+    Returns
+    -------
+    bool
+    """
+    if _has_edges(claim):
+        return True
+    event = events.get(claim.series)
+    return event is not None and event.horizon_days == claim.horizon_days
 
 
 def _order(series: str) -> list[str]:
@@ -337,13 +375,17 @@ def gap_interval(decided: Decided, deviations: float = TWO_SIDED_95) -> tuple[fl
     return lower - forecast, upper - forecast
 
 
-def sealed_skills(judgements: Sequence[Mapping[str, object]]) -> dict[str, float]:
+def sealed_skills(
+    judgements: Sequence[Mapping[str, object]], outputs: Container[str] = CATALOGUE
+) -> dict[str, float]:
     """Return the sealed skills that a score here can be held against.
 
     Parameters
     ----------
     judgements : sequence of mapping
         As a manifest has them.
+    outputs : container of str
+        Names of outputs of single events.
 
     Returns
     -------
@@ -353,7 +395,8 @@ def sealed_skills(judgements: Sequence[Mapping[str, object]]) -> dict[str, float
     skills = {}
     for one in judgements:
         against = one["skills"]
-        if one["output"] in EVENTS and one["score"] == "Brier skill" and isinstance(against, dict):
+        is_single = one["output"] in outputs and one["score"] == "Brier skill"
+        if is_single and isinstance(against, dict) and "climatology" in against:
             skills[str(one["output"])] = float(against["climatology"]["skill"])
     return skills
 

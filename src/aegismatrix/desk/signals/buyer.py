@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from aegismatrix.desk.errors import RateUnavailableError
-from aegismatrix.desk.signals.intraday import GammaWindow
+from aegismatrix.desk.signals.intraday import GammaWindow, gamma_windows
 from aegismatrix.desk.signals.levels import LEVELS
 from aegismatrix.market.arrays import FloatArray
 from aegismatrix.market.bars import Bars
+from aegismatrix.market.events import BREAKOUT, SPIKE, THETA
+from aegismatrix.market.intraday import IntradayBars
 from aegismatrix.market.statistics import (
     BREAKOUT_RANGES,
     TRADING_DAYS,
@@ -22,6 +24,7 @@ from aegismatrix.market.statistics import (
 
 VARIANCE_RATIO_DAYS = 5
 COMPARABLE_DAYS = 63
+NO_INTRADAY_BARS = "no 5-minute bars were given"
 _COLORS = {"PREMIUM_FRIENDLY": "GREEN", "SPECULATIVE_ONLY": "AMBER", "UNFAVOURABLE": "RED"}
 _STATES = {
     "PREMIUM_FRIENDLY": "PREMIUM_FRIENDLY",
@@ -179,6 +182,68 @@ class BuyerSignal:
     buyer_environment: BuyerEnvironment
     spike_rate: SpikeRate
     environment_state: str
+
+
+def buyer_signal(
+    bars: Bars,
+    row: Mapping[str, float],
+    base_rates: Mapping[str, float],
+    *,
+    past_scores: FloatArray,
+    happened: FloatArray,
+    intraday: IntradayBars | None = None,
+) -> BuyerSignal:
+    """Read all that concerns a buyer of options off the last bar.
+
+    Parameters
+    ----------
+    bars : Bars
+        Up to the last bar.
+    row, base_rates : mapping of str to float
+        Probabilities and base rates by column.
+    past_scores, happened
+        As for `spike_rate`.
+    intraday : IntradayBars, optional
+        5-minute bars: gamma windows.
+
+    Returns
+    -------
+    BuyerSignal
+
+    Raises
+    ------
+    RateUnavailableError
+        If too few past days have a score.
+    """
+    ahead = breakouts(
+        {offset: row[output.column] for offset, output in BREAKOUT.items()},
+        {offset: base_rates[output.column] for offset, output in BREAKOUT.items()},
+    )
+    theta = theta_edge(row[THETA.column], base_rates[THETA.column])
+    ratio = variance_ratio(bars)
+    regime = buyer_regime(ratio)
+    environment = buyer_environment(theta.label, ahead[0].label, regime)
+    windows = () if intraday is None else gamma_windows(intraday)
+    return BuyerSignal(
+        breakout_today=ahead[0],
+        breakout_next=ahead,
+        spike_direction_bias=spike_bias(row[SPIKE["down"].column], row[SPIKE["up"].column]),
+        breakout_levels=breakout_levels(bars),
+        gamma_windows=windows,
+        gamma_windows_reason=_no_windows(intraday, windows),
+        theta_edge=theta,
+        regime=regime,
+        variance_ratio=ratio,
+        buyer_environment=environment,
+        spike_rate=spike_rate(ahead[0].score, past_scores, happened),
+        environment_state=older_word(environment.label),
+    )
+
+
+def _no_windows(intraday: IntradayBars | None, windows: Sequence[object]) -> str | None:
+    if intraday is None:
+        return NO_INTRADAY_BARS
+    return None if windows else "the 5-minute bars given did not move"
 
 
 def breakouts(

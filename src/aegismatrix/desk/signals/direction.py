@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from aegismatrix.desk.signals.intraday import IntradaySignal
 from aegismatrix.desk.signals.levels import DIRECTION_LEAN
+from aegismatrix.engine.engine import LONGEST_DAYS
 from aegismatrix.market.bars import Bars
-from aegismatrix.market.events import CLASSES, LABELS, NEUTRAL_DEVIATIONS
-from aegismatrix.market.statistics import TRADING_DAYS, normal_below, percentile_rank
+from aegismatrix.market.events import CLASSES, DIRECTION, LABELS, NEUTRAL_DEVIATIONS
+from aegismatrix.market.statistics import (
+    TRADING_DAYS,
+    deviation_of_median_touch,
+    normal_below,
+    percentile_rank,
+)
 
 UPPER_TENTH = 1.2815515655446004
 """Nine tenths of a normal distribution lie below so many deviations."""
@@ -124,6 +130,136 @@ class DirectionSignal:
     today: TodayForecast
     horizons: Mapping[str, HorizonForecast]
     risk_score: float
+
+
+@dataclass(frozen=True)
+class Eve:
+    """What was known before the session under way: where its own bar is among the daily ones.
+
+    Attributes
+    ----------
+    bars : Bars
+        Without that bar.
+    row : mapping of str to float
+        Probabilities by column, from these bars.
+    deviation : float
+        Forecast standard deviation of the log return of one day, from these bars.
+    intraday : IntradaySignal
+        The session's 5-minute bars beside them.
+    """
+
+    bars: Bars
+    row: Mapping[str, float]
+    deviation: float
+    intraday: IntradaySignal
+
+
+def direction_signal(
+    bars: Bars,
+    row: Mapping[str, float],
+    base_rates: Mapping[str, float],
+    *,
+    deviations: Mapping[int, float],
+    targets: Mapping[int, str],
+    iv_percentile: float,
+    last_update: str,
+    made_at: str,
+    intraday: IntradaySignal | None = None,
+    eve: Eve | None = None,
+) -> DirectionSignal:
+    """Read all horizons off the last bar.
+
+    Parameters
+    ----------
+    bars : Bars
+        Up to the last bar.
+    row, base_rates : mapping of str to float
+        Probabilities and base rates by column.
+    deviations : mapping of int to float
+        From `deviations`.
+    targets : mapping of int to str
+        The session that a horizon ends with, where that is known.
+    iv_percentile : float
+        Where iv stands in its year, 0 to 1.
+    last_update, made_at : str
+        End of the last daily bar, and the time of the report: ISO 8601, UTC.
+    intraday : IntradaySignal, optional
+        Of the last session of the 5-minute bars.
+    eve : Eve, optional
+        Where the last daily bar is of the session under way and its 5-minute bars were given: today
+        is forecast from the eve then.
+
+    Returns
+    -------
+    DirectionSignal
+    """
+    spot = float(bars.close[-1])
+    horizons = {
+        f"t{days}": horizon_forecast(
+            days,
+            _classes(row, days),
+            _classes(base_rates, days),
+            spot,
+            deviations[days],
+            targets.get(days),
+        )
+        for days in LABELS
+    }
+    next_day, usual = horizons["t1"], _classes(base_rates, 1)
+    if eve is not None:
+        bars, intraday = eve.bars, eve.intraday
+        close = float(bars.close[-1])
+        next_day = horizon_forecast(1, _classes(eve.row, 1), usual, close, eve.deviation)
+    today = today_forecast(next_day, usual, bars, last_update, intraday)
+    return DirectionSignal(
+        # A 5-minute bar that is still going on ends later than the report is made.
+        today=replace(today, last_update=min(today.last_update, made_at)),
+        horizons=horizons,
+        risk_score=risk_score(horizons, iv_percentile),
+    )
+
+
+def surface_days(horizon_days: int) -> tuple[int, ...]:
+    """Return the horizons whose median touch gives all deviations, the longest as it can be.
+
+    Parameters
+    ----------
+    horizon_days : int
+        Of the safe range, which needs one too.
+
+    Returns
+    -------
+    tuple of int
+        Trading days, rising.
+    """
+    return tuple(sorted({min(days, LONGEST_DAYS) for days in (horizon_days, *LABELS)}))
+
+
+def deviations(median_touches: Mapping[int, float]) -> dict[int, float]:
+    """Turn the distances of median touches into forecast deviations.
+
+    Parameters
+    ----------
+    median_touches : mapping of int to float
+        By horizon of `surface_days`: the log distance that either edge is touched at half the time.
+
+    Returns
+    -------
+    dict of int to float
+        Standard deviations of the log return by horizon; beyond the longest horizon of the surface
+        they grow with the square root of time.
+    """
+    found = {
+        days: deviation_of_median_touch(float(median)) for days, median in median_touches.items()
+    }
+    for beyond in LABELS:
+        if beyond > LONGEST_DAYS:
+            found[beyond] = found[LONGEST_DAYS] * math.sqrt(beyond / LONGEST_DAYS)
+    return found
+
+
+def _classes(values: Mapping[str, float], days: int) -> dict[str, float]:
+    return {name: values[output.column] for name, output in DIRECTION[days].items()}
 
 
 def horizon_forecast(

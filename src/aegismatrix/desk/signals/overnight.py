@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from aegismatrix.market.events import CLASSES, SIDES
+from aegismatrix.market.events import OVERNIGHT_DIRECTION, OVERNIGHT_SPIKE
 from aegismatrix.market.overnight import Nights
-
-DIRECTION, SPIKE = "overnight_t1", "overnight_spike"
-"""The outputs of ``overnight.onnx``: what their columns begin with."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +72,8 @@ def overnight_signal(
         us_return=close / before - 1.0,
         us_vix=vix,
         us_vix_change=vix - float(night.us_vix_before[-1]),
-        probabilities={name: row[f"{DIRECTION}_{name}"] for name in CLASSES},
-        base_rates={name: base_rates[f"{DIRECTION}_{name}"] for name in CLASSES},
-        spike_probabilities={side: row[f"{SPIKE}_{side}"] for side in SIDES},
-        spike_base_rates={side: base_rates[f"{SPIKE}_{side}"] for side in SIDES},
+        probabilities={name: row[one.column] for name, one in OVERNIGHT_DIRECTION.items()},
+        base_rates={name: base_rates[one.column] for name, one in OVERNIGHT_DIRECTION.items()},
+        spike_probabilities={side: row[one.column] for side, one in OVERNIGHT_SPIKE.items()},
+        spike_base_rates={side: base_rates[one.column] for side, one in OVERNIGHT_SPIKE.items()},
     )

@@ -9,9 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from aegismatrix.desk.errors import RateUnavailableError
+from aegismatrix.desk.signals.chain import chain_skew, max_pain_zone
 from aegismatrix.desk.signals.levels import LEVELS
+from aegismatrix.engine.engine import Forecast
 from aegismatrix.market.arrays import FloatArray
 from aegismatrix.market.bars import Bars
+from aegismatrix.market.chain import OptionChain
+from aegismatrix.market.events import BREACH, REGIME, TRAP
+from aegismatrix.market.outcomes import excursions
 from aegismatrix.market.statistics import (
     TRADING_DAYS,
     contrast,
@@ -21,6 +26,10 @@ from aegismatrix.market.statistics import (
     share_interval,
     windows_needed,
 )
+
+CONFIDENCE = 0.80
+DISTANCE_FRACTIONS = (0.01, 0.02, 0.03, 0.04, 0.05, 0.07)
+"""Distances of the breach curve, as fractions of spot."""
 
 HEADLINE_TRAP_DAYS = 10
 REALISED_WINDOW = 20
@@ -265,6 +274,152 @@ class SellerSignal:
     daily_flag: str
 
 
+def seller_signal(
+    bars: Bars,
+    row: Mapping[str, float],
+    base_rates: Mapping[str, float],
+    *,
+    safe_range: SafeRange,
+    surface: BreachSurface,
+    held: FloatArray,
+    deviation: float,
+    chain: OptionChain | None = None,
+) -> SellerSignal:
+    """Read all that concerns a seller of options off the last bar.
+
+    Parameters
+    ----------
+    bars : Bars
+        Up to the last bar.
+    row, base_rates : mapping of str to float
+        Probabilities and base rates by column.
+    safe_range : SafeRange
+        From `safe_range`.
+    surface : BreachSurface
+        From `breach_surface`, the horizon of the safe range among its own.
+    held : ndarray of shape (n,)
+        From `held`.
+    deviation : float
+        Forecast standard deviation of the log return over the safe range's horizon.
+    chain : OptionChain, optional
+        Open interest by strike: max pain and skew.
+
+    Returns
+    -------
+    SellerSignal
+
+    Raises
+    ------
+    RateUnavailableError
+        If there are fewer windows than an interval needs.
+    ChainError
+        If spot lies outside of the chain's strikes.
+    """
+    spot = float(bars.close[-1])
+    rate = hit_rate(held, safe_range.horizon_days)
+    stress = expiry_stress(
+        {name: row[output.column] for name, output in REGIME.items()},
+        {name: base_rates[output.column] for name, output in REGIME.items()},
+    )
+    premium = trap(
+        {str(days): row[output.column] for days, output in TRAP.items()},
+        base_rates[TRAP[HEADLINE_TRAP_DAYS].column],
+        bars,
+    )
+    flag = seller_flag(premium.label, stress.label, rate, safe_range.confidence)
+    regime, daily_flag = older_words(stress.label, flag.label)
+    curve = surface.either[surface.horizon_days.index(safe_range.horizon_days)]
+    return SellerSignal(
+        safe_range=safe_range,
+        max_pain=max_pain(spot, deviation, None if chain is None else max_pain_zone(chain)),
+        trap=premium,
+        skew=skew(bars.close) if chain is None else skew_of_chain(chain, spot),
+        expiry_stress=stress,
+        breach_probabilities=tuple(
+            BreachPoint(point, p) for point, p in zip(surface.distance_points, curve, strict=True)
+        ),
+        breach_surface=surface,
+        seller_flag=flag,
+        hit_rate=rate,
+        regime=regime,
+        daily_flag=daily_flag,
+    )
+
+
+def breach_surface(forecast: Forecast, distance_points: Sequence[int]) -> BreachSurface:
+    """Read the last day's surface.
+
+    Parameters
+    ----------
+    forecast : Forecast
+        At the log distances of these points.
+    distance_points : sequence of int
+        Index points upwards.
+
+    Returns
+    -------
+    BreachSurface
+    """
+    spot = float(forecast.close[-1])
+    either, down, up = (
+        tuple(tuple(float(p) for p in of_horizon) for of_horizon in side)
+        for side in forecast[BREACH.head][-1]
+    )
+    return BreachSurface(
+        horizon_days=tuple(int(days) for days in forecast.horizon_days),
+        distance_points=tuple(distance_points),
+        upper_edges=tuple(spot + point for point in distance_points),
+        lower_edges=tuple(spot * spot / (spot + point) for point in distance_points),
+        either=either,
+        down=down,
+        up=up,
+    )
+
+
+def furthest(bars: Bars, horizon_days: int) -> FloatArray:
+    """Return how far each window went from its close, on whichever side it went further.
+
+    Parameters
+    ----------
+    bars : Bars
+        T bars.
+    horizon_days : int
+        Length of a window.
+
+    Returns
+    -------
+    ndarray of shape (T,)
+        Log distances; NaN where the window is not over.
+    """
+    down, up = excursions(bars, horizon_days)
+    return np.asarray(np.maximum(down, up)[:, -1])
+
+
+def held(reached: FloatArray, probability: FloatArray, confidence: float) -> FloatArray:
+    """Say whether each completed window stayed inside of its own safe range.
+
+    The range held if and only if the furthest that the window went was less likely to be kept than
+    the edge: P(touch) falls with the distance.
+
+    Parameters
+    ----------
+    reached : ndarray of shape (n,)
+        From `furthest`, oldest first.
+    probability : ndarray of shape (n,)
+        P(touch) of that distance, by a fit that had not seen its window; NaN where there is none.
+    confidence : float
+        That the rule states.
+
+    Returns
+    -------
+    ndarray
+        1 or 0 for each of the last 252 windows that are over and have a fit.
+    """
+    known = ~np.isnan(reached) & ~np.isnan(probability)
+    inside = probability[known] > 1.0 - confidence
+    return np.asarray(inside[-HIT_WINDOWS:], dtype=np.float64)
+
+
 def safe_range(
     spot: float,
     log_distance: float,
@@ -380,6 +535,29 @@ def skew(close: FloatArray) -> Skew:
         call_skew=contrast(upper, _NORMAL_TAIL * (q75 - q50)),
         net_skew=contrast(lower, upper),
     )
+
+
+def skew_of_chain(chain: OptionChain, spot: float) -> Skew:
+    """Contrast open interest on either side of spot.
+
+    Parameters
+    ----------
+    chain : OptionChain
+        Of one expiry.
+    spot : float
+        Index points, within the strikes.
+
+    Returns
+    -------
+    Skew
+
+    Raises
+    ------
+    ChainError
+        If spot lies outside of the strikes.
+    """
+    found = chain_skew(chain, spot)
+    return Skew(found.put_skew, found.call_skew, found.net_skew, method="open_interest")
 
 
 def expiry_stress(

@@ -1,0 +1,255 @@
+"""What a caller of the analysis gives, checked and completed before anything is computed."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from datetime import date, datetime, timezone
+from typing import Any, get_args
+
+import numpy as np
+
+from aegismatrix.engine.engine import LONGEST_DAYS, Engine
+from aegismatrix.errors import ContractError
+from aegismatrix.market.arrays import Day
+from aegismatrix.market.bars import Bars
+from aegismatrix.market.chain import OptionChain
+from aegismatrix.market.intraday import MARKET, IntradayBars
+from aegismatrix.market.market import ExpiryKind, Market
+
+HORIZON_DAYS = 20
+"""Of the safe range, in trading days, where no expiry is known."""
+
+# A year within those of four digits: stamps sort, whatever the time zone.
+_FIRST_YEAR, _LAST_YEAR = 1001, 9998
+
+
+def check_inputs(bars: object, intraday: object, chain: object, overnight: object) -> None:
+    """Refuse what is not of the type that it is given as, or of another market's hours.
+
+    Parameters
+    ----------
+    bars, intraday, chain, overnight : object
+        As given.
+
+    Raises
+    ------
+    ContractError
+    """
+    for name, value, kind, optional, made_with in (
+        ("bars", bars, Bars, False, "Bars.from_csv, from_frames or from_arrays"),
+        ("intraday", intraday, IntradayBars, True, "IntradayBars.from_csv or from_frame"),
+        ("chain", chain, OptionChain, True, "OptionChain.from_csv or from_frame"),
+        ("overnight", overnight, Bars, True, "Bars.from_csv(..., market='other')"),
+    ):
+        if not isinstance(value, kind) and not (optional and value is None):
+            raise ContractError(
+                "report",
+                name,
+                f"is a {type(value).__name__}",
+                remedy=f"Give {kind.__name__}, made with {made_with}.",
+            )
+    if (
+        isinstance(intraday, IntradayBars)
+        and isinstance(bars, Bars)
+        and bars.market.hours != MARKET.hours
+    ):
+        raise ContractError(
+            "report",
+            "intraday",
+            "goes with the bars of another market",
+            remedy=f"Leave them out: 5-minute bars are read in the session of {MARKET.title}.",
+        )
+
+
+def check_notes(notes: Any) -> None:
+    """Refuse what is not a list of texts.
+
+    Parameters
+    ----------
+    notes : object
+        As given.
+
+    Raises
+    ------
+    ContractError
+    """
+    listed = isinstance(notes, Sequence) and not isinstance(notes, (str, bytes))
+    if not listed or not all(isinstance(note, str) for note in notes):
+        raise ContractError(
+            "report", "notes", f"is {notes!r}", remedy="Give a list of texts, or leave it out."
+        )
+
+
+def check_confidence(confidence: object) -> None:
+    """Refuse what is not a share.
+
+    Parameters
+    ----------
+    confidence : object
+        As given.
+
+    Raises
+    ------
+    ContractError
+    """
+    if not isinstance(confidence, float) or not 0.0 < confidence < 1.0:
+        raise ContractError(
+            "report", "confidence", f"is {confidence!r}", remedy="Give a share such as 0.8."
+        )
+
+
+def check_engine(engine: object) -> None:
+    """Refuse what is neither an engine nor None.
+
+    Parameters
+    ----------
+    engine : object
+        As given.
+
+    Raises
+    ------
+    ContractError
+    """
+    if engine is not None and not isinstance(engine, Engine):
+        raise ContractError(
+            "report",
+            "engine",
+            f"is a {type(engine).__name__}",
+            remedy="Give an Engine, made with Engine() or Engine(folder).",
+        )
+
+
+def horizon_of(
+    bars: Bars, horizon_days: int | None, expiry: Day | ExpiryKind | None
+) -> tuple[int, str | None]:
+    """Return the horizon of the safe range.
+
+    Parameters
+    ----------
+    bars : Bars
+        The last one is the day it begins on.
+    horizon_days, expiry
+        As for `analyze`.
+
+    Returns
+    -------
+    horizon_days : int
+        Trading days.
+    expiry : str or None
+        The expiry that it ends with, if any, ISO 8601.
+
+    Raises
+    ------
+    ContractError
+        If it is no horizon that the surface has, or the market's calendar does not know the day.
+    CalendarError
+        If the next expiry lies beyond the exchange's calendar.
+    """
+    if horizon_days is not None:
+        if expiry is not None:
+            raise ContractError(
+                "report", "expiry", "goes without horizon_days", remedy="Give one of the two."
+            )
+        return _whole("horizon_days", horizon_days), None
+    market = bars.market
+    if expiry is None and market.expiries is None:
+        return HORIZON_DAYS, None
+    today = str(bars.dates[-1])
+    if expiry is None and market.expiries is not None:
+        expiry = market.expiries.kind_on(today)
+    day = _expiry_day(market, today, expiry)
+    if market.calendar is None:
+        raise ContractError(
+            "report",
+            "expiry",
+            f"is {expiry!r} for bars of the market {market.name!r}",
+            remedy="Give horizon_days: its sessions, and so the days to an expiry, are not known.",
+        )
+    if not market.calendar.is_session(day):
+        raise ContractError(
+            "report",
+            "expiry",
+            f"{day} is no session of the exchange",
+            remedy="Contracts of a closed day expire on the session before it: give that.",
+        )
+    days = market.calendar.trading_days_between(today, day) if day.isoformat() > today else 0
+    if not 1 <= days <= LONGEST_DAYS:
+        raise ContractError(
+            "report",
+            "expiry",
+            f"{day} is {days} trading days after {today}",
+            remedy=f"Give a day 1 to {LONGEST_DAYS} trading days ahead.",
+        )
+    return days, day.isoformat()
+
+
+def _expiry_day(market: Market, today: str, expiry: Day | ExpiryKind | None) -> date:
+    for kind in get_args(ExpiryKind):
+        if isinstance(expiry, str) and expiry == kind:
+            if market.expiries is None or kind not in market.expiries.kinds:
+                raise ContractError(
+                    "report",
+                    "expiry",
+                    f"is {expiry!r} for bars of the market {market.name!r}",
+                    remedy="Give horizon_days: it has no such expiries that are known.",
+                )
+            return market.next_expiry(today, kind)
+    try:
+        if isinstance(expiry, (str, date, np.datetime64)):
+            # Of a datetime the day; of text nothing but a day.
+            return date.fromisoformat(expiry if isinstance(expiry, str) else str(expiry)[:10])
+        raise ValueError("neither a day nor text")
+    except ValueError as error:
+        raise ContractError(
+            "report", "expiry", f"is {expiry!r}", remedy="Give a day, 'weekly' or 'monthly'."
+        ) from error
+
+
+def moment_of(now: object) -> datetime:
+    """Return a moment in UTC, the present where none was given.
+
+    Parameters
+    ----------
+    now : object
+        As given.
+
+    Returns
+    -------
+    datetime
+
+    Raises
+    ------
+    ContractError
+        If it is no datetime with a time zone, or one beyond any calendar.
+    """
+    if now is None:
+        return datetime.now(timezone.utc)
+    reason = f"is {now!r}"
+    # What pandas has for no moment calls itself a datetime, and is not equal to itself.
+    if isinstance(now, datetime) and now == now:
+        reason = "has no time zone"
+        if now.utcoffset() is not None:
+            if _FIRST_YEAR <= now.year <= _LAST_YEAR:
+                return now.astimezone(timezone.utc)
+            reason = f"is {now!r}, beyond any calendar"
+    raise ContractError(
+        "report", "now", reason, remedy="Give an aware datetime, such as one in timezone.utc."
+    )
+
+
+def _whole(name: str, days: int) -> int:
+    """Return a horizon as an int; numpy's integers are not JSON."""
+    try:
+        if isinstance(days, bool):
+            raise TypeError("a truth value")
+        whole = operator.index(days)
+    except TypeError as error:
+        raise ContractError(
+            "report", name, f"is {days!r}", remedy="Give whole trading days from 1 to 30."
+        ) from error
+    if not 1 <= whole <= LONGEST_DAYS:
+        raise ContractError(
+            "report", name, f"is {days!r}", remedy=f"Give 1 to {LONGEST_DAYS} trading days."
+        )
+    return whole
