@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -412,3 +413,56 @@ def test_nothing_is_written_among_installed_packages(
         assert said.startswith(f"{name}: {packages}")
         assert "it lies among installed packages" in said
     assert list(packages.iterdir()) == []
+
+
+def chosen(*arguments: str) -> Any:
+    parser = argparse.ArgumentParser()
+    train.add_arguments(parser)
+    return train.sources(parser.parse_args(arguments))
+
+
+def test_the_name_of_a_training_is_the_one_that_is_given(
+    sample_pair: list[str], tmp_path: Path
+) -> None:
+    (own,) = chosen(*sample_pair, "--market", "sp500")
+    assert (own.name, own.market, own.bars().market.name) == ("sp500", am.Market("sp500"), "sp500")
+    (known,) = chosen(*sample_pair, "--market", "nifty")
+    assert (known.name, known.market.calendar is None) == ("nifty", False)
+    described = tmp_path / "own.json"
+    described.write_text(json.dumps({"name": "sp500", "title": "S&P 500"}))
+    (filed,) = chosen(*sample_pair, "--market", str(described))
+    assert (filed.name, filed.market.title) == ("sp500", "S&P 500")
+    index, iv = sample_pair[1::2]
+    beside = ["--pool-index", index, "--pool-iv", iv]
+    assert [one.name for one in chosen(*sample_pair, "--market", "nifty", *beside)] == [
+        "nifty",
+        "pool",
+    ]
+    named = chosen(*sample_pair, "--market", "nifty", *beside, "--pool-market", "sp500")
+    assert [one.name for one in named] == ["nifty", "sp500"]
+
+
+@pytest.mark.parametrize(
+    ("market", "reason"),
+    [
+        ("other", "does not say whose bars"),
+        ("S&P 500", "no market 'S&P 500'"),
+        ("", "no market ''"),
+        ("absent.json", "absent.json describes no market"),
+    ],
+)
+def test_bars_of_no_name_are_not_trained_on(
+    sample_pair: list[str], market: str, reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert scripts.train.main([*sample_pair, "--market", market]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("train: ")
+    assert reason in said
+
+
+def test_a_market_is_not_pooled_with_itself(
+    sample_pair: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    beside = ["--pool-index", *sample_pair[1:2], "--pool-iv", *sample_pair[3:], "--pool-market"]
+    assert scripts.train.main([*sample_pair, "--market", "sp500", *beside, "sp500"]) == 2
+    assert "are both called sp500" in capsys.readouterr().err

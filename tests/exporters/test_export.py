@@ -397,7 +397,7 @@ def test_without_an_atomic_exchange_two_renames_do_and_are_undone_on_failure(
 
 
 def test_export_without_a_training_says_how_to_make_one(tmp_path: Path) -> None:
-    with pytest.raises(TrainingRecordError, match=r"scripts/train\.py"):
+    with pytest.raises(TrainingRecordError, match="aegismatrix train"):
         export(tmp_path / "nothing", HEADS, tmp_path / "models", lambda line: None)
 
 

@@ -37,7 +37,10 @@ from aegismatrix.artifacts.manifest import read_manifest
 from aegismatrix.desk.cli.main import main
 
 SAMPLE = Path(am.__file__).parent / "desk" / "sources" / "sample_data"
-SOURCE = MarketSource("sp500", SAMPLE / "sp500_daily.csv", SAMPLE / "vix_daily.csv", "other")
+PAIR = ["--index", str(SAMPLE / "sp500_daily.csv"), "--iv", str(SAMPLE / "vix_daily.csv")]
+SOURCE = MarketSource(
+    "sp500", SAMPLE / "sp500_daily.csv", SAMPLE / "vix_daily.csv", am.Market("sp500")
+)
 FEW: tuple[Head, ...] = (Spike(), Regime())
 
 
@@ -157,19 +160,37 @@ def test_a_full_training_says_nothing_of_the_kind(capsys: pytest.CaptureFixture[
     assert "quick" not in capsys.readouterr().out
 
 
-def test_a_quick_training_on_other_bars_gives_an_engine_and_a_report_under_their_name(
-    models: Path, sample: am.Bars
+def test_a_training_is_reported_under_the_name_of_its_market(
+    models: Path, sample: am.Bars, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert am.verify(models) == []
     engine = am.Engine(models)
-    assert {span.market for spec in engine.manifest.models.values() for span in spec.training} == {
-        "sp500"
-    }
+    assert engine.manifest.market == "sp500"
+    bars = replace(sample, market=am.Market("sp500"))
     later = datetime(2019, 1, 2, tzinfo=timezone.utc)
-    report = am.analyze(sample, engine=engine, now=later).to_dict()
-    assert {one["market"] for one in report["provenance"]["skill"].values()} == {"sp500"}
-    assert {one["market"] for one in report["provenance"]["training"]} == {"sp500"}
-    assert "quick training" in report["provenance"]["demonstration"]
+    provenance = am.analyze(bars, engine=engine, now=later).to_dict()["provenance"]
+    assert provenance["market"] == "sp500"
+    assert {one["market"] for one in provenance["skill"].values()} == {"sp500"}
+    assert {one["market"] for one in provenance["training"]} == {"sp500"}
+    assert provenance["demonstration"] == "in-sample, quick training"
+    elsewhere = am.analyze(sample, engine=engine, now=later).to_dict()["provenance"]
+    assert elsewhere["market"] == "other"
+    assert elsewhere["demonstration"] == "other market, in-sample, quick training"
+
+    out = ["--models", str(models), "--out", str(tmp_path), "--no-html"]
+    assert main(["report", *PAIR, "--market", "sp500", *out]) == 0
+    assert "demonstration: in-sample, quick training" in capsys.readouterr().out
+    written = json.loads((tmp_path / "aegismatrix.json").read_text())
+    assert written["provenance"]["market"] == "sp500"
+
+
+def test_a_name_that_the_models_do_not_know_is_refused_with_the_one_that_they_do(
+    models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["report", *PAIR, "--market", "sp50", "--models", str(models)])
+    assert stopped.value.code == 2
+    assert "no market 'sp50'; give one of nifty, other, sp500, or" in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")

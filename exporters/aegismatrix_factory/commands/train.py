@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aegismatrix.desk.cli.installed import Command
+from aegismatrix.errors import MarketError
+from aegismatrix.market.market import OTHER, Market, is_market_name, market_named
 from aegismatrix_factory.extras import check_extra, needing
 
 if TYPE_CHECKING:
@@ -42,14 +44,18 @@ def add_arguments(parser: argparse.ArgumentParser, home: Path = Path()) -> None:
     parser.add_argument(
         "--market",
         metavar="NAME",
-        help="whose bars --index and --iv are, such as sp500: the name that is sealed",
+        help="whose bars --index and --iv are: the name that is sealed, such as sp500, or a market"
+        " file FILE.json",
     )
     parser.add_argument(
         "--pool-index", type=Path, metavar="CSV", help="a second index to pool with"
     )
     parser.add_argument("--pool-iv", type=Path, metavar="CSV", help="its volatility index")
     parser.add_argument(
-        "--pool-market", metavar="NAME", default="pool", help="its name (default: %(default)s)"
+        "--pool-market",
+        metavar="NAME",
+        default="pool",
+        help="whose they are, likewise (default: %(default)s)",
     )
     parser.add_argument(
         "--overnight-index", type=Path, metavar="CSV", help="S&P 500, for the overnight model"
@@ -110,8 +116,8 @@ def sources(arguments: argparse.Namespace) -> Sequence[MarketSource | FetchedMar
 
     Raises
     ------
-    MarketDataNotFoundError
-        If no bars were named and none lie where they usually do.
+    MarketDataNotFoundError, MarketError
+        If no bars were named and none lie where they usually do, or a name is none.
     """
     from aegismatrix_factory.evaluate.fetching import yahoo_markets
     from aegismatrix_factory.evaluate.markets import MarketSource, known_sources
@@ -120,18 +126,56 @@ def sources(arguments: argparse.Namespace) -> Sequence[MarketSource | FetchedMar
         return yahoo_markets()
     if arguments.index is None:
         return known_sources(arguments.bars)
+    market = modelled_market(arguments.market)
     own = MarketSource(
-        arguments.market,
+        market.name,
         arguments.index,
         arguments.iv,
-        "nifty" if arguments.market == "nifty" else "other",
+        market,
         us_index=arguments.overnight_index,
         us_iv=arguments.overnight_iv,
     )
     if arguments.pool_index is None:
         return (own,)
-    pool = MarketSource(arguments.pool_market, arguments.pool_index, arguments.pool_iv, "other")
-    return own, pool
+    beside = modelled_market(arguments.pool_market)
+    if beside.name == market.name:
+        raise MarketError(
+            f"The market to model and the one to pool with are both called {market.name}.",
+            remedy="Give another name (--pool-market NAME).",
+        )
+    return own, MarketSource(beside.name, arguments.pool_index, arguments.pool_iv, beside)
+
+
+def modelled_market(text: str) -> Market:
+    """Return the market that models are to be trained on.
+
+    Parameters
+    ----------
+    text : str
+        ``nifty``, a name of your own, or the path of a market file, which ends in ``.json``.
+
+    Returns
+    -------
+    Market
+        Of a name that is not known, one of which nothing but its bars is known.
+
+    Raises
+    ------
+    MarketError
+        If it is no name, or ``other``, which is none; MarketFileError, if the file describes none.
+
+    Examples
+    --------
+    >>> modelled_market("sp500").name
+    'sp500'
+    """
+    market = Market(text) if is_market_name(text) else market_named(text)
+    if market.name == OTHER.name:
+        raise MarketError(
+            f"The name {OTHER.name} does not say whose bars these are.",
+            remedy="Give the market a name of its own, such as sp500: the models keep it.",
+        )
+    return market
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -206,8 +250,6 @@ def _check(arguments: argparse.Namespace) -> None:
             error(f"--{beside} goes with --index".replace("_", "-"))
     if arguments.index is not None and arguments.market is None:
         error("--index needs --market NAME, the name that is sealed: nifty, sp500, or your own")
-    if arguments.pool_index is not None and arguments.pool_market == arguments.market:
-        error("--pool-market must differ from --market")
 
 
 COMMAND = Command(

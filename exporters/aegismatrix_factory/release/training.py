@@ -67,7 +67,7 @@ class TrainingRecordError(AegisError):
         self.folder = folder
         super().__init__(
             f"{folder} does not hold a training that can be exported: {reason}.",
-            remedy="Run: aegismatrix train, or, in a checkout, python scripts/train.py.",
+            remedy="Run: aegismatrix train.",
         )
 
 

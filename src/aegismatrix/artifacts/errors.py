@@ -22,7 +22,7 @@ class ArtifactsNotFoundError(ArtifactError):
 
     problem = "There is no manifest.json in {path}."
     remedy = (
-        "Give a folder that scripts/export.py wrote, or scripts/rescue.py from one of pickles, or"
+        "Give a folder that aegismatrix export wrote, or aegismatrix rescue from one of pickles, or"
         " reinstall the package."
     )
 
@@ -113,7 +113,7 @@ class UnlistedArtifactError(ArtifactError):
     """A file is there that the manifest does not name."""
 
     problem = "{path} is not listed: the manifest does not name it."
-    remedy = "Remove it; artifacts are added by scripts/export.py alone."
+    remedy = "Remove it; artifacts are added by aegismatrix export alone."
 
 
 @dataclass(eq=False, repr=False)
@@ -140,7 +140,7 @@ class ArtifactRejectedError(ArtifactError):
     """The bytes are the sealed ones, yet onnxruntime or the contract refuses them."""
 
     problem = "{path} was refused: {reason}."
-    remedy = "Use a supported onnxruntime (>= 1.19) and artifacts made by scripts/export.py."
+    remedy = "Use a supported onnxruntime (>= 1.19) and artifacts made by aegismatrix export."
     reason: str
 
 
@@ -149,7 +149,7 @@ class ForbiddenContentError(ArtifactRejectedError):
     """An artifact holds what none may hold, whoever sealed it: `found` is that part."""
 
     problem = "{path} was refused: {reason}, {found}."
-    remedy = "Do not run it; use artifacts made by scripts/export.py."
+    remedy = "Do not run it; use artifacts made by aegismatrix export."
     reason: str = field(init=False, default="it holds what no artifact may hold")
     found: str
 

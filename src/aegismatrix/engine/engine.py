@@ -443,7 +443,7 @@ class Engine:
                     ENGINE_NAME,
                     name,
                     f"has {len(values)} rows for {len(dates)} days",
-                    remedy="Nothing was published; use artifacts made by scripts/export.py.",
+                    remedy="Nothing was published; use artifacts made by aegismatrix export.",
                 )
         in_sample = np.zeros(len(dates), dtype=bool)
         for span_first, span_last in self._spans:

@@ -240,7 +240,7 @@ class Model:
                 self.name,
                 array.name,
                 f"came out with the shape {list(values.shape)}, not {list(array.shape)}",
-                remedy="Nothing was published; use artifacts made by scripts/export.py.",
+                remedy="Nothing was published; use artifacts made by aegismatrix export.",
             )
         if not math.isfinite(values.sum()) and not np.isfinite(values).all():
             raise NonFiniteOutputError(self.name, array.name)

@@ -648,6 +648,11 @@ class MarketField:
         instance.__dict__[self._name] = market_named(value)
 
 
+def is_market_name(text: str) -> bool:
+    """Return whether a market of one's own may have this name."""
+    return text not in MARKETS and _NAME.fullmatch(text) is not None
+
+
 def market_named(given: Market | str) -> Market:
     """Return the market that is given or named.
 

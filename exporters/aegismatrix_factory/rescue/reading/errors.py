@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aegismatrix.errors import AegisError
 
-_MADE_AGAIN = "Train the model again with scripts/train.py, or save it again as the docs say."
+_MADE_AGAIN = "Train the model again with aegismatrix train, or save it again as the docs say."
 _CLIPPED_CHARACTERS = 80
 
 

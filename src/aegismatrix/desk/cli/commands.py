@@ -191,6 +191,7 @@ def _source(arguments: argparse.Namespace) -> BarSource:
     from aegismatrix.market.market import NIFTY
 
     error = arguments.parser.error
+    market = _market(arguments)
     files = (arguments.index, arguments.iv)
     cuts = (arguments.start, arguments.end, arguments.date_format)
     named = [arguments.sample, arguments.yahoo, any(file is not None for file in files)]
@@ -198,7 +199,7 @@ def _source(arguments: argparse.Namespace) -> BarSource:
     if sum(named) != 1:
         error("give --index CSV and --iv CSV, or --yahoo, or --sample")
     if arguments.sample:
-        options = (*cuts, arguments.market, intraday)
+        options = (*cuts, market, intraday)
         if any(option is not None for option in options):
             error("--sample goes without options of other bars")
         return SampleSource()
@@ -208,7 +209,7 @@ def _source(arguments: argparse.Namespace) -> BarSource:
         return YahooSource(
             index=arguments.symbol,
             iv=arguments.iv_symbol,
-            market=arguments.market,
+            market=market,
             allow_stale=arguments.allow_stale,
         )
     if None in files:
@@ -216,7 +217,7 @@ def _source(arguments: argparse.Namespace) -> BarSource:
     return CsvSource(
         index=arguments.index,
         iv=arguments.iv,
-        market=arguments.market or NIFTY,
+        market=market or NIFTY,
         intraday=intraday,
         date_format=arguments.date_format,
         start=arguments.start,
@@ -224,11 +225,28 @@ def _source(arguments: argparse.Namespace) -> BarSource:
     )
 
 
+def _market(arguments: argparse.Namespace) -> Market | None:
+    """Return the market that was asked for: by name also the one that the models are of."""
+    from aegismatrix.market.market import MARKETS, Market
+
+    given: Market | str | None = arguments.market
+    if not isinstance(given, str):
+        return given
+    modelled = read_manifest(arguments.models).market
+    if given != modelled:
+        known = dict.fromkeys([*MARKETS, *([modelled] if modelled else [])])
+        arguments.parser.error(
+            f"argument --market: there is no market {given!r}; give one of {', '.join(known)}, or"
+            " the path of a market file, which ends in .json"
+        )
+    return Market(given)
+
+
 def _exchange(arguments: argparse.Namespace) -> Market:
     """Return whose hours the job goes by: NSE's, where those of the market are not known."""
     from aegismatrix.market.market import NIFTY
 
-    market: Market = arguments.market or NIFTY
+    market = _market(arguments) or NIFTY
     return NIFTY if market.calendar is None else market
 
 

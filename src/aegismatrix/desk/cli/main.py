@@ -271,7 +271,8 @@ def _add_bars(parser: argparse.ArgumentParser) -> None:
         "--market",
         metavar="NAME",
         type=_market,
-        help="whose bars they are: nifty, other, or a market file FILE.json (default: nifty)",
+        help="whose bars they are: nifty, other, a market file FILE.json, or the name that the"
+        " models of --models were trained under (default: nifty)",
     )
     bars.add_argument("--start", metavar="DATE", type=_iso_date, help="first day, YYYY-MM-DD")
     bars.add_argument("--end", metavar="DATE", type=_iso_date, help="last day, YYYY-MM-DD")
@@ -291,11 +292,12 @@ def _expiry(text: str) -> str:
     return text if text in ("weekly", "monthly") else _iso_date(text).isoformat()
 
 
-def _market(text: str) -> Market:
-    from aegismatrix.market.market import market_named
+def _market(text: str) -> Market | str:
+    """Return a market, or its name if that is one which only the artifacts may know."""
+    from aegismatrix.market.market import is_market_name, market_named
 
     try:
-        return market_named(text)
+        return text if is_market_name(text) else market_named(text)
     except MarketError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 
