@@ -28,6 +28,10 @@ from aegismatrix.desk.cli.main import main
 from aegismatrix.errors import MissingExtraError
 from tests.keys import private_key
 
+LZ4 = (
+    Path(__file__).parents[1]
+    / "fixtures/legacy/scikit-learn-1.3.2-numpy-1.24.4/forest_classifier.lz4.pkl"
+)
 STRANGER = """
 from aegismatrix.desk.cli.installed import Command
 from aegismatrix.errors import AegisError
@@ -258,6 +262,21 @@ def test_a_command_of_the_factory_names_a_missing_package_and_what_brings_it(
     assert capsys.readouterr().err == f"{name}: {said}"
     assert [entry.suffix for entry in tmp_path.iterdir() if entry.name != "stranger.py"] == [
         ".dist-info"
+    ]
+
+
+def test_a_file_that_needs_lz4_is_refused_with_what_brings_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    old = tmp_path / "old"
+    old.mkdir()
+    (old / "model.pkl").write_bytes(LZ4.read_bytes())
+    for module in ("lz4", "lz4.frame"):
+        monkeypatch.setitem(sys.modules, module, None)
+    assert scripts.rescue.main([str(old), str(tmp_path / "new")]) == 1
+    assert capsys.readouterr().out.splitlines()[1:3] == [
+        "model.pkl  refused  missing-extra: This needs lz4, which is not installed",
+        "missing-extra: model.pkl: Install it with: pip install -e './exporters[rescue]'.",
     ]
 
 
