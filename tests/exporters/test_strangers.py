@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 import pytest
 import spox.opset.ai.onnx.v18 as op
-from aegismatrix_factory.evaluate.markets import MarketRows, MarketSource
+from aegismatrix_factory.evaluate.markets import MarketRows
 from aegismatrix_factory.evaluate.walkforward import (
     Forecasts,
     Judgement,
@@ -37,16 +37,16 @@ from aegismatrix_factory.heads.logistic import (
 )
 from aegismatrix_factory.heads.registry import HEADS, HeadRefusedError, every_head
 from aegismatrix_factory.heads.trap import Trap
-from aegismatrix_factory.release.export import export
 from aegismatrix_factory.release.training import (
     TrainingRecordError,
     check_known,
     read_training,
-    train,
 )
 from spox import Tensor, argument, build
 
 import aegismatrix as am
+import scripts.export
+import scripts.train
 from aegismatrix.artifacts.manifest import read_manifest
 from aegismatrix.desk.cli.main import main
 from aegismatrix.desk.monitoring.journal import Journal, claims_of
@@ -173,12 +173,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(site)
         heads = every_head(named=[UP])
-        source = MarketSource(
-            "small", SAMPLE / "sp500_daily.csv", SAMPLE / "vix_daily.csv", "other"
-        )
-        train([source], heads, place / "training", lambda title, steps: lambda: None)
-        check_known(place / "training", heads)
-        export(place / "training", heads, place / "models", lambda line: None)
+        bars = [
+            *("--index", str(SAMPLE / "sp500_daily.csv"), "--iv", str(SAMPLE / "vix_daily.csv")),
+            *("--market", "small", "--quick"),
+        ]
+        training, models = str(place / "training"), str(place / "models")
+        assert scripts.train.main([*bars, "--head", UP, "--out", training]) == 0
+        assert scripts.export.main(["--training", training, "--head", UP, "--out", models]) == 0
         yield Made(site, heads, place / "training", place / "models")
 
 
