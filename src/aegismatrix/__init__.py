@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from aegismatrix.market.calendars.calendar import Calendar
     from aegismatrix.market.chain import OptionChain
     from aegismatrix.market.intraday import IntradayBars
-    from aegismatrix.market.market import ExpiryRule, Market
+    from aegismatrix.market.market import ExpiryRule, Market, market_named
 
 __version__ = "0.1.0"
 
@@ -54,6 +54,7 @@ __all__ = [
     "analyze",
     "list_models",
     "load_models",
+    "market_named",
     "sample_bars",
     "verify",
 ]
@@ -78,6 +79,7 @@ _HOMES = {
     "analyze": "desk.analysis",
     "list_models": "artifacts.manifest",
     "load_models": "engine.model",
+    "market_named": "market.market",
     "sample_bars": "desk.sources.sample",
     "verify": "engine.verify",
 }

@@ -672,8 +672,8 @@ def market_named(given: Market | str) -> Market:
 
     Examples
     --------
-    >>> from aegismatrix.market.market import market_named
-    >>> market_named("nifty").strike_step_points
+    >>> import aegismatrix as am
+    >>> am.market_named("nifty").strike_step_points
     50.0
     """
     if isinstance(given, Market):

@@ -83,8 +83,9 @@ class Calendar:
     Examples
     --------
     >>> from datetime import date
-    >>> from aegismatrix.market.calendars.calendar import Calendar
-    >>> year = Calendar("Mine", "2026-01-01", "2026-12-31", closed=["2026-01-26"])
+    >>> import aegismatrix as am
+    >>> holidays = frozenset({date(2026, 1, 26)})
+    >>> year = am.Calendar("Mine", date(2026, 1, 1), date(2026, 12, 31), holidays)
     >>> year.next_session("2026-01-23")
     datetime.date(2026, 1, 27)
     """
