@@ -232,7 +232,7 @@ def test_the_script_prints_the_table_and_ends_with_2(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(registry, "HEADS", HEADS)
+    monkeypatch.setattr(registry, "heads_on", lambda device: HEADS)
     run = ["--training", str(worse), "--out", str(models)]
     assert scripts.export.main(run) == 2
     out, err = capsys.readouterr()
@@ -250,7 +250,7 @@ def test_a_worse_training_that_is_forced_is_sealed_with_reason_and_table(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(registry, "HEADS", HEADS)
+    monkeypatch.setattr(registry, "heads_on", lambda device: HEADS)
     run = ["--training", str(worse), "--out", str(models), "--force", REASON]
     assert scripts.export.main(run) == 0
     sealed = replaces(models)
@@ -503,7 +503,7 @@ def test_an_interruption_leaves_the_champion(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(exporting, step, interrupt)
-    monkeypatch.setattr(registry, "HEADS", HEADS)
+    monkeypatch.setattr(registry, "heads_on", lambda device: HEADS)
     run = ["--training", str(training), "--out", str(models)]
     assert scripts.export.main(run) == 130
     assert "untouched" in capsys.readouterr().err
