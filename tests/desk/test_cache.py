@@ -22,6 +22,7 @@ from aegismatrix.desk.sources.cache import PriceCache, Stored, cache_folder
 from aegismatrix.desk.sources.prices import Interval, Prices
 from aegismatrix.desk.sources.refresh import CLOSE_TOLERANCE, REREAD_DAYS, refresh
 from aegismatrix.errors import CacheError, TransientSourceError
+from aegismatrix.market.arrays import ONE_DAY
 from tests import fetch_child
 from tests.chart_server import (
     KOLKATA,
@@ -40,7 +41,7 @@ KILLS = 24
 
 def days(first: str, last: str, level: float = 100.0) -> Prices:
     """Weekdays from one to another, both included."""
-    every = np.arange(first, np.datetime64(last) + 1, dtype="datetime64[D]")
+    every = np.arange(first, np.datetime64(last) + ONE_DAY, dtype="datetime64[D]")
     stamps = every[np.is_busday(every)]
     close = level + stamps.astype(np.int64) % 7
     return Prices("1d", stamps, np.stack([close, close + 1, close - 1, close], axis=1))

@@ -520,7 +520,7 @@ def test_an_expiry_may_be_asked_for(
     "expiry",
     [
         *("2024-12-31", "2024-12-30", "2010-01-04", "2025-02-14", "2026-12-31", "2025-02-30"),
-        *("yearly", "", 3.5, True, np.datetime64("NaT"), np.zeros((2, 2))),
+        *("yearly", "", 3.5, True, np.datetime64("NaT", "D"), np.zeros((2, 2))),
     ],
 )
 def test_an_expiry_that_is_past_too_far_or_no_day_is_refused(
