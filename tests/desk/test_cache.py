@@ -424,6 +424,7 @@ def children(job: str, url: str, folder: Path) -> Iterator[Children]:
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork")
 
 
+@pytest.mark.slow
 @needs_fork
 def test_a_writer_killed_at_any_moment_leaves_one_content_whole(tmp_path: Path) -> None:
     contents = fetch_child.contents()
@@ -463,6 +464,7 @@ def kept(folder: Path) -> list[Prices | None]:
     return [None if one is None else one.prices for one in held]
 
 
+@pytest.mark.slow
 @needs_fork
 def test_a_refresh_killed_at_any_moment_leaves_old_or_new_and_the_next_one_recovers(
     tmp_path: Path,
@@ -497,6 +499,7 @@ def test_a_refresh_killed_at_any_moment_leaves_old_or_new_and_the_next_one_recov
     assert len(moments) == KILLS
 
 
+@pytest.mark.slow
 @needs_fork
 def test_refreshes_of_several_processes_at_once_all_succeed(tmp_path: Path) -> None:
     server: ChartServer

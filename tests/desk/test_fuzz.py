@@ -251,6 +251,7 @@ def report_of(case: AnalysisCase) -> tuple[am.Report, am.Bars]:
     return am.analyze(bars, **{"engine": engine(), **case.options, **made}), bars
 
 
+@pytest.mark.slow
 @given(case=analyses(), page=st.integers(0, PAGES_DRAWN))
 @fuzzed(SHARES["analyze"])
 def test_whatever_is_analysed_gives_a_report_that_holds_or_a_typed_error(

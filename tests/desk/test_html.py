@@ -464,6 +464,7 @@ def measured(browser: Browser, page: str, file: Path, *, width: int, scheme: str
     return browser.value((Path(__file__).parents[1] / "measure.js").read_text())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("scheme", "font"), [("light", "wide"), ("dark", "narrow")])
 @pytest.mark.parametrize("width", [1400, 900, 390])
 @pytest.mark.parametrize("kind", ["whole", "bare", "tiny", "huge", "certain"])
@@ -491,6 +492,7 @@ def test_a_browser_lays_the_page_out_without_overflow_or_text_over_text(
     assert browser.requests == [file.as_uri()]
 
 
+@pytest.mark.slow
 def test_the_browser_finds_planted_faults(browser: Browser, whole: Values, tmp_path: Path) -> None:
     planted = ".means{margin-top:-30px}.word{width:2000px}.trust{color:#bbb}</style>"
     file = tmp_path / "page.html"

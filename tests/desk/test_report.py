@@ -84,6 +84,7 @@ def numbers_of(report: am.Report) -> tuple[float, ...]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("market", "part"), [(m, p) for m in ("nifty", "sp500") for p in range(3)])
 def test_every_invariant_holds_on_every_day_of_both_markets(
     market: str, part: int, engine: am.Engine, request: pytest.FixtureRequest
@@ -668,6 +669,7 @@ def test_bars_that_are_taken_for_nifty_unasked_are_said_to_be(
     assert "taken as NIFTY" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_all_labels_are_reached_on_real_days(engine: am.Engine, nifty: am.Bars) -> None:
     seen: dict[str, set[str]] = {}
     for stop in range(1500, len(nifty) + 1, 6):

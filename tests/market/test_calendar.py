@@ -28,6 +28,7 @@ from aegismatrix.errors import (
     CalendarRangeError,
     NaiveMomentError,
 )
+from aegismatrix.market.arrays import ONE_DAY
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.calendars.nse import NSE
 from aegismatrix.market.market import NIFTY, ExpiryKind

@@ -532,6 +532,7 @@ def no_progress(title: str, steps: int) -> Callable[[], object]:
     return lambda: None
 
 
+@pytest.mark.slow
 def test_training_with_us_bars_exports_it_beside_the_engine(
     small_source: MarketSource, tmp_path: Path
 ) -> None:
@@ -554,6 +555,7 @@ def test_training_with_us_bars_exports_it_beside_the_engine(
         read_training(tmp_path / "training", heads)
 
 
+@pytest.mark.slow
 def test_training_without_us_bars_leaves_it_out(small_source: MarketSource, tmp_path: Path) -> None:
     heads = (Trap(), HEAD)
     source = replace(small_source, us_index=None, us_iv=None)
