@@ -15,7 +15,7 @@ import pytest
 from tests.conftest import NO_SKIPS, QUICK_CPU_SECONDS
 
 ALWAYS_SLOW = re.compile(
-    "killed_at_any_moment|invariant_holds_on|half_hours|hundred_flipped|a_browser_lays"
+    "killed_at_any_moment|invariant_holds_on|half_hours_on_end|hundred_flipped|a_browser_lays"
 )
 
 
