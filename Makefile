@@ -3,15 +3,25 @@
 PYTHON ?= python3
 RUN := .venv/run
 DEV := .venv/dev
+NEWEST := .venv/newest
 PACKAGE := $(shell find src models_onnx -type f -not -name '*.pyc') pyproject.toml
 
-.PHONY: report test lint types artifacts benchmarks proofs clean
+.PHONY: report test test-all newest lint types artifacts benchmarks proofs clean
 
 report: $(RUN)/.installed
 	$(RUN)/bin/aegismatrix report --sample --out out
 
 test: $(DEV)/.installed
-	$(DEV)/bin/python -m pytest -n 2 --dist worksteal $(PYTEST)
+	$(DEV)/bin/python -m pytest -n 2 --dist worksteal -m "not slow" $(PYTEST)
+
+# What `make test` ran, it does not run again.
+test-all: test
+	$(DEV)/bin/python -m pytest -n 2 --dist worksteal -m slow $(PYTEST)
+
+# Everything again on the newest Python, numpy, onnxruntime and all else: nothing is pinned but
+# torch, of which the newest would bring gigabytes more.
+newest: $(NEWEST)/.installed
+	$(NEWEST)/bin/python -m pytest -n 2 --dist worksteal $(PYTEST)
 
 lint: $(DEV)/.installed
 	$(DEV)/bin/ruff check .
@@ -49,6 +59,15 @@ $(DEV)/.installed: pyproject.toml exporters/pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(DEV)
 	$(DEV)/bin/python -m pip install --quiet --disable-pip-version-check \
 	  --constraint constraints.txt --editable '.[dev]' --editable './exporters[rescue,train]'
+	@touch $@
+
+$(NEWEST)/.installed: $(DEV)/.installed
+	rm -rf $(NEWEST)
+	"$$($(DEV)/bin/python benchmarks/portability.py --newest)" -m venv $(NEWEST)
+	$(NEWEST)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0 || \
+	  echo "There is no torch 2.13.0 for this Python: what trains is not tested on it." >&2
+	$(NEWEST)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' \
+	  --editable "./exporters[rescue$$($(NEWEST)/bin/python -c 'import torch' 2>/dev/null && echo ,train)]"
 	@touch $@
 
 clean:

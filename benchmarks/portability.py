@@ -1,6 +1,6 @@
 """Run the golden values in every Python, numpy and onnxruntime that go together, one after another.
 
-Usage: python benchmarks/portability.py [--models FOLDER] [--others] [--again]
+Usage: python benchmarks/portability.py [--models FOLDER] [--others | --newest] [--again]
 
 Each combination is installed from wheels into an environment of its own, thrown away afterwards.
 What it gave is kept in build/portability, so that an interrupted run goes on where it stopped; the
@@ -33,10 +33,10 @@ DOCUMENT = REPOSITORY / "docs" / "portability.md"
 CHILD = REPOSITORY / "benchmarks" / "golden_values.py"
 WEB = REPOSITORY / "benchmarks" / "web"
 
-PYTHONS = ("3.10", "3.11", "3.12", "3.13")
+PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 NUMPYS = ("1.24", "1.26", "2.0")
 """Beside these, the newest that a Python has."""
-FIRST_NUMPY = {"3.13": "2.1"}
+FIRST_NUMPY = {"3.13": "2.1", "3.14": "2.3"}
 """Where the first with wheels is none of those."""
 FIRST_ONNXRUNTIME = 19
 OTHERS: Mapping[str, tuple[str, ...]] = {
@@ -110,6 +110,24 @@ def interpreters() -> dict[str, Path]:
                 found[version] = candidate
                 break
     return found
+
+
+def newest_interpreter(pythons: Mapping[str, Path]) -> Path:
+    """Return the newest of these Pythons that onnxruntime has wheels for.
+
+    Raises
+    ------
+    NotInstalledError
+        If it has none for any of them.
+    """
+    for version in sorted(pythons, key=order, reverse=True):
+        try:
+            available(pythons[version], "onnxruntime")
+        except NotInstalledError as error:
+            print(f"portability: Python {version}: {error}", file=sys.stderr)
+        else:
+            return pythons[version]
+    raise NotInstalledError(["onnxruntime"], "no Python here has wheels of it")
 
 
 def find_uv(cache: Path) -> Path | None:
@@ -488,9 +506,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--others", action="store_true", help="run other implementations, not the matrix"
     )
+    parser.add_argument(
+        "--newest", action="store_true", help="only print the newest Python that has onnxruntime"
+    )
     parser.add_argument("--again", action="store_true", help="run what is known already, too")
     arguments = parser.parse_args(argv)
     try:
+        if arguments.newest:
+            print(newest_interpreter(interpreters()))
+            return 0
         models = find_artifacts(arguments.models).resolve()
         if GOLDEN_KEY not in read_manifest(models).beside:
             parser.error(f"{models} seals no golden values")

@@ -24,6 +24,10 @@ _FLAGS = (
     "--no-first-run",
     "--remote-debugging-pipe",
 )
+_FONTS = """<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig><dir>{fonts}</dir><cachedir>{cache}/fonts</cachedir></fontconfig>
+"""
 # By way of high numbers, lest one pipe's end take the place of the other's.
 _ON_3_AND_4 = """
 import fcntl, os, sys
@@ -44,16 +48,20 @@ class Browser:
     """One page at a time, driven over the DevTools protocol.
 
     Chromium reads commands from its file descriptor 3 and answers on 4, each message ended by NUL.
+    Of the fonts it has those of one folder, not the machine's.
     """
 
-    def __init__(self, binary: str) -> None:
+    def __init__(self, binary: str, fonts: Path) -> None:
         self._profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        configuration = Path(self._profile.name) / "fonts.conf"
+        configuration.write_text(_FONTS.format(fonts=fonts, cache=self._profile.name))
         theirs, self._out = os.pipe()
         self._into, answers = os.pipe()
         command = [binary, *_FLAGS, f"--user-data-dir={self._profile.name}", "about:blank"]
         self._process = subprocess.Popen(
             [sys.executable, "-c", _ON_3_AND_4, str(theirs), str(answers), *command],
             pass_fds=(theirs, answers),
+            env={**os.environ, "FONTCONFIG_FILE": str(configuration)},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

@@ -18,6 +18,8 @@ from aegismatrix.market.bars import Bars
 from tests.sealed import copy_with_golden
 
 NO_SKIPS = "AEGISMATRIX_NO_SKIPS"
+QUICK_CPU_SECONDS = 10.0
+"""What a test may take of a processor, its children included, without the mark ``slow``."""
 
 
 @pytest.hookimpl(wrapper=True)
@@ -28,6 +30,18 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
         report.outcome = "failed"
         report.longrepr = f"skipped, though {NO_SKIPS} is set: {report.longrepr}"
     return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """Keep `make test` quick: what takes long is marked. A loaded machine changes no CPU time."""
+    before = os.times()
+    result = yield
+    spent = sum(os.times()[:4]) - sum(before[:4])
+    is_marked = pyfuncitem.get_closest_marker("slow") is not None
+    if spent > QUICK_CPU_SECONDS and not is_marked and os.environ.get(NO_SKIPS):
+        pytest.fail(f"took {spent:.0f} s of CPU: make it cheaper, or mark it slow", pytrace=False)
+    return result
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

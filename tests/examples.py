@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+import pytest
 from aegismatrix_factory.heads.registry import HEADS
 from numpy.typing import NDArray
 
@@ -14,6 +16,8 @@ from aegismatrix.artifacts.manifest import ArraySpec, ModelSpec
 HORIZONS_DAYS = (1, 5, 10, 20)
 BASIS_POINTS = (100, 200, 300, 400, 500, 700)
 SIDES = ("either", "down", "up")
+FEW = ("features", "direction")
+"""One artifact that takes bars, and one that takes several feature rows in single precision."""
 
 _NIGHT = {"us_close": 3_000.0, "us_close_before": 2_990.0, "us_vix": 15.0, "us_vix_before": 15.5}
 _CHOSEN = {
@@ -63,3 +67,9 @@ def history_columns(
 def in_columns(probability: NDArray[np.float64]) -> NDArray[np.float64]:
     """The probabilities that the history shows, shape (N, columns): of a surface either edge."""
     return probability if probability.ndim == 2 else probability[:, 0].reshape(len(probability), -1)
+
+
+def few_of_them_quick(cases: Iterable[str | tuple[str, str]]) -> list[Any]:
+    """Cases by artifact, first or alone in each: those of all but two are slow."""
+    named = [(case,) if isinstance(case, str) else case for case in cases]
+    return [pytest.param(*case, marks=() if case[0] in FEW else pytest.mark.slow) for case in named]

@@ -28,7 +28,7 @@ SCALES = (1e-6, 1e-4, 1e-3, 0.01, 0.1, 10.0, 100.0, 1e4, 1e6)
 EXTREMES = (0.0, -0.0, -1.0, np.nan, np.inf, -np.inf, 5e-324, 1e-308, 1e-300, 1e300, 1.7e308)
 JUNK: tuple[Any, ...] = (
     *(None, "", "x", "2024-02-30", "2024", 0, 1.5, True, float("nan"), b"2024-01-01", object()),
-    *(np.datetime64("NaT"), np.datetime64("-0044-03-15"), np.datetime64("12024-01-01")),
+    *(np.datetime64("NaT", "D"), np.datetime64("-0044-03-15"), np.datetime64("12024-01-01")),
     *(date.min, date.max, datetime.min, datetime.max, datetime.max.replace(tzinfo=timezone.utc)),
     *(datetime(2024, 1, 1), datetime(2024, 1, 1, tzinfo=timezone(timedelta(hours=-12)))),
     *(["2024-01-01", "2024-01-02"], [], {}, np.datetime64("2024-01-01T00:00", "m"), pd.NaT),

@@ -43,12 +43,15 @@ from aegismatrix.errors import (
     UnknownModelError,
     UnlistedArtifactError,
 )
+from tests.examples import few_of_them_quick
 from tests.raising import raising
 
 NAMES = [spec.name for spec in list_models()]
 FLIPS = 1_500
 
 each_artifact = pytest.mark.parametrize("name", NAMES)
+# Where every artifact meets every one of many faults.
+each_artifact_times = pytest.mark.parametrize("name", few_of_them_quick(NAMES))
 
 
 @pytest.fixture
@@ -155,7 +158,7 @@ def test_an_artifact_that_cannot_be_read_is_refused(folder: Path, name: str) -> 
     assert isinstance(refusal(folder, name), MissingArtifactError)
 
 
-@each_artifact
+@each_artifact_times
 @pytest.mark.parametrize("kept", [0, 1, -1])
 def test_a_truncated_artifact_says_how_much_is_left(folder: Path, name: str, kept: int) -> None:
     file = file_of(folder, name)
@@ -167,7 +170,7 @@ def test_a_truncated_artifact_says_how_much_is_left(folder: Path, name: str, kep
     assert "truncated" in error.problem
 
 
-@each_artifact
+@each_artifact_times
 @pytest.mark.parametrize("extra", [1, 65 * 1024 * 1024])
 def test_a_longer_artifact_is_refused(folder: Path, name: str, extra: int) -> None:
     size = spec_of(name).size_bytes
@@ -191,7 +194,7 @@ def test_an_altered_artifact_says_both_hashes(folder: Path, name: str) -> None:
     assert error.actual == hashlib.sha256(data).hexdigest()
 
 
-@pytest.mark.parametrize(("name", "holds"), list(permutations(NAMES, 2)))
+@pytest.mark.parametrize(("name", "holds"), few_of_them_quick(permutations(NAMES, 2)))
 def test_an_artifact_that_holds_anothers_bytes_is_swapped_and_says_whose(
     folder: Path, name: str, holds: str
 ) -> None:
@@ -362,17 +365,18 @@ def test_a_version_changed_under_the_digest_is_damage_and_no_later_version(folde
     manifest_refusal(folder)
 
 
-@pytest.mark.parametrize("index", range(len(NAMES)), ids=NAMES)
+@each_artifact_times
 @pytest.mark.parametrize(
     "place",
     ["../x.onnx", "sub/x.onnx", "{folder}/x.onnx", "..", ".", "", "sub\\x.onnx", "x\0.onnx"],
     ids=repr,
 )
 def test_a_sealed_file_name_that_is_no_plain_name_is_refused_though_a_file_is_there(
-    folder: Path, index: int, place: str
+    folder: Path, name: str, place: str
 ) -> None:
+    index = NAMES.index(name)
     place = place.format(folder=folder)
-    original = file_of(folder, NAMES[index])
+    original = file_of(folder, name)
     if place.endswith("/x.onnx"):
         (folder / "sub").mkdir()
         shutil.copyfile(original, folder / place)
@@ -526,6 +530,7 @@ def flip(file: Path, bit: int) -> None:
     file.write_bytes(data)
 
 
+@pytest.mark.slow
 def test_none_of_fifteen_hundred_flipped_bits_is_overlooked_or_reaches_onnxruntime(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -283,6 +283,7 @@ def nested(depth: int, opening: bytes = b"[", closing: bytes = b"]") -> bytes:
     return opening * depth + closing * depth
 
 
+@pytest.mark.slow
 def test_what_stands_in_the_manifests_place_is_refused_by_every_way(
     lean: Path, tmp_path: Path
 ) -> None:
@@ -717,6 +718,7 @@ def sealed_again(data: bytes) -> Change:
     return change
 
 
+@pytest.mark.slow
 def test_a_sealed_graph_that_holds_what_none_may_hold_is_refused_by_every_way(
     lean: Path, tmp_path: Path
 ) -> None:
@@ -802,6 +804,7 @@ def gigabytes() -> dict[str, onnx.ModelProto]:
     }
 
 
+@pytest.mark.slow
 def test_a_sealed_graph_that_would_allocate_terabytes_costs_nothing_until_it_runs(
     lean: Path, tmp_path: Path
 ) -> None:

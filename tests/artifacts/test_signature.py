@@ -337,6 +337,7 @@ JSON_VALUES = st.recursive(
 FIELDS = ("format", "key_id", "manifest_sha256", "signature", "signed_at")
 
 
+@pytest.mark.slow
 @settings(
     max_examples=500,
     deadline=None,

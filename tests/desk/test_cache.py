@@ -22,6 +22,7 @@ from aegismatrix.desk.sources.cache import PriceCache, Stored, cache_folder
 from aegismatrix.desk.sources.prices import Interval, Prices
 from aegismatrix.desk.sources.refresh import CLOSE_TOLERANCE, REREAD_DAYS, refresh
 from aegismatrix.errors import CacheError, TransientSourceError
+from aegismatrix.market.arrays import ONE_DAY
 from tests import fetch_child
 from tests.chart_server import (
     KOLKATA,
@@ -40,7 +41,7 @@ KILLS = 24
 
 def days(first: str, last: str, level: float = 100.0) -> Prices:
     """Weekdays from one to another, both included."""
-    every = np.arange(first, np.datetime64(last) + 1, dtype="datetime64[D]")
+    every = np.arange(first, np.datetime64(last) + ONE_DAY, dtype="datetime64[D]")
     stamps = every[np.is_busday(every)]
     close = level + stamps.astype(np.int64) % 7
     return Prices("1d", stamps, np.stack([close, close + 1, close - 1, close], axis=1))
@@ -423,6 +424,7 @@ def children(job: str, url: str, folder: Path) -> Iterator[Children]:
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork")
 
 
+@pytest.mark.slow
 @needs_fork
 def test_a_writer_killed_at_any_moment_leaves_one_content_whole(tmp_path: Path) -> None:
     contents = fetch_child.contents()
@@ -462,6 +464,7 @@ def kept(folder: Path) -> list[Prices | None]:
     return [None if one is None else one.prices for one in held]
 
 
+@pytest.mark.slow
 @needs_fork
 def test_a_refresh_killed_at_any_moment_leaves_old_or_new_and_the_next_one_recovers(
     tmp_path: Path,
@@ -496,6 +499,7 @@ def test_a_refresh_killed_at_any_moment_leaves_old_or_new_and_the_next_one_recov
     assert len(moments) == KILLS
 
 
+@pytest.mark.slow
 @needs_fork
 def test_refreshes_of_several_processes_at_once_all_succeed(tmp_path: Path) -> None:
     server: ChartServer

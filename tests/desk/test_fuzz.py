@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 import aegismatrix as am
 from aegismatrix.errors import AegisError, BarsError
+from aegismatrix.market.arrays import ONE_DAY
 from tests.hostile import (
     DATE_OPTIONS,
     DAYS,
@@ -198,7 +199,9 @@ def test_five_minute_bars_are_valid_or_a_typed_error(
 ) -> None:
     file = tmp_path_factory.getbasetemp() / "five_minutes.csv"
     day = np.datetime64(data.draw(st.sampled_from(("2024-12-30", "2025-11-26", "1999-01-04"))))
-    columns = data.draw(hostile_sessions(day, data.draw(st.sampled_from((24_000.0, 0.5))), day - 1))
+    columns = data.draw(
+        hostile_sessions(day, data.draw(st.sampled_from((24_000.0, 0.5))), day - ONE_DAY)
+    )
     names = ("starts", "open", "high", "low", "close")
     now = data.draw(st.sampled_from((*DAYS, *JUNK))) if chance(data.draw, 15) else None
     told = data.draw(st.sampled_from(DATE_OPTIONS)) if chance(data.draw, 15) else None
@@ -248,6 +251,7 @@ def report_of(case: AnalysisCase) -> tuple[am.Report, am.Bars]:
     return am.analyze(bars, **{"engine": engine(), **case.options, **made}), bars
 
 
+@pytest.mark.slow
 @given(case=analyses(), page=st.integers(0, PAGES_DRAWN))
 @fuzzed(SHARES["analyze"])
 def test_whatever_is_analysed_gives_a_report_that_holds_or_a_typed_error(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import shutil
 import sys
 from collections.abc import Iterator
 from copy import deepcopy
@@ -12,6 +13,7 @@ from datetime import datetime, timezone
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -55,6 +57,16 @@ OPTIONAL_TILES = {
     "intraday": {"session-title"},
 }
 BROWSER = find_browser()
+FONTS = {
+    "wide": ("DejaVu Sans", "DejaVuSans.ttf", "DejaVuSans-Bold.ttf"),
+    "narrow": ("STIXGeneral", "STIXGeneral.ttf", "STIXGeneralBol.ttf"),
+}
+"""About as wide and as narrow as a page is ever set in: name, regular and bold."""
+WIDTHS = f"""{[name for name, *_ in FONTS.values()]}.map(name => {{
+  const drawn = document.createElement('canvas').getContext('2d');
+  drawn.font = `100px "${{name}}"`;
+  return Math.round(drawn.measureText('0123456789').width);
+}})"""
 
 
 class Page(HTMLParser):
@@ -140,6 +152,7 @@ def strange_reports(whole: Values) -> dict[str, Values]:
     certain["provenance"]["source"] = "a_very_long_name_without_a_single_space_" * 12
     return {
         "tiny": scaled(whole, 0.5),
+        "nifty": scaled(whole, 24_650.0),
         "huge": scaled(whole, 900_000.0),
         "certain": certain,
     }
@@ -322,7 +335,7 @@ def test_a_report_with_every_block_is_valid(values: Values, whole: Values) -> No
         jsonschema.validate(one, schema())
 
 
-@pytest.mark.parametrize("kind", ["tiny", "huge", "certain"])
+@pytest.mark.parametrize("kind", ["tiny", "nifty", "huge", "certain"])
 def test_a_strange_report_is_drawn(kind: str, whole: Values) -> None:
     strange = strange_reports(whole)[kind]
     jsonschema.validate(strange, schema())
@@ -423,20 +436,43 @@ def test_the_safe_range_begins_at_the_last_close(whole: Values) -> None:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A browser that has two fonts, whatever this machine has."""
     if BROWSER is None:
         pytest.skip("no Chromium on the path")
-    with Browser(BROWSER) as browser:
+    pytest.importorskip("matplotlib", reason="its fonts are what the page is set in")
+    from matplotlib import get_data_path
+
+    fonts = tmp_path_factory.mktemp("fonts")
+    for _, *files in FONTS.values():
+        for name in files:
+            shutil.copy(Path(get_data_path()) / "fonts" / "ttf" / name, fonts)
+    with Browser(BROWSER, fonts) as browser:
+        assert browser.value(WIDTHS) == pytest.approx([636, 500], rel=0.02)
         yield browser
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+def set_in(font: str, page: str) -> str:
+    assert page.count("</style>") == 1
+    return page.replace("</style>", f'*{{font-family:"{FONTS[font][0]}"!important}}</style>')
+
+
+def measured(browser: Browser, page: str, file: Path, *, width: int, scheme: str = "light") -> Any:
+    """Show a page and measure its texts."""
+    file.write_text(page, encoding="utf-8")
+    browser.show(file, width=width, scheme=scheme)
+    return browser.value((Path(__file__).parents[1] / "measure.js").read_text())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("scheme", "font"), [("light", "wide"), ("dark", "narrow")])
 @pytest.mark.parametrize("width", [1400, 900, 390])
 @pytest.mark.parametrize("kind", ["whole", "bare", "tiny", "huge", "certain"])
 def test_a_browser_lays_the_page_out_without_overflow_or_text_over_text(
     kind: str,
     width: int,
     scheme: str,
+    font: str,
     browser: Browser,
     values: Values,
     whole: Values,
@@ -444,9 +480,8 @@ def test_a_browser_lays_the_page_out_without_overflow_or_text_over_text(
 ) -> None:
     reports = {"whole": whole, "bare": values, **strange_reports(whole)}
     file = tmp_path / "page.html"
-    file.write_text(render_page(reports[kind]), encoding="utf-8")
-    browser.show(file, width=width, scheme=scheme)
-    found = browser.value((Path(__file__).parents[1] / "measure.js").read_text())
+    page = set_in(font, render_page(reports[kind]))
+    found = measured(browser, page, file, width=width, scheme=scheme)
     assert found["texts"] > 100
     assert found["scroll"] <= found["width"] == width
     assert found["beyond"] == []
@@ -457,12 +492,12 @@ def test_a_browser_lays_the_page_out_without_overflow_or_text_over_text(
     assert browser.requests == [file.as_uri()]
 
 
+@pytest.mark.slow
 def test_the_browser_finds_planted_faults(browser: Browser, whole: Values, tmp_path: Path) -> None:
     planted = ".means{margin-top:-30px}.word{width:2000px}.trust{color:#bbb}</style>"
     file = tmp_path / "page.html"
-    file.write_text(render_page(whole).replace("</style>", planted), encoding="utf-8")
-    browser.show(file, width=1400)
-    found = browser.value((Path(__file__).parents[1] / "measure.js").read_text())
+    page = set_in("wide", render_page(whole).replace("</style>", planted))
+    found = measured(browser, page, file, width=1400)
     assert found["scroll"] > found["width"]
     assert found["beyond"]
     assert found["over"]

@@ -297,6 +297,7 @@ def test_a_log_that_another_process_holds_is_waited_for_and_then_named(
     assert filled.path.read_bytes() == before
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork")
 def test_a_run_killed_at_any_moment_is_logged_whole_or_not_at_all(tmp_path: Path) -> None:
     draw = random.Random(12)

@@ -476,6 +476,7 @@ def relogged(
     return monitor(journal, nifty, now=LATER)
 
 
+@pytest.mark.slow
 def test_planted_wrong_probabilities_break_calibration_and_right_ones_do_not(
     tmp_path: Path, reports: list[Report], nifty: Bars
 ) -> None:

@@ -28,6 +28,7 @@ def test_the_notebook_is_committed_without_outputs(quickstart: Any) -> None:
         assert cell.execution_count is None
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_the_notebook_runs_from_bars_to_a_reliability_diagram(
     quickstart: Any, tmp_path: Path

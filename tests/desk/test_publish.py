@@ -270,6 +270,7 @@ def test_a_job_that_repeats_itself_ends_at_ctrl_c_with_what_it_published(tmp_pat
     assert json.loads((tmp_path / "aegismatrix.json").read_text())["as_of"] == "2018-12-31"
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_the_files_are_old_or_new_and_the_next_run_recovers(
     tmp_path: Path,
 ) -> None:

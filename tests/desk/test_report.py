@@ -84,6 +84,7 @@ def numbers_of(report: am.Report) -> tuple[float, ...]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("market", "part"), [(m, p) for m in ("nifty", "sp500") for p in range(3)])
 def test_every_invariant_holds_on_every_day_of_both_markets(
     market: str, part: int, engine: am.Engine, request: pytest.FixtureRequest
@@ -520,7 +521,7 @@ def test_an_expiry_may_be_asked_for(
     "expiry",
     [
         *("2024-12-31", "2024-12-30", "2010-01-04", "2025-02-14", "2026-12-31", "2025-02-30"),
-        *("yearly", "", 3.5, True, np.datetime64("NaT"), np.zeros((2, 2))),
+        *("yearly", "", 3.5, True, np.datetime64("NaT", "D"), np.zeros((2, 2))),
     ],
 )
 def test_an_expiry_that_is_past_too_far_or_no_day_is_refused(
@@ -668,6 +669,7 @@ def test_bars_that_are_taken_for_nifty_unasked_are_said_to_be(
     assert "taken as NIFTY" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_all_labels_are_reached_on_real_days(engine: am.Engine, nifty: am.Bars) -> None:
     seen: dict[str, set[str]] = {}
     for stop in range(1500, len(nifty) + 1, 6):

@@ -17,6 +17,7 @@ from aegismatrix.artifacts.manifest import ENGINE_NAME, list_models, read_manife
 from aegismatrix.engine.engine import Engine, Forecast
 from aegismatrix.engine.model import Model, load_models
 from aegismatrix.errors import ContractError, InsufficientHistoryError, UnknownModelError
+from aegismatrix.market.arrays import ONE_DAY
 from aegismatrix.market.bars import Bars
 from tests.examples import (
     BASIS_POINTS,
@@ -272,7 +273,7 @@ def test_the_sample_is_in_sample(engine: Engine, sample: Bars) -> None:
 
 
 def test_days_beyond_every_training_span_are_not_in_sample(engine: Engine, sample: Bars) -> None:
-    far = moved(sample, LAST_TRAINED + (sample.dates[-1] - sample.dates[0]) + 1)
+    far = moved(sample, LAST_TRAINED + (sample.dates[-1] - sample.dates[0]) + ONE_DAY)
     assert far.dates[0] > LAST_TRAINED
     assert not engine.history(far).in_sample.any()
     assert not engine.predict(far).in_sample.any()

@@ -52,6 +52,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from aegismatrix.engine.model import Model
+from aegismatrix.market.arrays import ONE_DAY
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.outcomes import spike_label
 
@@ -340,7 +341,7 @@ def test_the_stretches_of_the_past_follow_on_each_other_after_a_year_of_labels(
     assert lasts[-1] == len(market.dates) - 1
     np.testing.assert_array_equal(np.diff(firsts), REFIT_BARS)
     np.testing.assert_array_equal(np.array(firsts[1:]) - 1, lasts[:-1])
-    assert present == [str(market.dates[-1] + 1), "9999-12-31"]
+    assert present == [str(market.dates[-1] + ONE_DAY), "9999-12-31"]
     for values in alone["past"].values():
         assert len(values) == len(alone["stretches"])
 

@@ -31,6 +31,7 @@ def engine() -> am.Engine:
     return am.Engine()
 
 
+@pytest.mark.slow
 def test_threads_forks_and_spawned_processes_get_what_one_thread_gets() -> None:
     done = subprocess.run(
         [*LOAD, "--predictions", "600"],
@@ -64,6 +65,7 @@ def wait_for(group: int, least: int, most: int) -> set[int]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("to", ["the group", "the parent", "the parent, which is killed"])
 def test_an_interruption_leaves_no_child(to: str) -> None:
     process = subprocess.Popen(

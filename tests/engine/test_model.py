@@ -42,7 +42,7 @@ from aegismatrix.errors import (
     UnlistedArtifactError,
 )
 from aegismatrix.market.bars import Bars
-from tests.examples import SIDES, chosen_input, is_surface, tolerance_of
+from tests.examples import SIDES, chosen_input, few_of_them_quick, is_surface, tolerance_of
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -60,6 +60,10 @@ TAKING_BARS = [spec.name for spec in list_models() if spec.inputs[0].shape == ("
 each_model = pytest.mark.parametrize("name", NAMES)
 each_input = pytest.mark.parametrize(("name", "array"), INPUTS)
 each_float_input = pytest.mark.parametrize(("name", "array"), FLOAT_INPUTS)
+# Where every artifact meets every one of many faults.
+each_model_times = pytest.mark.parametrize("name", few_of_them_quick(NAMES))
+each_input_times = pytest.mark.parametrize(("name", "array"), few_of_them_quick(INPUTS))
+each_float_input_times = pytest.mark.parametrize(("name", "array"), few_of_them_quick(FLOAT_INPUTS))
 
 
 @pytest.fixture(scope="module")
@@ -197,7 +201,7 @@ def refused_input(model: Model, arrays: Mapping[str, Any], array: str) -> Contra
     return raised.value
 
 
-@each_input
+@each_input_times
 @pytest.mark.parametrize(
     "convert",
     [
@@ -244,7 +248,7 @@ def test_an_input_of_another_type_or_shape_is_refused(
     assert f"Give a numpy array of {sealed.dtype}" in raised.value.remedy
 
 
-@each_float_input
+@each_float_input_times
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("row", [0, -1])
 def test_an_input_that_is_not_finite_is_refused_wherever_it_stands(
@@ -465,7 +469,7 @@ def test_a_finding_reads_as_artifact_fault_and_remedy() -> None:
     assert str(Finding("x", error)) == f"x: {error.problem} {error.remedy}"
 
 
-@each_model
+@each_model_times
 @pytest.mark.parametrize("garbage", [b"\0", b"garbage", b"\x08\x08" * 4_000], ids=len)
 def test_sealed_garbage_is_rejected(folder: Path, name: str, garbage: bytes) -> None:
     seal_bytes(folder, name, garbage)
@@ -479,7 +483,7 @@ def test_a_graph_that_was_sealed_in_part_is_rejected(folder: Path, name: str) ->
     rejection(folder, name)
 
 
-@each_model
+@each_model_times
 @pytest.mark.parametrize("side", ["inputs", "outputs"])
 @pytest.mark.parametrize(
     "change",

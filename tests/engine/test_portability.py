@@ -64,6 +64,7 @@ def onnxruntimes() -> list[str]:
     return [one for one in reversed(found) if order(one) >= (1, 19)]
 
 
+@pytest.mark.slow
 def test_the_oldest_versions_that_the_package_allows_give_the_same_numbers(
     golden_folder: Path, tmp_path: Path
 ) -> None:
@@ -84,6 +85,7 @@ def test_the_oldest_versions_that_the_package_allows_give_the_same_numbers(
     assert_within(said["artifacts"])
 
 
+@pytest.mark.slow
 def test_the_newest_versions_that_there_are_give_the_same_numbers(
     golden_folder: Path, tmp_path: Path
 ) -> None:
@@ -95,12 +97,14 @@ def test_the_newest_versions_that_there_are_give_the_same_numbers(
     assert_within(said["artifacts"])
 
 
+@pytest.mark.slow
 def test_versions_without_wheels_are_no_failure_of_the_index(tmp_path: Path) -> None:
     onnxruntimes()
     with pytest.raises(NoWheelError):
         installed(tmp_path / "none", "numpy==1.24.*", "onnxruntime==1.2.*")
 
 
+@pytest.mark.slow
 def test_an_index_that_cannot_be_reached_is_no_missing_wheel(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,6 +126,7 @@ def test_the_reference_implementation_of_onnx_gives_the_same_numbers(golden_fold
     assert_within(said["artifacts"])
 
 
+@pytest.mark.slow
 def test_onnxruntime_in_webassembly_gives_the_same_numbers(
     golden_folder: Path, tmp_path: Path
 ) -> None:
@@ -135,6 +140,7 @@ def test_onnxruntime_in_webassembly_gives_the_same_numbers(
     assert_within(said["artifacts"])
 
 
+@pytest.mark.slow
 def test_other_numbers_are_seen_through_every_runtime(golden_folder: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(golden_folder, tmp_path / "models"))
 

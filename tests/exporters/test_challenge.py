@@ -61,6 +61,7 @@ from aegismatrix.errors import (
     OutputError,
     SourceError,
 )
+from aegismatrix.market.arrays import ONE_DAY
 from tests.sealed import change_golden, drop_golden
 
 SAMPLE = Path(am.__file__).parent / "desk" / "sources" / "sample_data"
@@ -396,7 +397,7 @@ def test_losses_of_another_score_are_not_subtracted(champion: Path, losses: Mark
 
 def test_days_that_only_one_scored_do_not_count(champion: Path, losses: MarketLosses) -> None:
     cut = [replace(one, values=np.append(one.values[5:], 9.0)) for one in losses.outputs]
-    dates = np.append(losses.dates[5:], losses.dates[-1:] + 1)
+    dates = np.append(losses.dates[5:], losses.dates[-1:] + ONE_DAY)
     close = np.append(losses.close[5:], losses.close[-1:])
     later = moved(losses, dates=dates, close=close, outputs=tuple(cut))
     comparison = compare(champion, later)

@@ -246,6 +246,7 @@ def test_shuffled_labels_are_not_forecast_and_true_ones_are_judged_at_every_hori
         assert abs(one.skills["climatology"].skill) < 0.05
 
 
+@pytest.mark.slow
 def test_on_real_markets_no_horizon_claims_skill_and_none_loses_a_hundredth(
     real: list[MarketRows],
 ) -> None:
@@ -256,6 +257,7 @@ def test_on_real_markets_no_horizon_claims_skill_and_none_loses_a_hundredth(
         assert -0.01 < one.skills["climatology"].skill < 0.005
 
 
+@pytest.mark.slow
 def test_the_graph_equals_torch_on_every_real_row_and_in_batches_of_any_size(
     real: list[MarketRows], features: Candidate
 ) -> None:
@@ -277,6 +279,7 @@ class WrongAlone(Direction):
         return said + 1e-5 if len(said) == 1 else said
 
 
+@pytest.mark.slow
 def test_a_graph_that_differs_for_a_single_window_is_not_proven(
     small: MarketRows, estimators: Estimators, candidate: Candidate
 ) -> None:
@@ -309,6 +312,7 @@ def test_float32_stays_between_the_standardiser_and_the_soft_max(candidate: Cand
     assert last == [TensorProto.FLOAT, TensorProto.DOUBLE]
 
 
+@pytest.mark.slow
 def test_the_same_weights_give_the_same_artifact(
     candidate: Candidate, estimators: Estimators, features: Candidate
 ) -> None:
@@ -409,6 +413,7 @@ def test_nan_that_arises_before_the_lstm_is_not_turned_into_a_plausible_number(
     assert len(refused) > 8
 
 
+@pytest.mark.slow
 def test_an_artifact_whose_lstm_was_spoilt_after_sealing_is_neither_loaded_nor_verified(
     tmp_path: Path, sample: am.Bars
 ) -> None:

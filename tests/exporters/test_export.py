@@ -88,6 +88,13 @@ def exported(training: Path) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def one_model(training: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("one") / "models_onnx"
+    export(training, [Trap()], folder, lambda line: None)
+    return folder
+
+
 @pytest.fixture
 def own_copy(training: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(training, tmp_path / "training"))
@@ -130,12 +137,14 @@ def test_artifacts_that_do_not_say_their_golden_values_again_are_not_sealed(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_exporting_twice_gives_the_same_bytes(exported: Path, training: Path) -> None:
     again = training.parent / "again"
     export(training, HEADS, again, lambda line: None)
     assert contents(again) == contents(exported)
 
 
+@pytest.mark.slow
 def test_training_twice_gives_the_same_record_and_estimators(
     training: Path, tmp_path: Path
 ) -> None:
@@ -258,7 +267,7 @@ def test_an_engine_that_gives_another_sigma_or_other_rows_is_not_written(
 
     monkeypatch.setattr(staging, "fuse", doubled)
     with pytest.raises(ParityError, match="implied_sigma"):
-        export(training, HEADS, tmp_path / "models", lambda line: None)
+        export(training, [Trap()], tmp_path / "models", lambda line: None)
 
 
 def test_a_folder_that_holds_other_work_is_never_replaced(training: Path, tmp_path: Path) -> None:
@@ -267,7 +276,7 @@ def test_a_folder_that_holds_other_work_is_never_replaced(training: Path, tmp_pa
     (tmp_path / "file").write_text("text")
     for target in ("thesis", "file"):
         with pytest.raises(OutputError, match="did not write"):
-            export(training, HEADS, tmp_path / target, lambda line: None)
+            export(training, [Trap()], tmp_path / target, lambda line: None)
     assert (tmp_path / "thesis" / "chapter.tex").read_text() == "years of work"
     assert (tmp_path / "file").read_text() == "text"
 
@@ -292,6 +301,7 @@ class OtherFuture(MarketSource):
         return replace(real, **made_up)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("head", HEADS, ids=lambda head: head.name)
 def test_no_forecast_depends_on_bars_that_came_later(
     head: Head, market_sources: tuple[MarketSource, ...]
@@ -338,10 +348,10 @@ def test_a_head_of_the_wrong_shape_is_not_written(training: Path, tmp_path: Path
 
 
 def test_an_export_that_is_interrupted_leaves_the_previous_artifacts(
-    training: Path, exported: Path, monkeypatch: pytest.MonkeyPatch
+    training: Path, one_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = contents(exported)
-    neighbours = sorted(exported.parent.iterdir())
+    before = contents(one_model)
+    neighbours = sorted(one_model.parent.iterdir())
 
     def interrupt(*_: object) -> Iterator[None]:
         raise KeyboardInterrupt
@@ -350,23 +360,23 @@ def test_an_export_that_is_interrupted_leaves_the_previous_artifacts(
         with monkeypatch.context() as patch:
             patch.setattr(seal, step, interrupt)
             with pytest.raises(KeyboardInterrupt):
-                export(training, HEADS, exported, lambda line: None)
-        assert contents(exported) == before
-        assert sorted(exported.parent.iterdir()) == neighbours
+                export(training, [Trap()], one_model, lambda line: None)
+        assert contents(one_model) == before
+        assert sorted(one_model.parent.iterdir()) == neighbours
 
 
 def test_a_full_disk_is_a_typed_error_and_leaves_the_previous_artifacts(
-    training: Path, exported: Path, monkeypatch: pytest.MonkeyPatch
+    training: Path, one_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = contents(exported)
+    before = contents(one_model)
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(seal, "_flush", full)
     with pytest.raises(OutputError, match="No space left"):
-        export(training, HEADS, exported, lambda line: None)
-    assert contents(exported) == before
+        export(training, [Trap()], one_model, lambda line: None)
+    assert contents(one_model) == before
 
 
 def test_without_an_atomic_exchange_two_renames_do_and_are_undone_on_failure(
@@ -521,6 +531,7 @@ def test_random_walks_repeat_and_are_valid_markets() -> None:
     assert (one["low"] <= one["close"]).all()
 
 
+@pytest.mark.slow
 def test_the_scripts_train_and_export_any_pair_of_csv_files(
     repository: Path, tmp_path: Path
 ) -> None:

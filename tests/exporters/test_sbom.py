@@ -109,6 +109,7 @@ def test_what_the_package_needs_is_listed_as_it_is_installed_here_with_what_that
     }
 
 
+@pytest.mark.slow
 def test_the_same_inputs_give_the_same_bytes_and_others_another_serial_number(
     out: Path, tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

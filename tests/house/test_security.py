@@ -122,6 +122,7 @@ def watched(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_nothing_connects_unpickles_or_starts_a_program_unless_asked(tmp_path: Path) -> None:
     done = watched(EVERYTHING, tmp_path)
     assert "caught" not in done.stdout

@@ -38,6 +38,7 @@ from aegismatrix.errors import (
     ScaleError,
     UnreadableCellError,
 )
+from aegismatrix.market.arrays import ONE_DAY
 from aegismatrix.market.bars import (
     FROZEN_ROWS,
     IV_CARRY_TRADING_DAYS,
@@ -233,7 +234,7 @@ def test_a_cut_does_not_revive_a_print_that_is_too_old(columns: Columns) -> None
 
 def test_a_print_of_years_ago_stands_in_for_nothing(columns: Columns) -> None:
     stale = without_prints(columns, 0)
-    stale["iv_dates"] = np.insert(stale["iv_dates"], 0, columns["dates"][0] - 2000)
+    stale["iv_dates"] = np.insert(stale["iv_dates"], 0, columns["dates"][0] - 2000 * ONE_DAY)
     stale["iv"] = np.insert(stale["iv"], 0, columns["iv"][0])
     assert_names(refusal(IvUnavailableError, stale), columns, 0)
 
@@ -271,7 +272,7 @@ def test_two_stamps_of_one_day_are_a_duplicate(columns: Columns) -> None:
 @pytest.mark.parametrize("kind", ["unsorted", "duplicate"])
 def test_disorder_of_the_prints_is_blamed_on_iv(columns: Columns, kind: str) -> None:
     days = columns["dates"].copy()
-    days[11] = days[10] - (1 if kind == "unsorted" else 0)
+    days[11] = days[10] - ONE_DAY if kind == "unsorted" else days[10]
     error = refusal((BarRowsError, kind), {**columns, "iv_dates": days}, source="feed")
     assert error.rows == (11,)
     assert error.problem.startswith("iv of feed")
@@ -466,7 +467,7 @@ def test_without_today_the_clock_decides(columns: Columns) -> None:
 
 def with_hole(columns: Columns, days: int) -> Columns:
     dates = columns["dates"].copy()
-    dates[20:] += days - (dates[20] - dates[19]).astype(int)
+    dates[20:] += days * ONE_DAY - (dates[20] - dates[19])
     return {**columns, "dates": dates}
 
 
@@ -604,7 +605,7 @@ def test_frames_without_pandas_name_the_extra(monkeypatch: pytest.MonkeyPatch) -
 def test_the_digest_sees_every_column(columns: Columns, name: str) -> None:
     before = make(columns).digest()
     if name == "dates":
-        columns["dates"] -= 1
+        columns["dates"] -= ONE_DAY
     else:
         columns[name][7] = np.nextafter(columns[name][7], np.inf)
     assert make(columns).digest() != before

@@ -29,6 +29,7 @@ import aegismatrix as am
 from aegismatrix.artifacts.manifest import read_manifest, render_manifest
 from aegismatrix.engine.model import Model
 from aegismatrix.errors import ContractError, StaleOvernightBarsError, UnknownModelError
+from aegismatrix.market.arrays import ONE_DAY
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.calendars.us import us_sessions
 from aegismatrix.market.outcomes import direction_label, spike_label
@@ -89,7 +90,7 @@ def workshop(
 
 @pytest.fixture(scope="module")
 def nights(nifty: Bars, sp500: Bars) -> Nights:
-    return align(nifty.dates, nifty.dates[-1] + 1, sp500)
+    return align(nifty.dates, nifty.dates[-1] + ONE_DAY, sp500)
 
 
 def with_bars(us: Bars, of: Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]]) -> Bars:
@@ -221,7 +222,7 @@ def test_later_us_closes_change_no_earlier_night(nifty: Bars, sp500: Bars, night
     for place in np.flatnonzero(nights.known[:-1])[::250]:
         opens = nifty.dates[place + 1]
         other = with_bars(sp500, lambda dates, opens=opens: dates >= opens)  # type: ignore[misc]
-        changed = align(nifty.dates, nifty.dates[-1] + 1, other)
+        changed = align(nifty.dates, nifty.dates[-1] + ONE_DAY, other)
         for name in INPUTS:
             same, found = (getattr(one, name)[: place + 1] for one in (nights, changed))
             np.testing.assert_array_equal(same, found)
@@ -243,7 +244,7 @@ def test_no_walk_forward_forecast_depends_on_later_us_closes(
         close=sp500.close * scale,
         iv=sp500.iv * scale,
     )
-    other = replace(market, nights=align(market.dates, market.dates[-1] + 1, later))
+    other = replace(market, nights=align(market.dates, market.dates[-1] + ONE_DAY, later))
     walks = HEAD.walk(other, [], lambda: None)
     for output in ("overnight_spike_down", "overnight_spike_up", DIRECTION):
         real, changed = workshop.walks[output], walks[output]
@@ -258,7 +259,7 @@ def test_a_missing_session_or_print_makes_its_nights_unknown(
     nifty: Bars, sp500: Bars, nights: Nights
 ) -> None:
     for other in (without_days(sp500, "2019-05-15"), without_vix(sp500, "2019-05-15")):
-        found = align(nifty.dates, nifty.dates[-1] + 1, other)
+        found = align(nifty.dates, nifty.dates[-1] + ONE_DAY, other)
         lost = nights.dates[nights.known & ~found.known]
         # It closes in the night after the 15th, and the night after the 16th is measured from it.
         assert lost.astype(str).tolist() == ["2019-05-15", "2019-05-16"]
@@ -269,10 +270,10 @@ def test_a_missing_session_or_print_makes_its_nights_unknown(
 
 def test_nights_before_and_after_the_us_bars_are_unknown(nifty: Bars, sp500: Bars) -> None:
     middle = sp500[2000:2100]
-    found = align(nifty.dates, nifty.dates[-1] + 1, middle)
+    found = align(nifty.dates, nifty.dates[-1] + ONE_DAY, middle)
     known = found.dates[found.known]
-    assert middle.dates[0] < known[0] <= middle.dates[0] + 7
-    assert middle.dates[-1] - 7 <= known[-1] <= middle.dates[-1]
+    assert middle.dates[0] < known[0] <= middle.dates[0] + 7 * ONE_DAY
+    assert middle.dates[-1] - 7 * ONE_DAY <= known[-1] <= middle.dates[-1]
 
 
 def test_the_last_night_is_that_of_the_history(nifty: Bars, sp500: Bars, nights: Nights) -> None:
@@ -531,6 +532,7 @@ def no_progress(title: str, steps: int) -> Callable[[], object]:
     return lambda: None
 
 
+@pytest.mark.slow
 def test_training_with_us_bars_exports_it_beside_the_engine(
     small_source: MarketSource, tmp_path: Path
 ) -> None:
@@ -553,6 +555,7 @@ def test_training_with_us_bars_exports_it_beside_the_engine(
         read_training(tmp_path / "training", heads)
 
 
+@pytest.mark.slow
 def test_training_without_us_bars_leaves_it_out(small_source: MarketSource, tmp_path: Path) -> None:
     heads = (Trap(), HEAD)
     source = replace(small_source, us_index=None, us_iv=None)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from aegismatrix.engine.model import Model
 from aegismatrix.errors import AegisError
+from aegismatrix.market.arrays import ONE_DAY
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.market import NIFTY, OTHER, MarketField
 from aegismatrix.market.overnight import Nights, align
@@ -207,7 +208,7 @@ def market_rows(source: MarketSource, features: Model, effort: Effort = FULL) ->
     dates = bars.dates[len(bars) - len(run["features"]) :]
     us_bars = source.us_bars()
     # What follows the last bar is not known here, nor is any label of that row.
-    nights = None if us_bars is None else align(dates, dates[-1] + 1, us_bars)
+    nights = None if us_bars is None else align(dates, dates[-1] + ONE_DAY, us_bars)
     default_from = dates[min(_WARM_UP_ROWS, len(dates) - 1)]
     return MarketRows(
         name=source.name,

@@ -18,6 +18,7 @@ from aegismatrix.artifacts.manifest import ArraySpec, Manifest
 from aegismatrix.desk.sources.sample import sample_bars
 from aegismatrix.engine.model import Model, load_model
 from aegismatrix.errors import AegisError
+from aegismatrix.market.arrays import ONE_DAY
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.overnight import Nights, align
 from aegismatrix_factory.release.parity import bars_feed
@@ -84,7 +85,7 @@ def golden_values(models: Mapping[str, Model]) -> bytes:
     feed = bars_feed(bars)
     rows: Arrays = dict(models["features"].run(**feed))
     count = len(rows["implied_sigma"])
-    nights = align(bars.dates[-count:], bars.dates[-1] + 1, bars)
+    nights = align(bars.dates[-count:], bars.dates[-1] + ONE_DAY, bars)
     arrays: dict[str, Any] = {}
     cases = {}
     for name, model in models.items():

@@ -32,8 +32,9 @@ class ManifestError(ArtifactError):
     """The manifest is not the one that was sealed, or not a manifest at all."""
 
     problem = "{path} is not a sealed manifest: {reason}."
-    remedy = _REINSTALL
     reason: str
+    _: KW_ONLY
+    remedy: str = _REINSTALL
 
 
 @dataclass(eq=False, repr=False)

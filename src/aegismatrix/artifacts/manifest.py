@@ -53,6 +53,10 @@ _MAX_MANIFEST_BYTES = 8 * 1024 * 1024
 # Top-level keys are indented by one space, and strings hold no line ends, so this stands once.
 _DIGEST = re.compile(rb'^ "digest": "([0-9a-f]*)",?$', re.MULTILINE)
 _MODEL_SUFFIXES = (".onnx", ".ort", ".data", ".pb")
+_KEEP_LINE_ENDS = (
+    "Put the line `* -text` into .gitattributes beside the artifacts, or set"
+    " `git config core.autocrlf false`. Then delete these files and check them out again."
+)
 # Opening a pipe waits for whoever writes to it.
 _WITHOUT_WAITING = getattr(os, "O_NONBLOCK", 0)
 
@@ -412,7 +416,11 @@ def read_manifest(path: str | os.PathLike[str] | None = None) -> Manifest:
     if not isinstance(content, dict) or "digest" not in content:
         raise ManifestError(str(file), "it has no digest")
     digest = content.pop("digest")
-    if not isinstance(digest, str) or not _is_genuine(data, digest):
+    if not _is_genuine(data, digest):
+        if _is_genuine(data.replace(b"\r\n", b"\n"), digest):
+            raise ManifestError(
+                str(file), "every line end was changed to CRLF, as git does", remedy=_KEEP_LINE_ENDS
+            )
         raise ManifestError(str(file), "its content does not match its own digest")
     version = content.get("manifest_version")
     if version != MANIFEST_VERSION or isinstance(version, bool):
@@ -716,7 +724,7 @@ def _open_without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | _WITHOUT_WAITING)
 
 
-def _is_genuine(data: bytes, digest: str) -> bool:
+def _is_genuine(data: bytes, digest: object) -> bool:
     """Whether the bytes are those that were sealed: 1e-9 and 1E-9 are one number and two files.
 
     The line that is left out of the hash must be the key that is read: a line like it could stand

@@ -26,6 +26,9 @@ from aegismatrix.market.errors import (
 
 FloatArray = NDArray[np.float64]
 DateArray = NDArray[np.datetime64]
+ONE_DAY = np.timedelta64(1, "D")
+"""A step of dates. numpy means to refuse bare integers where it means days."""
+
 DateUnit = Literal["D", "s"]
 """Days as the exchange counts them, or moments: whole seconds in UTC."""
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from aegismatrix.market.arrays import (
+    ONE_DAY,
     DateArray,
     Day,
     FloatArray,
@@ -470,7 +471,7 @@ def _last_prints(
     carried = np.searchsorted(trading_days, dates, side="right") - np.searchsorted(
         trading_days, printed_on, side="right"
     )
-    stale = printed_on < trading_days[0] - MAX_GAP_CALENDAR_DAYS
+    stale = printed_on < trading_days[0] - MAX_GAP_CALENDAR_DAYS * ONE_DAY
     unknown = (place < 0) | (carried > IV_CARRY_TRADING_DAYS) | stale
     if unknown.any():
         raise IvUnavailableError(carry_days=IV_CARRY_TRADING_DAYS, **named(unknown, dates))

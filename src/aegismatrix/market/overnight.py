@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aegismatrix.errors import ContractError
-from aegismatrix.market.arrays import DateArray, FloatArray, ReadOnlyArrays, read_only
+from aegismatrix.market.arrays import ONE_DAY, DateArray, FloatArray, ReadOnlyArrays, read_only
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.calendars.calendar import Calendar
 from aegismatrix.market.calendars.us import us_sessions
@@ -27,7 +27,6 @@ INPUTS = ("us_close", "us_close_before", "us_vix", "us_vix_before")
 # The US close in winter, in UTC; in summer it is an hour earlier, on shortened days more.
 _US_CLOSE = timedelta(hours=21)
 _EARLIEST_US_CLOSE = time(17)
-_DAY = np.timedelta64(1, "D")
 # Longer than any closure since 1933.
 _REACH_DAYS = 15
 
@@ -98,7 +97,7 @@ def align(
     -------
     Nights
     """
-    due = us_sessions(dates[0] - _REACH_DAYS, following - 1)
+    due = us_sessions(dates[0] - _REACH_DAYS * ONE_DAY, following - ONE_DAY)
     there = _is_there(us, due, over)
     last = np.searchsorted(due, np.append(dates[1:], following)) - 1
     before = np.searchsorted(due, dates) - 1
@@ -159,7 +158,7 @@ def last_night(bars: Bars, us: Bars, now: datetime | None = None) -> Nights:
     over = np.datetime64(closed.date())
     night = align(bars.dates[-1:], _next_session(calendar, day), us, over)
     if not night.known[0]:
-        due = us_sessions(day - _REACH_DAYS, night.us_dates[0])
+        due = us_sessions(day - _REACH_DAYS * ONE_DAY, night.us_dates[0])
         due = due[np.searchsorted(due, day) - 1 :]
         lacking = due[~_is_there(us, due, over)]
         raise StaleOvernightBarsError(
@@ -186,8 +185,8 @@ def _is_there(us: Bars, due: DateArray, over: np.datetime64 | None) -> NDArray[n
 
 
 def _next_session(calendar: Calendar, day: np.datetime64) -> np.datetime64:
-    following: np.datetime64 = day + _DAY
+    following: np.datetime64 = day + ONE_DAY
     # Muhurat is a session too: the index moves, and its bar may be the next one.
     while calendar.session_kind(following) == "closed":
-        following += _DAY
+        following += ONE_DAY
     return following

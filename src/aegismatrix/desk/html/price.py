@@ -13,10 +13,10 @@ _MARGIN = 0.06
 _PRICE_TICKS = 5
 # Per cent of the height that a line of text takes in the lowest chart.
 _LINE = 8.0
-# Per cent of the width that a month's name takes on a phone.
-_MONTH = 13.0
-# The axis names the horizon at its right end.
-_LAST_MONTH = 78.0
+# Per cent of the width that a month's name takes, and where the last one may stand: the axis names
+# the horizon at its right end. Then the same on a phone, beside levels of many digits.
+_MONTH, _LAST_MONTH = 13.0, 78.0
+_NARROW_MONTH, _NARROW_LAST_MONTH = 20.0, 66.0
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,13 @@ class Label:
     at : float
         Per cent of the axis.
     text : str
+    spare : bool
+        Left out on a phone, where it would stand over another.
     """
 
     at: float
     text: str
+    spare: bool = False
 
 
 @dataclass(frozen=True)
@@ -147,10 +150,13 @@ def line(across: Sequence[float], down: Sequence[float]) -> str:
 def _months(dates: Sequence[str], sessions: Scale) -> tuple[Label, ...]:
     """Name the months that begin where there is room for a name."""
     labels: list[Label] = []
+    last_kept = -_NARROW_MONTH
     for index in range(1, len(dates)):
         if dates[index][:7] == dates[index - 1][:7]:
             continue
         place = sessions(index)
         if place <= _LAST_MONTH and (not labels or place - labels[-1].at >= _MONTH):
-            labels.append(Label(place, short_month(dates[index])))
+            spare = place > _NARROW_LAST_MONTH or place - last_kept < _NARROW_MONTH
+            last_kept = last_kept if spare else place
+            labels.append(Label(place, short_month(dates[index]), spare))
     return tuple(labels)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aegismatrix.market.arrays import FloatArray
+from aegismatrix.market.arrays import ONE_DAY, FloatArray
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.errors import ScaleError
 from aegismatrix.market.intraday import (
@@ -190,7 +190,8 @@ def intraday_signal(intraday: IntradayBars, bars: Bars) -> IntradaySignal:
         "OUTSIDE_SESSION_DROPPED": intraday.dropped > 0,
         "BLANK_DROPPED": intraday.blank > 0,
         "GAP_UNKNOWN": gap is None,
-        "WEEKDAY_BETWEEN": previous is not None and int(np.busday_count(previous.day + 1, day)) > 0,
+        "WEEKDAY_BETWEEN": previous is not None
+        and int(np.busday_count(previous.day + ONE_DAY, day)) > 0,
         "NOT_OF_TODAY": relation in ("older", "later"),
     }
     return IntradaySignal(

@@ -20,14 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aegismatrix.errors import CalendarError
-from aegismatrix.market.arrays import DateArray, Day, read_only, whole_day
+from aegismatrix.market.arrays import ONE_DAY, DateArray, Day, read_only, whole_day
 from aegismatrix.market.errors import CalendarRangeError, MarketFileError
 
 SessionKind = Literal["regular", "special", "closed"]
 
 SATURDAY = 5
 
-_DAY = np.timedelta64(1, "D")
 _KINDS = ("closed", "special")
 _HEADER = ["date", "kind"]
 _MAX_FILE_BYTES = 1024 * 1024
@@ -199,7 +198,7 @@ class Calendar:
             If it lies beyond the calendar.
         """
         when = self._known(day)
-        return self._opened(when) > self._opened(when - _DAY)
+        return self._opened(when) > self._opened(when - ONE_DAY)
 
     def session_kind(self, day: Day, *, traded: bool = False) -> SessionKind:
         """Say whether a day has a regular session, a special one or none.
@@ -312,8 +311,8 @@ class Calendar:
             As for `is_session`; or if the last session closed by then lies before the calendar.
         """
         when = self._known(day)
-        begun = self._opened(when if opened else when - _DAY)
-        over = self._opened(when if closed else when - _DAY)
+        begun = self._opened(when if opened else when - ONE_DAY)
+        over = self._opened(when if closed else when - ONE_DAY)
         if not over:
             raise self._beyond(when)
         return SessionClock(
@@ -339,7 +338,7 @@ class Calendar:
     def days(self) -> DateArray:
         """Every day that it knows, rising, datetime64[D]."""
         first, last = np.datetime64(self.first), np.datetime64(self.last)
-        days: DateArray = read_only(np.arange(first, last + _DAY))
+        days: DateArray = read_only(np.arange(first, last + ONE_DAY))
         return days
 
     @cached_property

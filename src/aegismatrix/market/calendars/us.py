@@ -14,7 +14,7 @@ from functools import cache
 
 import numpy as np
 
-from aegismatrix.market.arrays import DateArray
+from aegismatrix.market.arrays import ONE_DAY, DateArray
 
 MONDAY, THURSDAY, SATURDAY, SUNDAY = 0, 3, 5, 6
 
@@ -50,7 +50,7 @@ def us_sessions(first: np.datetime64, last: np.datetime64) -> DateArray:
     ndarray of shape (S,), datetime64[D]
         Rising. A closure that is announced within days is not known here until it is listed.
     """
-    days = np.arange(first, last + 1)
+    days = np.arange(first, last + ONE_DAY)
     years = range(int(str(first)[:4]), int(str(last)[:4]) + 1)
     closed = np.array(
         [*UNFORESEEN, *(day.isoformat() for year in years for day in _holidays(year))],
