@@ -20,42 +20,81 @@ LIBRARIES = {
 }
 
 
+SCIKIT_LEARN = {"0.22.2.post1", "1.2.2", "1.7.2"}
+PARTIAL = {"0.21.3", "0.23.2", "1.2.0", "1.3.0", "1.3.1"}
+"""Releases at whose borders numbers change; only what changes is made of them."""
+FAMILIES = """
+linear_regression ridge lasso elastic_net bayesian_ridge sgd_log sgd_hinge_three sgd_huber
+sgd_regressor perceptron_three logistic logistic_three_default logistic_cv lda lda_three qda
+standard min_max robust max_abs normalizer one_hot ordinal label_encoder label_binarizer
+imputer_mean imputer_words_frequent polynomial bins_ordinal pca truncated_svd select_k_best
+variance_threshold tree tree_two_outputs forest forest_two_outputs forest_regressor extra_trees
+extra_trees_two_outputs boosting boosting_exponential boosting_regressor ada_boost_vote bagging
+isolation_contaminated k_means gaussian_bayes multinomial_bayes complement_bayes bernoulli_bayes
+neighbours neighbours_distance svc svc_probability svr one_class network network_regressor
+calibrated_sigmoid calibrated_isotonic vote_soft vote_hard one_vs_rest multi_output grid_search
+random_search pipeline pipeline_in_pipeline union columns columns_by_position columns_rest_passed
+columns_line columns_forest count tfidf text_line text_bayes hashing bundle bundle_nested
+bundle_tuple bundle_generators bundle_pandas container
+""".split()
+RELEASED = {"scikit-learn": (SCIKIT_LEARN, FAMILIES)}
+ROOTS = ("legacy", "releases")
+LIMITS_BYTES = {"legacy": 2_000_000, "releases": 25_000_000}
+WORDS = {"converted", "refused", "either"}
+
+
 @pytest.fixture(scope="module")
 def legacy(repository: Path) -> Path:
     return repository / "tests" / "fixtures" / "legacy"
 
 
 @pytest.fixture(scope="module")
-def manifest(legacy: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((legacy / "manifest.json").read_text(encoding="utf-8"))
-    return content
+def releases(repository: Path) -> Path:
+    return repository / "tests" / "fixtures" / "releases"
 
 
+@pytest.fixture(scope="module")
+def manifests(legacy: Path, releases: Path) -> dict[str, dict[str, Any]]:
+    return {
+        root.name: json.loads((root / "manifest.json").read_text(encoding="utf-8"))
+        for root in (legacy, releases)
+    }
+
+
+@pytest.fixture(scope="module")
+def manifest(manifests: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    return manifests["legacy"]
+
+
+@pytest.mark.parametrize("root", ROOTS)
 def test_the_folder_holds_what_the_manifest_says_and_nothing_else(
-    legacy: Path, manifest: dict[str, Any]
+    root: str, legacy: Path, manifests: dict[str, dict[str, Any]]
 ) -> None:
+    place, manifest = legacy.parent / root, manifests[root]
     said = {"inputs.npz": manifest["inputs"]}
+    if "tables" in manifest:
+        said["tables.json"] = manifest["tables"]
     for name, folder in manifest["folders"].items():
         said[f"{name}/predictions.npz"] = folder["predictions"]
+        if "tables" in folder:
+            said[f"{name}/tables.json"] = folder["tables"]
         said |= {f"{name}/{entry['file']}": entry for entry in folder["files"]}
-    found = {
-        path.relative_to(legacy).as_posix(): path.read_bytes()
-        for path in legacy.rglob("*")
-        if path.is_file() and path.name != "manifest.json"
-    }
-    assert found.keys() == said.keys()
-    for name, content in found.items():
-        assert hashlib.sha256(content).hexdigest() == said[name]["sha256"], name
-        assert len(content) == said[name]["size_bytes"], name
+    files = [path for path in place.rglob("*") if path.is_file() and path.name != "manifest.json"]
+    assert {path.relative_to(place).as_posix() for path in files} == said.keys()
+    for path in files:
+        content, entry = path.read_bytes(), said[path.relative_to(place).as_posix()]
+        assert hashlib.sha256(content).hexdigest() == entry["sha256"], path
+        assert len(content) == entry["size_bytes"], path
 
 
-def test_the_folder_stays_small(manifest: dict[str, Any]) -> None:
+@pytest.mark.parametrize("root", ROOTS)
+def test_the_folder_stays_small(root: str, manifests: dict[str, dict[str, Any]]) -> None:
     sizes = [
         entry["size_bytes"]
-        for folder in manifest["folders"].values()
+        for folder in manifests[root]["folders"].values()
         for entry in (folder["predictions"], *folder["files"])
     ]
-    assert sum(sizes) < 2_000_000
+    assert sum(sizes) < LIMITS_BYTES[root]
 
 
 def test_every_version_of_every_library_is_there(manifest: dict[str, Any]) -> None:
@@ -92,6 +131,67 @@ def test_what_can_be_converted_has_predictions_and_what_cannot_has_a_reason(
                 assert array.std() > 0.0, entry
             unused -= {output["array"] for output in entry["outputs"].values()}
         assert not unused, name
+
+
+def test_every_answer_of_a_release_has_its_inputs_beside(
+    releases: Path, manifests: dict[str, dict[str, Any]]
+) -> None:
+    shared = {"tables": json.loads((releases / "tables.json").read_text(encoding="utf-8"))}
+    with np.load(releases / "inputs.npz", allow_pickle=False) as archive:
+        shared["inputs"] = {key: archive[key] for key in archive.files}
+    for name, folder in manifests["releases"]["folders"].items():
+        with np.load(releases / name / "predictions.npz", allow_pickle=False) as archive:
+            recorded = {key: archive[key] for key in archive.files}
+        own = releases / name / "tables.json"
+        tables = json.loads(own.read_text(encoding="utf-8")) if own.exists() else {}
+        known = {
+            "inputs": shared["inputs"],
+            "tables": {**shared["tables"], **tables},
+            "predictions": recorded,
+        }
+        used = set()
+        for entry in folder["files"]:
+            assert entry["expected"] in WORDS, entry
+            assert (entry["expected"] == "refused") == (entry["why"] is not None), entry
+            assert bool(entry["outputs"]) == (entry["expected"] != "refused"), entry
+            for key, output in entry["outputs"].items():
+                rows = known[output.get("inputs_in", "inputs")][output["inputs"]]
+                length = len(next(iter(rows.values())) if isinstance(rows, dict) else rows)
+                answer = recorded[output["array"]]
+                assert output["array"] == f"{entry['holds']}.{key}"
+                assert len(answer) == length, entry
+                assert answer.dtype.kind in "fiubU", entry
+                if "missing" not in key and answer.dtype.kind == "f":
+                    assert not np.isnan(answer).all(), entry
+                used |= {output["array"]}
+                if output.get("inputs_in") == "predictions":
+                    used |= {output["inputs"]}
+        assert not recorded.keys() - used, name
+
+
+def test_every_release_of_the_list_is_there_with_its_families(
+    manifests: dict[str, dict[str, Any]],
+) -> None:
+    for library, (wanted, families) in RELEASED.items():
+        made = {
+            folder["versions"][library]: {entry["holds"] for entry in folder["files"]}
+            for folder in manifests["releases"]["folders"].values()
+            if folder["library"] == library
+        }
+        assert made.keys() == wanted, library
+        for version, held in made.items():
+            missing = set(families) - held if version not in PARTIAL else set()
+            assert not missing, (version, missing)
+
+
+def test_what_the_releases_are_asked_with_is_made_from_the_sample(releases: Path) -> None:
+    made = legacy_fixtures.asked()
+    with np.load(releases / "inputs.npz", allow_pickle=False) as archive:
+        assert set(archive.files) == set(legacy_fixtures.ASKED)
+        for name in ("rows", "rows_missing", "counts_rows", "windows"):
+            np.testing.assert_allclose(archive[name], made[name], rtol=1e-6, atol=1e-6)
+    kept = json.loads((releases / "tables.json").read_text(encoding="utf-8"))
+    assert kept["documents"] == legacy_fixtures.tables(made)["documents"]
 
 
 def test_the_recorded_inputs_are_features_of_the_sample(legacy: Path) -> None:
