@@ -71,8 +71,8 @@ GROUPS = {
 }
 """Forms that a table asks for by one name."""
 SMALL = ("zlib", "gzip", "xz", "bz2", "lzma")
-LARGE_BYTES = 1800
-"""Five of six files over it are compressed, to keep the folder small."""
+LARGE_BYTES, HUGE_BYTES = 1400, 4000
+"""Five of six files over the first are compressed, and all over the other, to keep it small."""
 
 
 def write(content: Any, path: Path, form: str) -> str:
@@ -147,9 +147,10 @@ def possible(form: str) -> bool:
 
 def forms_of(case: Case, library: str) -> List[str]:
     """Return how a case is dumped: as it says, or in one form by the name and the release."""
-    if case.forms:
-        return [form for form in resolved(case.forms) if possible(form)]
-    turns = [form for form in (*USUAL, "externals") if possible(form)]
+    given = [form for form in resolved(case.forms) if possible(form)]
+    if given:
+        return given
+    turns = [form for form in (*USUAL, "externals", "dill", "cloudpickle") if possible(form)]
     return [turns[turn(case, library) % len(turns)]]
 
 
@@ -243,7 +244,8 @@ def make_tables(options: Any, arrays: Dict[str, Any]) -> Dict[str, Any]:
                     path = options.folder / f"{case.name}.{suffix(form, True)}"
                     dumped = write(made.model, path, form)
                     chance = turn(case, options.library) // 64
-                    if path.stat().st_size > LARGE_BYTES and not case.forms and chance % 6:
+                    size = path.stat().st_size
+                    if not case.forms and size > (LARGE_BYTES if chance % 6 else HUGE_BYTES):
                         path.unlink()
                         form = SMALL[chance // 6 % len(SMALL)]
                         path = options.folder / f"{case.name}.{suffix(form, True)}"
@@ -265,7 +267,7 @@ def make_tables(options: Any, arrays: Dict[str, Any]) -> Dict[str, Any]:
     if recorded.tables:
         text = json.dumps(recorded.tables, ensure_ascii=False, sort_keys=True) + "\n"
         (options.folder / "tables.json").write_text(text, encoding="utf-8")
-    return {"files": files, "failed": failed}
+    return {"files": files, "failed": failed, "of_batch": recorded.of_batch}
 
 
 def main() -> int:

@@ -24,12 +24,15 @@ class Recorded:
         Answers and own inputs, for `predictions.npz`: numbers, or text of a fixed width.
     tables : dict of str to object
         Own inputs that are no arrays, for `tables.json`.
+    of_batch : list of str
+        Answers that are not kept, since they depend on the other rows of the call.
     """
 
     def __init__(self, data: Data) -> None:
         self.data = data
         self.arrays: Dict[str, Any] = {}
         self.tables: Dict[str, Any] = {}
+        self.of_batch: List[str] = []
 
     def answers(self, case: Case, made: Made) -> Dict[str, Output]:
         """Ask a model and its parts; return where each answer and its inputs are."""
@@ -102,6 +105,10 @@ class Recorded:
             if may_refuse:
                 return
             raise
+        if depends_on_batch(model, call, rows, answer):
+            # No function of a row: nobody can be asked to give it back.
+            self.of_batch.append(f"{holds}.{call}_{name}")
+            return
         if isinstance(answer, list) and not isinstance(answer[0], (str, int, float)):
             for place, one in enumerate(answer):
                 self._keep(holds, outputs, f"{call}_{place}", name, source, one, path)
@@ -131,6 +138,14 @@ class Recorded:
             output["path"] = path
         self.arrays[output["array"]] = plain(answer)
         outputs[key] = output
+
+
+def depends_on_batch(model: Any, call: str, rows: Any, answer: Any) -> bool:
+    """Return whether a row's answer is another one when fewer rows are asked with it."""
+    if call != "decision_function" or not isinstance(rows, np.ndarray) or len(rows) < 2:
+        return False
+    halves = [getattr(model, call)(part) for part in np.array_split(rows, 2)]
+    return not np.allclose(np.concatenate(halves), answer, rtol=1e-6, atol=1e-6, equal_nan=True)
 
 
 def plain(answer: Any) -> Any:

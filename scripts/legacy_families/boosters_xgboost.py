@@ -329,7 +329,7 @@ TABLE = [
         "booster_huber",
         trained("target", objective="reg:pseudohubererror"),
         "inert",
-        since=(1, 0),
+        since=(1, 1),
     ),
     Case("booster_ranking", ranked, "inert", expected="either"),
     Case(
@@ -428,7 +428,7 @@ TABLE = [
     ),
     Case("pipeline", piped, "classifier"),
     Case("pipeline_columns", after_columns, "classifier"),
-    Case("calibrated", calibrated, "classifier"),
+    Case("calibrated", calibrated, "classifier", since=(1, 3)),
     Case("search", searched, "classifier"),
     Case("vote", voted, "classifier"),
     Case("bundle", bundled, "inert"),

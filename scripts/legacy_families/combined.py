@@ -93,7 +93,10 @@ def voting_regressor(data: Data) -> Any:
     """Fit a VotingRegressor."""
     from sklearn.ensemble import VotingRegressor
 
-    members = [("line", LinearRegression()), ("tree", DecisionTreeRegressor(max_depth=3))]
+    members = [
+        ("line", LinearRegression()),
+        ("tree", DecisionTreeRegressor(max_depth=3, random_state=SEED)),
+    ]
     return VotingRegressor(members, weights=[1.0, 2.0]).fit(data.train, data.target)
 
 

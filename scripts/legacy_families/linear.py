@@ -1,6 +1,6 @@
 """Linear models, one line each."""
 
-from typing import Any, Callable
+from typing import Any, Callable, Dict
 
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
 from sklearn.linear_model import (
@@ -70,6 +70,7 @@ def normalised(kind: Any, **settings: Any) -> Callable[[Data], Any]:
     return fit(kind, "target", normalize=True, **settings)
 
 
+LASSO: Dict[str, Any] = {"l1_ratio": 1.0} if since(1, 8) else {"penalty": "l1"}
 TABLE = [
     Case("linear_regression", fit(LinearRegression, "target"), "regressor"),
     Case(
@@ -118,6 +119,11 @@ TABLE = [
     Case("logistic_default", logistic("binary"), "classifier"),
     Case("logistic_named", logistic("sides", solver="lbfgs"), "classifier"),
     Case("logistic_liblinear", logistic("binary", solver="liblinear"), "classifier"),
+    Case(
+        "logistic_sparse_weights",
+        logistic("binary", solver="liblinear", C=0.2, **LASSO),
+        "classifier",
+    ),
     Case("logistic_three_default", logistic("classes"), "classifier"),
     Case("logistic_three_lbfgs", logistic("labels", solver="lbfgs"), "classifier"),
     Case(
@@ -152,7 +158,7 @@ TABLE = [
     ),
     Case(
         "logistic_balanced",
-        logistic("classes", class_weight="balanced", solver="saga", tol=1e-2),
+        logistic("classes", class_weight="balanced", solver="saga", tol=1e-2, random_state=SEED),
         "classifier",
     ),
     Case(

@@ -29,7 +29,7 @@ from scripts.legacy_families.cases import Case, Data, Made, fit, since
 SEED = 7
 TREE: Dict[str, Any] = {"max_depth": 4, "random_state": SEED}
 FOREST: Dict[str, Any] = {"n_estimators": 3, "max_depth": 4, "random_state": SEED}
-STAGES: Dict[str, Any] = {"n_estimators": 4, "max_depth": 2, "random_state": SEED}
+STAGES: Dict[str, Any] = {"n_estimators": 3, "max_depth": 2, "random_state": SEED}
 
 
 def weighted(kind: Any, label: str, **settings: Any) -> Callable[[Data], Any]:
@@ -417,7 +417,12 @@ TABLE = [
     Case("ada_boost_real_three", boosted("SAMME.R", "labels"), "classifier", until=(1, 6)),
     Case(
         "ada_boost_real_one_stump",
-        boosted("SAMME.R", "sides", DecisionTreeClassifier(max_depth=1), n_estimators=1),
+        boosted(
+            "SAMME.R",
+            "sides",
+            DecisionTreeClassifier(max_depth=1, random_state=SEED),
+            n_estimators=1,
+        ),
         "classifier",
         until=(1, 6),
     ),
@@ -431,7 +436,11 @@ TABLE = [
         boosted("SAMME", "binary", LogisticRegression(solver="liblinear"), n_estimators=3),
         "classifier",
     ),
-    Case("ada_boost_default", fit(AdaBoostClassifier, "binary", n_estimators=4), "classifier"),
+    Case(
+        "ada_boost_default",
+        fit(AdaBoostClassifier, "binary", n_estimators=4, random_state=SEED),
+        "classifier",
+    ),
     Case(
         "ada_boost_regressor",
         fit(AdaBoostRegressor, "target", n_estimators=5, random_state=SEED),
