@@ -58,7 +58,7 @@ def write(library: str) -> None:
     for version, venv in VENVS[library].items():
         make_venv(venv)
         command(
-            venv, MAKER, work / "inputs.npz", work / version, library, "--forms", FORMS[library]
+            venv, *MAKER, work / "inputs.npz", work / version, library, "--forms", FORMS[library]
         )
 
 

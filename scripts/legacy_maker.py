@@ -1,365 +1,78 @@
-"""Fit models as a pickled engine does and write them as it does. Dumps only, loads nothing.
+"""Fit models and dump them as people do. Dumps only, loads nothing.
 
-Usage: python legacy_maker.py INPUTS FOLDER LIBRARY [--forms all]
+Usage: python -m scripts.legacy_maker INPUTS FOLDER LIBRARY [--forms all]
+       python -m scripts.legacy_maker INPUTS FOLDER LIBRARY --tables TABLES [--only NAME]
 
-`scripts/legacy_fixtures.py` runs it inside throw-away venvs, which hold numpy and LIBRARY alone: it
-imports nothing of this repository. FOLDER gets the files, `predictions.npz`, and `made.json`.
+`scripts/legacy_fixtures.py` runs it inside throw-away venvs, which hold numpy, LIBRARY and few
+others, under Python 3.6 and later. FOLDER gets the files, `predictions.npz`, and `made.json`.
+Without TABLES it writes what an engine of this project pickled; with it, one model of every family
+of a table in `scripts/legacy_families` that the release has.
 """
-
-from __future__ import annotations
 
 import argparse
 import hashlib
+import importlib
 import json
 import pickle
 import platform
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from importlib import metadata
+import traceback
+import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Dict, List, Sequence
 
 import numpy as np
 
-SEED = 7
-TREES = 4
-DEPTH = 4
-ROUNDS = 40
-PATIENCE = 4
-BASE_SCORE = 0.3
-EPOCHS = 30
-PACKAGES = ("numpy", "scipy", "joblib", "scikit-learn", "xgboost", "torch", "lz4", "pandas")
+from scripts.legacy_families.answers import Recorded
+from scripts.legacy_families.cases import Case, Data, Made, installed, release
+
+PACKAGES = (
+    "numpy",
+    "scipy",
+    "joblib",
+    "scikit-learn",
+    "xgboost",
+    "lightgbm",
+    "catboost",
+    "torch",
+    "lz4",
+    "pandas",
+    "dill",
+    "cloudpickle",
+)
 COMPRESSORS = ("zlib", "gzip", "bz2", "xz", "lzma", "lz4")
 PROTOCOLS = ("p0", "p2", "p4", "p5")
-NATIVE = ("json", "ubj")
+NATIVE = ("json", "ubj", "model", "txt", "cbm")
 EVERY_FORM = (*PROTOCOLS, "joblib", *COMPRESSORS)
 
-Arrays = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Legacy:
-    """One object of an old engine, and what its maker says it answers.
-
-    Attributes
-    ----------
-    name : str
-        Begins the file's name.
-    content : object
-        What is dumped.
-    outputs : mapping of str to (str, ndarray)
-        By the name of the call: which inputs it was given, and what it returned.
-    forms : sequence of str
-        How to dump it: of `EVERY_FORM` and `NATIVE`, or ``torch``.
-    refused : str or None
-        Why no reader may convert it.
-    keep : float
-        The share of the file's bytes that is kept.
-    """
-
-    name: str
-    content: object
-    outputs: Mapping[str, tuple[str, Any]] = field(default_factory=dict)
-    forms: Sequence[str] = ("p4",)
-    refused: str | None = None
-    keep: float = 1.0
-
-
-class TrapEngine:
-    """An engine's own class around a model: no other process knows it."""
-
-    def __init__(self, model: object) -> None:
-        self.model = model
-
-
-def version(package: str) -> tuple[int, ...]:
-    """Return major and minor version of an installed package."""
-    return tuple(int(part) for part in metadata.version(package).split(".")[:2])
-
-
-def scikit_learn(data: Arrays, forms: Sequence[str]) -> list[Legacy]:
-    """Return the scikit-learn objects; the forest is dumped in each of `forms`."""
-    from sklearn.ensemble import (
-        ExtraTreesClassifier,
-        ExtraTreesRegressor,
-        RandomForestClassifier,
-        RandomForestRegressor,
-    )
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-    from sklearn.svm import SVC
-
-    train, rows = data["train"], data["rows"]
-    binary, classes, target = data["binary"], data["classes"], data["target"]
-    shape: dict[str, Any] = {"n_estimators": TREES, "max_depth": DEPTH, "random_state": SEED}
-
-    def probability(model: Any) -> dict[str, tuple[str, Any]]:
-        return {"predict_proba": ("rows", model.predict_proba(rows))}
-
-    def value(model: Any) -> dict[str, tuple[str, Any]]:
-        return {"predict": ("rows", model.predict(rows))}
-
-    scaler = StandardScaler().fit(train)
-    scaled = scaler.transform(train)
-    logistic = LogisticRegression().fit(scaled, binary)
-    many = LogisticRegression(max_iter=1000).fit(train, classes)
-    pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=0.5)).fit(train, classes)
-    forest = RandomForestClassifier(**shape).fit(train, binary)
-    balanced = RandomForestClassifier(class_weight="balanced", **shape).fit(train, classes)
-    regressor = RandomForestRegressor(**shape).fit(train, target)
-    extra = ExtraTreesClassifier(**shape).fit(train, classes)
-    extra_regressor = ExtraTreesRegressor(**shape).fit(train, target)
-    # The mean is there and not used; the labels are texts; the weights are float32.
-    unshifted = StandardScaler(with_mean=False).fit(train)
-    unscaled = StandardScaler(with_std=False).fit(train)
-    labels = np.array(["down", "neutral", "up"])[classes]
-    named_classes = LogisticRegression(max_iter=1000).fit(train, labels)
-    single = LogisticRegression().fit(train.astype(np.float32), binary)
-    bundle = {"model": logistic, "scaler": scaler, "features": [str(n) for n in data["names"]]}
-    answers = {"predict_proba": ("rows", logistic.predict_proba(scaler.transform(rows)))}
-    made = [
-        Legacy("scaler", scaler, {"transform": ("rows", scaler.transform(rows))}, ("p2", "joblib")),
-        Legacy(
-            "scaler_without_mean", unshifted, {"transform": ("rows", unshifted.transform(rows))}
-        ),
-        Legacy("scaler_without_scale", unscaled, {"transform": ("rows", unscaled.transform(rows))}),
-        Legacy("logistic_binary", logistic, probability(logistic), ("p4",)),
-        Legacy("logistic_multinomial", many, probability(many), ("p5", "joblib")),
-        Legacy("logistic_named_classes", named_classes, probability(named_classes), ("p2",)),
-        Legacy("logistic_float32", single, probability(single), ("p4",)),
-        Legacy("pipeline", pipeline, probability(pipeline), ("joblib",)),
-        Legacy("bundle", bundle, answers, ("p4", "zlib")),
-        Legacy("forest_classifier", forest, probability(forest), forms),
-        Legacy("forest_balanced", balanced, probability(balanced), ("joblib",)),
-        Legacy("forest_regressor", regressor, value(regressor), ("p4",)),
-        Legacy("extra_classifier", extra, probability(extra), ("p2",)),
-        Legacy("extra_regressor", extra_regressor, value(extra_regressor), ("gzip",)),
-    ]
-    if version("scikit-learn") < (1, 8):
-        # Both are no soft-max of one linear layer: each class by itself, and twice the logit.
-        each = LogisticRegression(multi_class="ovr").fit(train, classes)
-        doubled = LogisticRegression(multi_class="multinomial").fit(train, binary)
-        made += [
-            Legacy("logistic_each_class", each, probability(each), ("p4",)),
-            Legacy("logistic_binary_softmax", doubled, probability(doubled), ("p4",)),
-        ]
-    spoilt = LogisticRegression().fit(scaled, binary)
-    spoilt.coef_[0, 1] = np.nan
-    seeded = RandomForestClassifier(
-        n_estimators=1, max_depth=2, random_state=np.random.RandomState(SEED)
-    )
-    seeded.fit(train, binary)
-    mixed = np.array([1.0, "two", None], dtype=object)
-    named = {"model": logistic, "scaler": scaler, "notes": mixed}
-    made += [
-        Legacy("nan_weights", spoilt, forms=("p4", "joblib"), refused="nan weights"),
-        Legacy("object_array", named, answers, ("p4", "joblib")),
-        Legacy("random_state", seeded, probability(seeded)),
-        Legacy("foreign_class", TrapEngine(logistic), refused="unknown class"),
-        Legacy("vector_machine", SVC().fit(train[:20], binary[:20]), refused="unknown class"),
-        Legacy("truncated", forest, forms=("p4", "zlib"), refused="truncated", keep=0.7),
-    ]
-    if _installed("pandas"):
-        import pandas as pd
-
-        framed = LogisticRegression().fit(
-            pd.DataFrame(scaled, columns=[str(name) for name in data["names"]]), binary
-        )
-        named_rows = pd.DataFrame(scaler.transform(rows), columns=framed.feature_names_in_)
-        scaled_rows = {"predict_proba": ("rows", framed.predict_proba(named_rows))}
-        bundle = {"model": framed, "scaler": scaler, "columns": named_rows.columns}
-        made.append(Legacy("fitted_on_a_frame", bundle, scaled_rows, ("p4", "joblib")))
-    return made
-
-
-def xgboost(data: Arrays, forms: Sequence[str]) -> list[Legacy]:
-    """Return the XGBoost objects; the logistic booster is dumped in each of `forms`."""
-    import xgboost as xgb
-
-    train, rows, missing = data["train"], data["rows"], data["rows_missing"]
-    fitted, held = slice(0, -60), slice(-60, None)
-
-    def booster(label: Any, **changes: Any) -> Any:
-        parameters = {"max_depth": 3, "eta": 0.3, "seed": SEED, "nthread": 1, **changes}
-        return xgb.train(
-            parameters,
-            xgb.DMatrix(train[fitted], label[fitted]),
-            num_boost_round=ROUNDS,
-            evals=[(xgb.DMatrix(train[held], label[held]), "held")],
-            early_stopping_rounds=PATIENCE,
-            verbose_eval=False,
-        )
-
-    def answers(model: Any) -> dict[str, tuple[str, Any]]:
-        # A Booster answers with all its rounds, also with those after the best one.
-        best = (0, model.best_iteration + 1)
-        matrix = xgb.DMatrix(rows)
-        return {
-            "predict": ("rows", model.predict(matrix)),
-            "predict_margin": ("rows", model.predict(matrix, output_margin=True)),
-            "predict_to_best": ("rows", model.predict(matrix, iteration_range=best)),
-            "predict_missing": ("rows_missing", model.predict(xgb.DMatrix(missing))),
-        }
-
-    def wrapped(
-        name: str, kind: Any, label: Any, call: str, form: str = "p4", **changes: Any
-    ) -> Legacy:
-        # The wrapper, unlike the Booster, stops at the best round by itself.
-        model = kind(
-            n_estimators=ROUNDS,
-            max_depth=3,
-            random_state=SEED,
-            n_jobs=1,
-            early_stopping_rounds=PATIENCE,
-            **changes,
-        )
-        model.fit(
-            train[fitted], label[fitted], eval_set=[(train[held], label[held])], verbose=False
-        )
-        outputs = {
-            call: ("rows", getattr(model, call)(rows)),
-            f"{call}_missing": ("rows_missing", getattr(model, call)(missing)),
-        }
-        return Legacy(name, model, outputs, (form,))
-
-    binary, classes, target = data["binary"], data["classes"], data["target"]
-    logistic = booster(binary, objective="binary:logistic", base_score=BASE_SCORE)
-    softprob = booster(classes, objective="multi:softprob", num_class=3)
-    squared = booster(target, objective="reg:squarederror", base_score=BASE_SCORE)
-    estimated = booster(binary, objective="binary:logistic")
-    parallel = booster(classes, objective="multi:softprob", num_class=3, num_parallel_tree=2)
-    unstopped = xgb.train(
-        {"max_depth": 3, "objective": "binary:logistic", "seed": SEED, "nthread": 1},
-        xgb.DMatrix(train, binary, feature_names=[str(name) for name in data["names"]]),
-        num_boost_round=TREES,
-    )
-    named = xgb.DMatrix(rows, feature_names=[str(name) for name in data["names"]])
-    classifier = wrapped("classifier", xgb.XGBClassifier, binary, "predict_proba", "joblib")
-    bundle = {"model": classifier.content, "features": [str(name) for name in data["names"]]}
-    dart = booster(binary, objective="binary:logistic", booster="dart", rate_drop=0.3)
-    linear = booster(binary, objective="binary:logistic", booster="gblinear", max_depth=None)
-    kinds = ["c", *["float"] * (train.shape[1] - 1)]
-    coded = np.column_stack([classes, train[:, 1:]])
-    categorical = xgb.train(
-        {"max_depth": 3, "objective": "binary:logistic", "seed": SEED, "max_cat_to_onehot": 1},
-        xgb.DMatrix(coded, binary, feature_types=kinds, enable_categorical=True),
-        num_boost_round=TREES,
-    )
-    return [
-        Legacy("booster_logistic", logistic, answers(logistic), forms),
-        Legacy("booster_softprob", softprob, answers(softprob), ("p4",)),
-        Legacy("booster_squared", squared, answers(squared), ("p5",)),
-        Legacy("booster_estimated_base", estimated, answers(estimated), ("p4",)),
-        Legacy("booster_parallel_trees", parallel, answers(parallel), ("p4",)),
-        Legacy(
-            "booster_all_rounds", unstopped, {"predict_named": ("rows", unstopped.predict(named))}
-        ),
-        classifier,
-        wrapped("classifier_softprob", xgb.XGBClassifier, classes, "predict_proba"),
-        wrapped("regressor", xgb.XGBRegressor, target, "predict", base_score=BASE_SCORE),
-        Legacy("bundle", bundle, classifier.outputs, ("zlib",)),
-        Legacy("dart", dart, answers(dart)),
-        Legacy("linear", linear, refused="linear booster"),
-        Legacy("categorical", categorical, refused="categorical features"),
-    ]
-
-
-def torch(data: Arrays, forms: Sequence[str]) -> list[Legacy]:
-    """Return checkpoints of this project's network, whose sizes differ."""
-    import torch as library
-    from torch import nn
-
-    library.set_num_threads(1)
-
-    class Network(nn.Module):
-        def __init__(self, features: int, hidden: int, horizons: int) -> None:
-            super().__init__()
-            self.lstm = nn.LSTM(features, hidden, batch_first=True, bidirectional=True)
-            self.alignment = nn.Linear(2 * hidden, hidden)
-            self.attention = nn.Linear(hidden, 1, bias=False)
-            self.heads = nn.Linear(2 * hidden, 3 * horizons)
-
-        def forward(self, windows: Any) -> tuple[Any, Any, Any]:
-            states, _ = self.lstm(windows)
-            scores = self.attention(library.tanh(self.alignment(states)))
-            attention = library.softmax(scores, dim=1)
-            context = (attention * states).sum(dim=1)
-            return attention[:, :, 0], context, self.heads(context)
-
-    def trained(hidden: int, horizons: int) -> Any:
-        library.manual_seed(SEED)
-        windows = library.from_numpy(data["train_windows"])
-        label = library.from_numpy(data["train_window_classes"][:, :horizons])
-        network = Network(windows.shape[2], hidden, horizons)
-        optimiser = library.optim.Adam(network.parameters(), lr=0.01)
-        for _ in range(EPOCHS):
-            optimiser.zero_grad()
-            logits = network(windows)[2].reshape(-1, 3)
-            nn.functional.cross_entropy(logits, label.flatten()).backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-        return network.eval()
-
-    def answers(network: Any) -> dict[str, tuple[str, Any]]:
-        with library.inference_mode():
-            attention, context, logits = network(library.from_numpy(data["windows"]))
-        shaped = logits.reshape(len(logits), -1, 3)
-        probability = library.softmax(shaped.to(library.float64), dim=2)
-        return {
-            "attention": ("windows", attention.numpy()),
-            "context": ("windows", context.numpy()),
-            "logits": ("windows", shaped.numpy()),
-            "probability": ("windows", probability.numpy()),
-        }
-
-    small, large = trained(8, 6), trained(32, 2)
-    config = {
-        "hidden": 32,
-        "horizons": [1, 5],
-        "rows": int(data["windows"].shape[1]),
-        "features": [str(name) for name in data["names"]],
-    }
-    spoilt = {name: value.clone() for name, value in small.state_dict().items()}
-    spoilt["heads.bias"][0] = float("nan")
-    # Tensors that lie across the storage of others: by column, and from the middle on.
-    views = dict(small.state_dict())
-    views["heads.weight"] = views["heads.weight"].t().contiguous().t()
-    together = library.cat([views["alignment.bias"], views["heads.bias"]])
-    views["alignment.bias"] = together[: len(views["alignment.bias"])]
-    views["heads.bias"] = together[len(views["alignment.bias"]) :]
-    checkpoint = {"state_dict": large.state_dict(), "config": config}
-    return [
-        Legacy("network_8", small.state_dict(), answers(small), forms),
-        Legacy("network_8_views", views, answers(small), forms),
-        Legacy("network_32", large.state_dict(), answers(large), forms),
-        Legacy("checkpoint_32", checkpoint, answers(large), forms),
-        Legacy("nan_weights", spoilt, forms=forms, refused="nan weights"),
-        Legacy("whole_module", small.lstm, forms=forms, refused="unknown class"),
-        Legacy("truncated", small.state_dict(), forms=forms, refused="truncated", keep=0.7),
-    ]
-
-
-def numpy(data: Arrays, forms: Sequence[str]) -> list[Legacy]:
-    """Return what every pickled engine holds somewhere: arrays, scalars, generators."""
-    rows = data["rows"]
-    half = np.float64(0.5)
-    return [
-        Legacy("array", rows, {"array": ("rows", rows)}, forms),
-        Legacy("scalar", {"threshold": half}, {"scalar": ("rows", [half])}, forms),
-        Legacy(
-            "random_state",
-            np.random.RandomState(SEED),
-            {"draws": ("rows", np.random.RandomState(SEED).uniform(size=5))},
-            forms,
-        ),
-        Legacy(
-            "generator",
-            np.random.default_rng(SEED),
-            {"draws": ("rows", np.random.default_rng(SEED).uniform(size=5))},
-            forms,
-        ),
-    ]
+TABLES = {
+    "scikit-learn": (
+        "linear",
+        "preparing",
+        "trees",
+        "others",
+        "combined",
+        "frames",
+        "text",
+        "bundles",
+    ),
+    "xgboost": ("boosters_xgboost",),
+    "lightgbm": ("boosters_lightgbm",),
+    "catboost": ("boosters_catboost",),
+    "torch": ("networks",),
+}
+MODULES = {"scikit-learn": "sklearn"}
+USUAL = ("p4", "joblib", "p3", "p2", "p5", "zlib", "gzip", "p4", "joblib", "xz", "bz2", "lzma")
+"""The forms that take turns; the most common ones come twice."""
+GROUPS = {
+    "inline": ("joblib",),
+    "every": (*EVERY_FORM, "p1", "p3", "dill", "cloudpickle", "externals"),
+    "several": ("p2", "p5", "joblib", "xz"),
+}
+"""Forms that a table asks for by one name."""
+SMALL = ("zlib", "gzip", "xz", "bz2", "lzma")
+LARGE_BYTES, HUGE_BYTES = 1400, 4000
+"""Five of six files over the first are compressed, and all over the other, to keep it small."""
 
 
 def write(content: Any, path: Path, form: str) -> str:
@@ -369,89 +82,215 @@ def write(content: Any, path: Path, form: str) -> str:
 
         library.save(content, path)
         return "torch.save"
-    if form in PROTOCOLS:
+    if form == "torch_legacy":
+        import torch as library
+
+        library.save(content, path, _use_new_zipfile_serialization=False)
+        return "torch.save, legacy"
+    if form in ("json", "cbm") and type(content).__module__.startswith("catboost"):
+        content.save_model(str(path), format=form)
+        return f"save_model, {form}"
+    if form in NATIVE:
+        content.save_model(str(path))
+        return f"save_model, {form}"
+    if form[0] == "p" and form[1:].isdigit():
         with path.open("wb") as file:
             pickle.dump(content, file, protocol=int(form[1:]))
         return f"pickle.dump, protocol {form[1:]}"
-    if form in NATIVE:
-        content.save_model(path)
-        return f"save_model, {form}"
+    if form in ("dill", "cloudpickle"):
+        dumper: Any = importlib.import_module(form)
+        with path.open("wb") as file:
+            dumper.dump(content, file)
+        return f"{form}.dump"
+    if form == "externals":
+        from sklearn.externals import joblib as vendored
+
+        vendored.dump(content, str(path))
+        return "sklearn.externals.joblib.dump"
     import joblib
 
     if form == "joblib":
-        joblib.dump(content, path)
+        joblib.dump(content, str(path))
         return "joblib.dump"
-    joblib.dump(content, path, compress=(form, 3))
+    joblib.dump(content, str(path), compress=(form, 3))
     return f"joblib.dump, {form}"
 
 
-def _installed(package: str) -> bool:
-    return bool(_versions([package]))
+def suffix(form: str, of_a_table: bool) -> str:
+    """Return the ending of a file of that form."""
+    if form in NATIVE:
+        return form
+    if form.startswith("torch"):
+        return "pt" if form == "torch" else "legacy.pt"
+    if not of_a_table or form[1:].isdigit() or form in ("dill", "cloudpickle"):
+        return f"{form}.pkl"
+    return "joblib" if form == "joblib" else f"{form}.joblib"
 
 
-def _versions(packages: Sequence[str]) -> dict[str, str]:
+def possible(form: str) -> bool:
+    """Return whether this Python can dump in that form."""
+    if form[0] == "p" and form[1:].isdigit():
+        return int(form[1:]) <= pickle.HIGHEST_PROTOCOL
+    if form in NATIVE or form.startswith("torch"):
+        this = release("xgboost")
+        return {
+            "json": this == (0,) or this >= (1, 0),
+            "ubj": this >= (1, 6),
+            "model": this < (2, 0),
+        }.get(form, True)
+    if form == "externals":
+        return (0,) < release() < (0, 23)
+    if form in ("dill", "cloudpickle", "lz4"):
+        return installed(form)
+    return installed("joblib")
+
+
+def forms_of(case: Case, library: str) -> List[str]:
+    """Return how a case is dumped: as it says, or in one form by the name and the release."""
+    given = [form for form in resolved(case.forms) if possible(form)]
+    if given:
+        return given
+    turns = [form for form in (*USUAL, "externals", "dill", "cloudpickle") if possible(form)]
+    return [turns[turn(case, library) % len(turns)]]
+
+
+def resolved(names: Sequence[str]) -> List[str]:
+    """Return forms, with the groups among the names spelt out."""
+    return [form for name in names for form in GROUPS.get(name, (name,))]
+
+
+def turn(case: Case, library: str) -> int:
+    """Return a number that is another one for each name and release, and always the same."""
+    return zlib.crc32(f"{case.name} {release(MODULES.get(library, library))}".encode())
+
+
+def described(path: Path, dumped: str) -> Dict[str, Any]:
+    """Return what the manifest says of every file."""
+    content = path.read_bytes()
+    return {
+        "file": path.name,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "size_bytes": len(content),
+        "dumped": dumped,
+    }
+
+
+def versions(packages: Sequence[str]) -> Dict[str, str]:
+    """Return the versions of those packages that are installed."""
     found = {}
-    for distribution in metadata.distributions():
-        name = distribution.metadata["Name"].lower()
-        if name in packages:
-            found[name] = distribution.version
+    for place in sys.path:
+        for folder in sorted(Path(place).glob("*.dist-info")) if place else ():
+            name, _, version = folder.name[: -len(".dist-info")].partition("-")
+            name = name.lower().replace("_", "-")
+            if name in packages:
+                found[name] = version
     return dict(sorted(found.items()))
 
 
-def main() -> int:
-    """Write one folder of legacy files."""
-    makers: dict[str, Callable[[Arrays, Sequence[str]], list[Legacy]]] = {
-        "numpy": numpy,
-        "scikit-learn": scikit_learn,
-        "torch": torch,
-        "xgboost": xgboost,
-    }
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("inputs", type=Path)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("library", choices=makers)
-    parser.add_argument("--forms", default="p4", help="of the most dumped object, by commas")
-    options = parser.parse_args()
-    with np.load(options.inputs, allow_pickle=False) as archive:
-        data = {name: archive[name] for name in archive.files}
+def make_engine(options: Any, arrays: Dict[str, Any]) -> Dict[str, Any]:
+    """Write what an engine of this project pickled."""
+    engine = importlib.import_module("scripts.legacy_families.engine")
     forms = EVERY_FORM if options.forms == "all" else tuple(options.forms.split(","))
-    options.folder.mkdir(parents=True, exist_ok=True)
-    files: list[dict[str, Any]] = []
-    predictions: dict[str, Any] = {}
-    for legacy in makers[options.library](data, forms):
+    files: List[Dict[str, Any]] = []
+    predictions: Dict[str, Any] = {}
+    for legacy in engine.MAKERS[options.library](arrays, forms):
         outputs = {}
         for call, (inputs, array) in legacy.outputs.items():
             key = f"{legacy.name}.{call}"
             predictions[key] = np.asarray(array)
             outputs[call] = {"inputs": inputs, "array": key}
-        for form in legacy.forms:
-            suffixes = {"torch": "pt", **dict(zip(NATIVE, NATIVE, strict=True))}
-            name = f"{legacy.name}.{suffixes.get(form, f'{form}.pkl')}"
-            dumped = write(legacy.content, options.folder / name, form)
+        for form in resolved(legacy.forms):
+            path = options.folder / f"{legacy.name}.{suffix(form, False)}"
+            dumped = write(legacy.content, path, form)
             if legacy.keep < 1.0:
-                whole = (options.folder / name).read_bytes()
-                (options.folder / name).write_bytes(whole[: int(legacy.keep * len(whole))])
-            content = (options.folder / name).read_bytes()
+                whole = path.read_bytes()
+                path.write_bytes(whole[: int(legacy.keep * len(whole))])
             files.append(
                 {
-                    "file": name,
-                    "sha256": hashlib.sha256(content).hexdigest(),
-                    "size_bytes": len(content),
+                    **described(path, dumped),
                     "holds": legacy.name,
                     "class": type(legacy.content).__name__,
-                    "dumped": dumped,
                     "expected": "refused" if legacy.refused else "converted",
                     "why": legacy.refused,
                     "outputs": outputs,
                 }
             )
     np.savez_compressed(options.folder / "predictions.npz", **predictions)
-    made = {
-        "versions": {"python": platform.python_version(), **_versions(PACKAGES)},
-        "files": files,
-    }
+    return {"files": files}
+
+
+def make_tables(options: Any, arrays: Dict[str, Any]) -> Dict[str, Any]:
+    """Write one file of every case that the release has; tell which could not be made."""
+    data = Data(arrays, options.tables)
+    recorded = Recorded(data)
+    this = release(MODULES.get(options.library, options.library))
+    files: List[Dict[str, Any]] = []
+    failed: Dict[str, str] = {}
+    only = tuple(options.only.split(","))
+    seen = set()
+    for name in TABLES[options.library]:
+        module = importlib.import_module("scripts.legacy_families." + name)
+        for case in module.TABLE:
+            if case.name in seen:
+                raise ValueError(f"two cases are called {case.name}")
+            seen.add(case.name)
+            if not case.since <= this < case.until or not case.name.startswith(only):
+                continue
+            try:
+                built = case.build(data)
+                made = built if isinstance(built, Made) else Made(built)
+                outputs = recorded.answers(case, made)
+                for form in forms_of(case, options.library):
+                    path = options.folder / f"{case.name}.{suffix(form, True)}"
+                    dumped = write(made.model, path, form)
+                    chance = turn(case, options.library) // 64
+                    size = path.stat().st_size
+                    if not case.forms and size > (LARGE_BYTES if chance % 6 else HUGE_BYTES):
+                        path.unlink()
+                        form = SMALL[chance // 6 % len(SMALL)]
+                        path = options.folder / f"{case.name}.{suffix(form, True)}"
+                        dumped = write(made.model, path, form)
+                    files.append(
+                        {
+                            **described(path, dumped),
+                            "holds": case.name,
+                            "class": type(made.model).__name__,
+                            "expected": case.expected,
+                            "why": case.why,
+                            "outputs": outputs,
+                            **({"network": made.about} if made.about else {}),
+                        }
+                    )
+            except Exception:  # noqa: BLE001 - each failure is told, and fails the whole run
+                failed[case.name] = traceback.format_exc()
+    np.savez_compressed(options.folder / "predictions.npz", **recorded.arrays)
+    if recorded.tables:
+        text = json.dumps(recorded.tables, ensure_ascii=False, sort_keys=True) + "\n"
+        (options.folder / "tables.json").write_text(text, encoding="utf-8")
+    return {"files": files, "failed": failed, "of_batch": recorded.of_batch}
+
+
+def main() -> int:
+    """Write one folder of legacy files."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("inputs", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("library", choices=["numpy", *TABLES])
+    parser.add_argument("--forms", default="p4", help="of the most dumped object, by commas")
+    parser.add_argument("--tables", type=Path, help="tables.json: write the tables of the library")
+    parser.add_argument(
+        "--only", default="", help="how the names of the wanted cases begin, by commas"
+    )
+    options = parser.parse_args()
+    with np.load(str(options.inputs), allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    options.folder.mkdir(parents=True, exist_ok=True)
+    made = (make_tables if options.tables else make_engine)(options, arrays)
+    made["versions"] = {"python": platform.python_version(), **versions(PACKAGES)}
     (options.folder / "made.json").write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
-    return 0
+    for name, text in made.get("failed", {}).items():
+        print(f"{name}:\n{text}", file=sys.stderr)
+    return 1 if made.get("failed") else 0
 
 
 if __name__ == "__main__":
