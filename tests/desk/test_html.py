@@ -405,6 +405,8 @@ def test_a_verdict_says_its_evidence_in_words() -> None:
     judged = {"skill": -0.02, "lower": -0.04, "upper": -0.01, "baseline": "iv", "market": "nifty"}
     assert trust("none demonstrated", judged).detail.endswith("it did worse.")
     assert "does not clear zero" in trust("none demonstrated", {**judged, "upper": 0.01}).detail
+    above = {**judged, "skill": 0.02, "lower": 0.01, "upper": 0.03}
+    assert trust("none demonstrated", above).detail.endswith("from too few refits to count.")
     assert trust("not judged", None, "Why.").detail == "Why."
     assert skill_and_interval({"skill": 0.0368, "lower": -0.0003, "upper": 0.0}, "") == (
         "+3.7 [\N{MINUS SIGN}0.0, 0.0]"

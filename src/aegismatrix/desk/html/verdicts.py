@@ -91,4 +91,6 @@ def _evidence(verdict: str, judged: Mapping[str, Any]) -> str:
         return f"{measured}; walk-forward on {judged['market']}."
     if judged["upper"] < 0.0:
         return f"{measured}: it did worse."
+    if judged["lower"] > 0.0:
+        return f"{measured}: from too few refits to count."
     return f"{measured}: the interval does not clear zero."
