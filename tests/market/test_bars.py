@@ -40,11 +40,13 @@ from aegismatrix.errors import (
 )
 from aegismatrix.market.arrays import ONE_DAY
 from aegismatrix.market.bars import (
+    Bars,
+    IvFill,
+)
+from aegismatrix.market.thresholds import (
     FROZEN_ROWS,
     IV_CARRY_TRADING_DAYS,
     MAX_GAP_CALENDAR_DAYS,
-    Bars,
-    IvFill,
 )
 from tests.raising import raising
 

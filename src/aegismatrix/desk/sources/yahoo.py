@@ -19,9 +19,10 @@ from aegismatrix.desk.sources.patience import Attempt, Patience
 from aegismatrix.desk.sources.prices import COLUMNS, Interval, Prices
 from aegismatrix.desk.sources.refresh import refresh
 from aegismatrix.errors import BarsError
-from aegismatrix.market.bars import MAX_GAP_CALENDAR_DAYS, Bars
+from aegismatrix.market.bars import Bars
 from aegismatrix.market.intraday import BAR_MINUTES, MARKET, IntradayBars
 from aegismatrix.market.market import OTHER, Market, market_named
+from aegismatrix.market.thresholds import MAX_GAP_CALENDAR_DAYS
 
 _LOG = logging.getLogger(__name__)
 
@@ -203,6 +204,7 @@ class YahooSource:
             iv.column("close"),
             open=index.column("open"),
             iv_dates=iv.stamps,
+            iv_low=iv.column("low"),
             market=self.market,
             source=self.description,
             today=(now + timedelta(hours=14)).date(),
