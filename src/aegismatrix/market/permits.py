@@ -53,7 +53,8 @@ class Permit:
     @property
     def day(self) -> np.datetime64:
         """The day, datetime64[D]."""
-        return np.datetime64(self.date)
+        day: np.datetime64 = np.datetime64(self.date)
+        return day
 
 
 def permits_of(given: Permit | str | Iterable[Permit | str]) -> tuple[Permit, ...]:

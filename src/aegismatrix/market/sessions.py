@@ -196,12 +196,16 @@ def check_days(
     marked = _among(dates, odd)
     if not too_many(marked, MAX_UNEXPECTED):
         return
-    where = named(marked, dates)
-    counts = {"count": len(odd), "total": len(dates), "calendar": days.calendar or ""}
+    where, count, total = named(marked, dates), len(odd), len(dates)
+    calendar = days.calendar or ""
     # Days of a week that ends on Friday, each a day early, are those from Sunday to Thursday.
     if 2 * int((weekdays(odd) == SUNDAY).sum()) > len(odd):
-        raise UnexpectedSessionsError(source, "day_early", **counts, **where)
-    raise UnexpectedSessionsError(source, "other_market", **counts, **where)
+        raise UnexpectedSessionsError(
+            source, "day_early", count=count, total=total, calendar=calendar, **where
+        )
+    raise UnexpectedSessionsError(
+        source, "other_market", count=count, total=total, calendar=calendar, **where
+    )
 
 
 def check_reportable(
