@@ -9,9 +9,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from aegismatrix_factory.evaluate.markets import known_sources
+from numpy.typing import NDArray
 
 from aegismatrix.market import thresholds
 from aegismatrix.market.bars import Bars
@@ -115,25 +117,29 @@ def measured() -> Iterator[Threshold]:
 
 def _row(names: str, figure: str) -> Threshold:
     values = [getattr(thresholds, name) for name in names.split(", ")]
-    return Threshold(names, ", ".join(f"{value:g}" for value in values), figure)
+    return Threshold(names, ", ".join(_written(value) for value in values), figure)
 
 
-def _most(marked: np.ndarray) -> int:  # type: ignore[type-arg]
+def _written(value: float) -> str:
+    return f"1/{1 / value:.0f}" if 1 / value == 3 else f"{value:g}"
+
+
+def _most(marked: NDArray[Any]) -> int:
     window = np.ones(thresholds.WINDOW_ROWS, dtype=np.int64)
     return int(np.convolve(marked.astype(np.int64), window).max())
 
 
-def _least(marked: np.ndarray, rows: int = thresholds.WINDOW_ROWS) -> int:  # type: ignore[type-arg]
+def _least(marked: NDArray[Any], rows: int = thresholds.WINDOW_ROWS) -> int:
     window = np.ones(rows, dtype=np.int64)
     return int(np.convolve(marked.astype(np.int64), window, "valid").min())
 
 
-def _longest_run(values: np.ndarray) -> int:  # type: ignore[type-arg]
+def _longest_run(values: NDArray[Any]) -> int:
     changes = np.flatnonzero(np.diff(values))
     return int(np.diff(np.concatenate([[-1], changes, [len(values) - 1]])).max())
 
 
-def _largest(values: np.ndarray) -> float:  # type: ignore[type-arg]
+def _largest(values: NDArray[Any]) -> float:
     return float(np.abs(np.diff(np.log(values))).max())
 
 

@@ -47,9 +47,9 @@ from aegismatrix.market.market import NIFTY, Market, MarketField, market_named
 from aegismatrix.market.permits import Permit, permits_of
 from aegismatrix.market.prints import (
     PrintReport,
+    check_late,
     check_not_ending_frozen,
     check_prints,
-    check_settled,
     look,
     without_placeholders,
 )
@@ -209,8 +209,9 @@ class Bars(ReadOnlyArrays):
             252 before it.
         UnexpectedSessionsError
             If the last bar is of a day without a session, and shows no trade.
-        FrozenBarsError
-            If the last rows of the index, or of its volatility index, stand still.
+        FrozenBarsError, BarRowsError
+            If the last rows of the index, or of its volatility index, stand still, or one of the
+            last five does.
         SpikeError
             If one of the last five rows moves beyond the market's circuit breaker.
         """
@@ -218,7 +219,7 @@ class Bars(ReadOnlyArrays):
         check_reportable(self.dates, self.days, calendar, self.permits, self.source)
         check_not_ending_frozen(self.dates, self.prints, self._printed, self.permits)
         breaker = self.market.circuit_breaker
-        check_settled(self.dates, self.prints, self.permits, breaker, self.source)
+        check_late(self.dates, self.prints, self.permits, breaker, self.source)
 
     @classmethod
     def from_arrays(

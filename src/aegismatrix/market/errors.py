@@ -104,8 +104,12 @@ class BarRowsError(BarsError):
             " and lows.",
         ),
         "copied": (
-            "{source}: these rows are copies of the row before, more than a feed's slip: {where}.",
+            "{source}: these rows are copies of the row before, late or many: {where}.",
             "Fetch them again or drop them: no index prints the same high, low and close twice.",
+        ),
+        "frozen_iv": (
+            "{source}: the volatility index stands still in these late rows: {where}.",
+            "Fetch its prints again, or leave these days of it out.",
         ),
         "off_grid": (
             "{source}: these bars do not start on a multiple of {detail}: {where}.",

@@ -18,6 +18,7 @@ from aegismatrix.market.thresholds import (
     FROZEN_ROWS,
     MAX_COPIES,
     MAX_SESSION_MOVE,
+    RECENT_SESSIONS,
     REVERTED_ROWS,
     REVERTED_SHARE,
 )
@@ -165,14 +166,16 @@ def check_not_ending_frozen(
         raise FrozenBarsError(count=count, columns=("iv",), **named(same, dates))
 
 
-def check_settled(
+def check_late(
     dates: DateArray,
     found: PrintReport,
     permits: Iterable[Permit],
     breaker: float | None,
     source: str,
 ) -> None:
-    """Refuse a move beyond the circuit breaker that has had no time to be taken back.
+    """Refuse late rows that nobody printed, and late moves beyond the circuit breaker.
+
+    Such a move has had no time to be taken back.
 
     Parameters
     ----------
@@ -181,8 +184,17 @@ def check_settled(
 
     Raises
     ------
-    SpikeError
+    BarRowsError, SpikeError
     """
+    permits = tuple(permits)
+    copies = _marked(dates, found.copies, permits, "copy")
+    copies[:-RECENT_SESSIONS] = False
+    if copies.any():
+        raise BarRowsError(source, "copied", **named(copies, dates))
+    frozen = _marked(dates, found.frozen_iv, permits, "frozen_iv")
+    frozen[:-RECENT_SESSIONS] = False
+    if frozen.any():
+        raise BarRowsError(source, "frozen_iv", **named(frozen, dates))
     late = _marked(dates, found.moves, permits, "move")
     late[:-REVERTED_ROWS] = False
     if late.any():

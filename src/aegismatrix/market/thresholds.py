@@ -10,7 +10,7 @@ WINDOW_ROWS = 252
 """What is counted is counted in this many neighbouring rows or sessions: about a year."""
 
 RECENT_SESSIONS = 5
-"""A report needs the last so many sessions before its last bar, every one of them."""
+"""A report needs the last so many sessions before its last bar, and no made-up row in as many."""
 
 MAX_MISSING = 8
 """Of the last 252 sessions a report does without at most this many."""
@@ -36,7 +36,7 @@ IV_CARRY_TRADING_DAYS = 3
 MAX_GAP_CALENDAR_DAYS = 15
 """The longest pause between two bars; no closure of either market since 1945 was longer."""
 
-INTERVAL_GAPS = 20
+INTERVAL_GAPS = 10
 """The pauses between bars are looked at in windows of this many."""
 
 LEAST_GAPS = 5

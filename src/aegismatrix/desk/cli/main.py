@@ -111,7 +111,7 @@ def _parser(others: Mapping[str, Command | AegisError]) -> argparse.ArgumentPars
     )
     parser.add_argument("--version", action="version", version=f"aegismatrix {__version__}")
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
-    shared = argparse.ArgumentParser(add_help=False)
+    shared = _Parser(add_help=False)
     shared.add_argument("--quiet", "-q", action="store_true", help="say nothing but faults")
     shared.add_argument("--verbose", "-v", action="store_true", help="say what is being done")
     shared.add_argument("--json", action="store_true", help="print JSON instead of words")
@@ -194,7 +194,7 @@ def _parser(others: Mapping[str, Command | AegisError]) -> argparse.ArgumentPars
 
 
 def _add_other(
-    subparsers: argparse._SubParsersAction[argparse.ArgumentParser],
+    subparsers: argparse._SubParsersAction[_Parser],
     name: str,
     other: Command | AegisError,
 ) -> None:
