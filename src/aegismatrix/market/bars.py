@@ -208,7 +208,7 @@ class Bars(ReadOnlyArrays):
             If one of the five sessions before the last bar is missing, or more than eight of the
             252 before it.
         UnexpectedSessionsError
-            If the last bar is of a day without a session, and shows no trade.
+            If one of the last five bars is of a day without a session, and shows no trade.
         FrozenBarsError, BarRowsError
             If the last rows of the index, or of its volatility index, stand still, or one of the
             last five does.

@@ -231,10 +231,10 @@ class UnexpectedSessionsError(BarsError):
             "These look like exchange midnights written in UTC: give stamps with their offset, or"
             " index.tz_convert('Asia/Kolkata').tz_localize(None) in pandas.",
         ),
-        "flat_last": (
-            "{source}: the last bar is of a day that was no session ({calendar}), and shows no"
+        "filled_forward": (
+            "{source}: late bars are of days that were no sessions ({calendar}), and show no"
             " trade: {where}.",
-            "Drop this row: it is the close of the session before, filled forward.",
+            "Drop these rows: they are the close of the session before, filled forward.",
         ),
     }
     source: str

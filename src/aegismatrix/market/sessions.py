@@ -229,13 +229,19 @@ def check_reportable(
     MissingSessionsError
         If one of the last sessions before it is missing, or many of the last year are.
     UnexpectedSessionsError
-        If the last row is of no session, and shows no trade.
+        If one of the last rows is of no session, and shows no trade.
     """
     last = dates[-1]
-    if days.flat and days.flat[-1] == last and len(_unpermitted((last,), permits, "unexpected")):
-        where = named(dates == last, dates)
+    filled = _unpermitted(days.flat, permits, "unexpected")
+    filled = filled[filled >= dates[-min(RECENT_SESSIONS, len(dates))]]
+    if len(filled):
         raise UnexpectedSessionsError(
-            source, "flat_last", count=1, total=len(dates), calendar=days.calendar or "", **where
+            source,
+            "filled_forward",
+            count=len(filled),
+            total=len(dates),
+            calendar=days.calendar or "",
+            **named(_among(dates, filled), dates),
         )
     missing = _unpermitted(days.missing, permits, "missing")
     if not len(missing) or calendar is None:
