@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 import aegismatrix as am
 from aegismatrix.desk.sources.sample import sample_bars
 from aegismatrix.errors import AegisError
+from aegismatrix.market.market import NIFTY
 
 Columns = dict[str, Any]
 Draw = Callable[[st.SearchStrategy[Any]], Any]
@@ -77,7 +78,9 @@ def real_markets() -> Mapping[str, tuple[am.Bars, ...]]:
     if not markets["nifty"]:
         # Without bars of NIFTY the sample goes through NIFTY's rules: its days, its calendar.
         (sample,) = markets["other"]
-        markets["nifty"].append(am.Bars(**{**columns_of(sample), "market": "nifty"}))
+        days = NIFTY.known_calendar().sessions("2013-01-01", "2018-12-31")[-len(sample) :]
+        given = {**columns_of(sample), "dates": days, "market": "nifty"}
+        markets["nifty"].append(am.Bars(**given))
     return {market: tuple(of_market) for market, of_market in markets.items()}
 
 

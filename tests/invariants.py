@@ -22,10 +22,10 @@ from aegismatrix.desk.signals.direction import HorizonForecast, TodayForecast
 from aegismatrix.desk.signals.levels import DIRECTION_LEAN, LEVELS
 from aegismatrix.engine.engine import HORIZONS_DAYS
 from aegismatrix.errors import AegisError, BarsError
-from aegismatrix.market.bars import MAX_GAP_CALENDAR_DAYS, MAX_IV_PERCENT, MIN_IV_PERCENT
 from aegismatrix.market.chain import MIN_STRIKES
 from aegismatrix.market.intraday import BARS_PER_SESSION
 from aegismatrix.market.statistics import BREAKOUT_RANGES, average_true_range
+from aegismatrix.market.thresholds import MAX_GAP_CALENDAR_DAYS, MAX_IV_PERCENT, MIN_IV_PERCENT
 
 COLORS = {"FAVOURABLE": "GREEN", "CAUTION": "AMBER", "HOSTILE": "RED"}
 ENVIRONMENT_COLORS = {

@@ -29,6 +29,12 @@ _PLACES = {"aegismatrix": ".", "aegismatrix-factory": "./exporters"}
 _ROOMS = ("market", "artifacts", "engine", "desk")
 _NAMED_ROWS = 5
 
+MAX_MESSAGE = 2000
+"""No message is longer, in characters, whatever was given."""
+
+# Both sentences and the space between them stay below that.
+_MAX_PROBLEM, _MAX_REMEDY, _MAX_VALUE = 1300, 690, 400
+
 # By kind: what is wrong, and the remedy.
 Cases = Mapping[str, tuple[str, str]]
 
@@ -39,6 +45,15 @@ def list_some(items: Sequence[str], total: int | None = None) -> str:
     shown = ", ".join(items[:_NAMED_ROWS])
     hidden = count - min(count, _NAMED_ROWS)
     return f"{shown} and {hidden} more" if hidden else shown
+
+
+def clipped(text: str, most: int) -> str:
+    """Return a text with its middle left out, where it is longer than so many characters."""
+    if len(text) <= most:
+        return text
+    mark = f"[... {len(text)} characters ...]"
+    head = (2 * (most - len(mark))) // 3
+    return f"{text[:head]}{mark}{text[len(text) - (most - len(mark) - head) :]}"
 
 
 class AegisError(Exception):
@@ -60,10 +75,10 @@ class AegisError(Exception):
     cases: ClassVar[Cases] = {}
 
     def __init__(self, problem: str, *, remedy: str) -> None:
-        self.problem = problem
-        self.remedy = remedy
+        self.problem = clipped(problem, _MAX_PROBLEM)
+        self.remedy = clipped(remedy, _MAX_REMEDY)
         vars(self).setdefault("kind", "")
-        super().__init__(f"{problem} {remedy}")
+        super().__init__(f"{self.problem} {self.remedy}")
 
     def __post_init__(self) -> None:
         """Fill in the templates; what a raiser worded itself stays as it is."""
@@ -74,6 +89,8 @@ class AegisError(Exception):
             if not data.get(name):
                 own = self.cases[self.kind][place] if self.cases else getattr(type(self), name)
                 setattr(self, name, own.format_map(_Data(self)))
+        self.problem = clipped(self.problem, _MAX_PROBLEM)
+        self.remedy = clipped(self.remedy, _MAX_REMEDY)
         super().__init__(f"{self.problem} {self.remedy}")
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -89,7 +106,8 @@ class _Data:
         self._error = error
 
     def __getitem__(self, name: str) -> Any:
-        return getattr(self._error, name)
+        value = getattr(self._error, name)
+        return clipped(value, _MAX_VALUE) if isinstance(value, str) else value
 
 
 def _restore(

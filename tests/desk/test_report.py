@@ -473,6 +473,11 @@ def until(bars: am.Bars, day: str) -> am.Bars:
     return bars[stop - WINDOW : stop]
 
 
+def after(day: str) -> datetime:
+    """Two hours after the close of NSE on a day."""
+    return datetime.fromisoformat(day).replace(hour=12, tzinfo=timezone.utc)
+
+
 @pytest.mark.parametrize(
     ("day", "kind", "expiry"),
     [
@@ -488,12 +493,13 @@ def until(bars: am.Bars, day: str) -> am.Bars:
 def test_by_default_the_safe_range_lasts_until_the_next_expiry(
     day: str, kind: ExpiryKind, expiry: str, nifty: am.Bars, engine: am.Engine
 ) -> None:
-    made = am.analyze(until(nifty, day), engine=engine, now=NOW)
+    now = after(day)
+    made = am.analyze(until(nifty, day), engine=engine, now=now)
     made.validate()
     safe = made.to_dict()["seller"]["safe_range"]
     assert safe["horizon_days"] == NIFTY.trading_days_to_expiry(day, kind)
     assert safe["expiry"] == expiry == str(NIFTY.next_expiry(day, kind))
-    given = am.analyze(until(nifty, day), engine=engine, now=NOW, horizon_days=safe["horizon_days"])
+    given = am.analyze(until(nifty, day), engine=engine, now=now, horizon_days=safe["horizon_days"])
     assert given.seller.safe_range == replace(made.seller.safe_range, expiry=None)
     assert "expiry" not in given.to_dict()["seller"]["safe_range"]
 
@@ -511,7 +517,7 @@ def test_by_default_the_safe_range_lasts_until_the_next_expiry(
 def test_an_expiry_may_be_asked_for(
     expiry: Any, days: int, said: str, nifty: am.Bars, engine: am.Engine
 ) -> None:
-    made = am.analyze(nifty, engine=engine, now=NOW, expiry=expiry)
+    made = am.analyze(nifty, engine=engine, now=after("2024-12-31"), expiry=expiry)
     made.validate()
     safe = made.seller.safe_range
     assert (safe.horizon_days, safe.expiry) == (days, said)
@@ -528,7 +534,7 @@ def test_an_expiry_that_is_past_too_far_or_no_day_is_refused(
     expiry: Any, nifty: am.Bars, engine: am.Engine
 ) -> None:
     with pytest.raises(ContractError, match="expiry"):
-        am.analyze(nifty, engine=engine, now=NOW, expiry=expiry)
+        am.analyze(nifty, engine=engine, now=after("2024-12-31"), expiry=expiry)
 
 
 def test_an_expiry_goes_without_a_horizon(nifty: am.Bars, engine: am.Engine) -> None:

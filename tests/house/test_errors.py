@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -106,3 +107,42 @@ def test_to_name_an_error_of_the_core_does_not_load_the_desk() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+LONG = ["x" * 50_000, "\u0939" * 30_000, "two words " * 20_000, "'\"\\" * 20_000]
+
+
+@pytest.mark.parametrize("long", LONG, ids=["letters", "script", "words", "quotes"])
+@pytest.mark.parametrize("error", ALL.values())
+def test_no_message_is_longer_than_two_thousand_characters(
+    error: type[AegisError], long: str
+) -> None:
+    made = []
+    if is_data(error):
+        fields = [one for one in dataclasses.fields(error) if one.init]  # type: ignore[arg-type]
+        values = {**VALUES, "Sequence[str]": [long] * 9, "object": long, "str": long}
+        given: dict[str, Any] = {one.name: values.get(str(one.type), long) for one in fields}
+        kinds = [*error.cases] if error.cases and "kind" in given else [None]
+        if error.cases or hasattr(error, "problem") or "problem" in given:
+            given_kinds = [{} if kind is None else {"kind": kind} for kind in kinds]
+            made = [error(**given | kind) for kind in given_kinds]
+    else:
+        made.append(error(long, remedy=long))
+    for one in made:
+        for said in (str(one), str(copy.copy(one)), f"{one.problem} {one.remedy}"):
+            assert len(said) <= errors.MAX_MESSAGE
+        assert one.problem
+        assert one.remedy
+
+
+def test_a_message_keeps_both_ends_of_what_was_given() -> None:
+    said = str(errors.OutputError("first " + "x" * 10_000 + " last", "no room"))
+    assert "first" in said
+    assert "last could not be written: no room." in said
+    assert "10011 characters" in said
+    assert said.endswith("any previous file is untouched.")
+
+
+def test_a_short_message_is_whole() -> None:
+    path = "x" * 400
+    assert path in str(errors.OutputError(path, "no room"))

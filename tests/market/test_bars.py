@@ -40,11 +40,14 @@ from aegismatrix.errors import (
 )
 from aegismatrix.market.arrays import ONE_DAY
 from aegismatrix.market.bars import (
+    Bars,
+    IvFill,
+)
+from aegismatrix.market.thresholds import (
+    FROZEN_PRINTS,
     FROZEN_ROWS,
     IV_CARRY_TRADING_DAYS,
     MAX_GAP_CALENDAR_DAYS,
-    Bars,
-    IvFill,
 )
 from tests.raising import raising
 
@@ -153,7 +156,11 @@ def test_real_bars_carry_the_prints_of_their_own_files(
         for name in PRICES:
             assert getattr(bars, name).tolist() == [float(row[name]) for row in index.values()]
         assert bars.iv.tolist() == [prints[day] for day in index]
-        assert bars.iv_fills == ()
+    placeholders = (
+        IvFill("2021-02-12", "2021-02-11", 1),
+        IvFill("2021-03-30", "2021-03-26", 1),
+    )
+    assert (nifty.iv_fills, sp500.iv_fills) == (placeholders, ())
 
 
 def test_a_print_of_a_day_that_the_index_lacks_serves_the_next_day(
@@ -167,7 +174,7 @@ def test_a_print_of_a_day_that_the_index_lacks_serves_the_next_day(
     iv = tmp_path / "iv.csv"
     iv.write_text("\n".join(lines[: special + 1] + lines[special + 2 :]))
     bars = Bars.from_csv(source.index, iv=iv)
-    assert bars.iv_fills == (IvFill(days[special + 1], "2012-03-03", 1),)
+    assert bars.iv_fills == (IvFill(days[special + 1], "2012-03-03", 1), *nifty.iv_fills)
     row = bars.dates.astype(str).tolist().index(days[special + 1])
     assert bars.iv[row] == float(lines[special].split(",")[-1])
     assert bars.iv[row] != nifty.iv[row]
@@ -263,8 +270,8 @@ def test_a_duplicate_date_is_refused(columns: Columns) -> None:
 
 
 def test_two_stamps_of_one_day_are_a_duplicate(columns: Columns) -> None:
-    stamps = columns["dates"].astype("datetime64[m]")
-    stamps[10:12] = stamps[10] + np.array([555, 560])
+    stamps = [f"{day}T00:00+00:00" for day in columns["dates"]]
+    stamps[11] = stamps[10].replace("T00:00", "T09:15")
     error = refusal((BarRowsError, "duplicate"), {**columns, "dates": stamps})
     assert error.rows == (11,)
 
@@ -391,25 +398,48 @@ def test_a_change_of_the_price_scale_is_refused(columns: Columns, factor: float)
     assert_names(error, columns, 20)
 
 
-def test_three_identical_last_rows_are_frozen(columns: Columns) -> None:
-    for name in (*PRICES, "iv"):
+def test_two_identical_last_rows_of_the_index_are_frozen(columns: Columns) -> None:
+    for name in PRICES:
         columns[name][-FROZEN_ROWS:] = columns[name][-1]
     error = refusal(FrozenBarsError, columns)
-    assert error.count == FROZEN_ROWS == 3
-    assert_names(error, columns, ROWS - 3, ROWS - 2, ROWS - 1)
+    assert error.count == FROZEN_ROWS == 2
+    assert error.columns == ("high", "low", "close")
+    assert_names(error, columns, ROWS - 2, ROWS - 1)
     assert "Fetch the data again" in error.remedy
 
 
-def test_two_identical_last_rows_are_not_frozen(columns: Columns) -> None:
-    for name in (*PRICES, "iv"):
-        columns[name][-2:] = columns[name][-1]
-    assert make(columns).close[-2] == columns["close"][-1]
+@pytest.mark.parametrize("count", [4, 5, 9])
+def test_five_equal_last_prints_of_the_volatility_index_are_frozen(
+    columns: Columns, count: int
+) -> None:
+    columns["iv"][-count:] = columns["iv"][-1]
+    if count < FROZEN_PRINTS:
+        assert len(make(columns)) == ROWS
+        return
+    error = refusal(FrozenBarsError, columns)
+    assert (error.count, error.columns) == (count, ("iv",))
+    assert_names(error, columns, *range(ROWS - count, ROWS))
 
 
-def test_identical_rows_before_the_last_are_not_frozen(columns: Columns) -> None:
+def test_prints_that_are_carried_are_not_taken_for_a_frozen_feed(columns: Columns) -> None:
+    columns["iv"][-5:] = columns["iv"][-1]
+    bars = make(without_prints(columns, ROWS - 1, ROWS - 2, ROWS - 3))
+    assert bars.prints.frozen_iv == ()
+    bars.check_reportable()
+
+
+def test_identical_rows_before_the_last_are_noted_and_many_of_them_refused(
+    columns: Columns,
+) -> None:
     for name in (*PRICES, "iv"):
-        columns[name][-6:-1] = columns[name][-6]
-    assert len(make(columns)) == ROWS
+        columns[name][-5:-1] = columns[name][-5]
+    bars = make(columns)
+    assert bars.prints.copies == tuple(columns["dates"][-4:-1])
+    assert f"copy the row before: {columns['dates'][-4]}" in bars.notes[0]
+    for name in PRICES:
+        columns[name][-6] = columns[name][-5]
+    error = refusal((BarRowsError, "copied"), columns)
+    assert_names(error, columns, *range(ROWS - 5, ROWS - 1))
 
 
 def test_a_feed_that_was_frozen_throughout_counts_every_row(columns: Columns) -> None:

@@ -415,7 +415,9 @@ def test_bars_of_a_market_of_ones_own_go_to_other_processes_and_come_back(sample
     # Spawned, since forking a process that runs threads is deprecated and would warn.
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         back, _, expiry = pool.submit(next_expiry_of, bars).result()
-        niftys = pool.submit(next_expiry_of, replace(bars, market="nifty")).result()
+        sessions = NIFTY.known_calendar().sessions("2013-01-01", "2018-12-31")[-len(bars) :]
+        as_nifty = replace(bars, dates=sessions, market="nifty")
+        niftys = pool.submit(next_expiry_of, as_nifty).result()
     assert (back.market, hash(back.market), expiry) == (mine, hash(mine), date(2019, 1, 18))
     assert (niftys[0].market, niftys[2]) == (NIFTY, date(2019, 1, 31))
 

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from spox import Tensor, Var, argument, build
 
 from aegismatrix.artifacts.manifest import ArraySpec
-from aegismatrix.market.bars import MAX_IV_PERCENT, MIN_IV_PERCENT
 from aegismatrix.market.events import CLASSES, OVERNIGHT_DIRECTION, OVERNIGHT_SPIKE, SPIKE
 from aegismatrix.market.outcomes import direction_label
 from aegismatrix.market.overnight import INPUTS, Nights
+from aegismatrix.market.thresholds import MAX_IV_PERCENT, MIN_IV_PERCENT
 from aegismatrix_factory.evaluate.markets import MarketRows
 from aegismatrix_factory.evaluate.walkforward import (
     Block,

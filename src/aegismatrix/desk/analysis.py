@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 
 import numpy as np
 
+from aegismatrix.desk.age import age_of
 from aegismatrix.desk.arguments import (
     check_confidence,
     check_engine,
@@ -17,7 +18,7 @@ from aegismatrix.desk.arguments import (
 )
 from aegismatrix.desk.outputs import further_models, missing_from
 from aegismatrix.desk.provenance import provenance_of, record_of
-from aegismatrix.desk.report import PriceHistory, Report
+from aegismatrix.desk.report import PriceHistory, Publication, Report
 from aegismatrix.desk.signals import direction as directed
 from aegismatrix.desk.signals import seller as selling
 from aegismatrix.desk.signals.buyer import buyer_signal
@@ -72,14 +73,16 @@ def analyze(
         By default one on the bundled artifacts.
     horizon_days : int, optional
         Of the safe range: whole trading days, 1 to 30. Without it and without `expiry`, those to
-        the market's next expiry; 20 for a market whose expiries are not known.
+        the market's next expiry that is still to come; 20 where none is known, or where the bars
+        are too old to reach it.
     expiry : date-like, 'weekly' or 'monthly', optional
         Of the safe range, instead of `horizon_days`: a session, or the market's next expiry of that
-        kind; of a market with a calendar.
+        kind; of a market with a calendar. One that has passed `now` is no horizon.
     confidence : float
         Of the safe range, between 0 and 1.
     now : datetime, optional
-        With a time zone; by default the present.
+        With a time zone; by default the present. It decides how old the bars are and which
+        expiries are still to come.
     intraday : IntradayBars, optional
         5-minute bars of NIFTY, or of a market of the same hours: gamma windows, and the session
         under way.
@@ -99,6 +102,8 @@ def analyze(
     ------
     InsufficientHistoryError, RateUnavailableError
         If a number cannot be computed: there is no report with a guess in it.
+    MissingSessionsError, UnexpectedSessionsError, FrozenBarsError, SpikeError
+        If the last bars are not such that a report can be made on them (`Bars.check_reportable`).
     ChainError
         If the option chain is not of this index.
     CalendarError
@@ -112,9 +117,11 @@ def analyze(
     """
     check_inputs(bars, intraday, chain, overnight)
     check_notes(notes)
-    horizon_days, expires_on = horizon_of(bars, horizon_days, expiry)
-    check_confidence(confidence)
     moment = moment_of(now)
+    bars.check_reportable()
+    age = age_of(bars, moment)
+    horizon_days, expires_on, unreached = horizon_of(bars, horizon_days, expiry, moment, age)
+    check_confidence(confidence)
     check_engine(engine)
     engine = engine if engine is not None else Engine()
     for missing in missing_from(engine.manifest):
@@ -174,11 +181,19 @@ def analyze(
             close=tuple(bars.close[-HISTORY_SESSIONS:].tolist()),
             iv_percent=tuple(bars.iv[-HISTORY_SESSIONS:].tolist()),
         ),
-        provenance=provenance_of(engine, bars, today, intraday, chain, overnight, notes),
+        provenance=provenance_of(
+            engine, bars, today, intraday, chain, overnight, (*notes, *unreached, *bars.notes)
+        ),
         record=record_of(engine, bars, today, base_rates),
         overnight=_overnight(engine, bars, overnight, today, base_rates, moment),
         further_models=further_forecasts(
             further_models(engine.manifest), row, base_rates, engine.manifest
+        ),
+        publication=Publication(
+            generated_at=moment.strftime(_STAMP),
+            age_days=age.days,
+            age_sessions=age.sessions,
+            stale=age.is_stale,
         ),
     )
 

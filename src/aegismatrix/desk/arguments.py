@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from datetime import date, datetime, timezone
+from datetime import date, datetime, timedelta, timezone
 from typing import Any, get_args
 
 import numpy as np
 
+from aegismatrix.desk.age import Age
 from aegismatrix.engine.engine import LONGEST_DAYS, Engine
 from aegismatrix.errors import ContractError
 from aegismatrix.market.arrays import Day
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.chain import OptionChain
+from aegismatrix.market.errors import CalendarRangeError
 from aegismatrix.market.intraday import MARKET, IntradayBars
 from aegismatrix.market.market import ExpiryKind, Market
 
@@ -121,8 +123,12 @@ def check_engine(engine: object) -> None:
 
 
 def horizon_of(
-    bars: Bars, horizon_days: int | None, expiry: Day | ExpiryKind | None
-) -> tuple[int, str | None]:
+    bars: Bars,
+    horizon_days: int | None,
+    expiry: Day | ExpiryKind | None,
+    moment: datetime,
+    age: Age,
+) -> tuple[int, str | None, tuple[str, ...]]:
     """Return the horizon of the safe range.
 
     Parameters
@@ -131,6 +137,10 @@ def horizon_of(
         The last one is the day it begins on.
     horizon_days, expiry
         As for `analyze`.
+    moment : aware datetime
+        Now: an expiry that has passed by then is no horizon.
+    age : Age
+        Of the bars.
 
     Returns
     -------
@@ -138,6 +148,8 @@ def horizon_of(
         Trading days.
     expiry : str or None
         The expiry that it ends with, if any, ISO 8601.
+    notes : tuple of str
+        Why there is none, where the bars are too old to reach one.
 
     Raises
     ------
@@ -151,14 +163,14 @@ def horizon_of(
             raise ContractError(
                 "report", "expiry", "goes without horizon_days", remedy="Give one of the two."
             )
-        return _whole("horizon_days", horizon_days), None
+        return _whole("horizon_days", horizon_days), None, ()
     market = bars.market
     if expiry is None and market.expiries is None:
-        return HORIZON_DAYS, None
+        return HORIZON_DAYS, None, ()
     today = str(bars.dates[-1])
     if expiry is None and market.expiries is not None:
-        expiry = market.expiries.kind_on(today)
-    day = _expiry_day(market, today, expiry)
+        return _next_expiry(market, today, market.expiries.kind_on(today), moment, age)
+    day = _expiry_day(market, today, expiry, moment)
     if market.calendar is None:
         raise ContractError(
             "report",
@@ -173,7 +185,14 @@ def horizon_of(
             f"{day} is no session of the exchange",
             remedy="Contracts of a closed day expire on the session before it: give that.",
         )
-    days = market.calendar.trading_days_between(today, day) if day.isoformat() > today else 0
+    if moment >= market.closes_at(day):
+        raise ContractError(
+            "report",
+            "expiry",
+            f"{day} has passed",
+            remedy="Give one that is still to come, or as now a moment before it.",
+        )
+    days = _days_to(market, today, day) if day.isoformat() > today else 0
     if not 1 <= days <= LONGEST_DAYS:
         raise ContractError(
             "report",
@@ -181,10 +200,45 @@ def horizon_of(
             f"{day} is {days} trading days after {today}",
             remedy=f"Give a day 1 to {LONGEST_DAYS} trading days ahead.",
         )
-    return days, day.isoformat()
+    return days, day.isoformat(), ()
 
 
-def _expiry_day(market: Market, today: str, expiry: Day | ExpiryKind | None) -> date:
+def _next_expiry(
+    market: Market, today: str, kind: ExpiryKind, moment: datetime, age: Age
+) -> tuple[int, str | None, tuple[str, ...]]:
+    """Return the horizon to the first expiry to come, or one of no expiry and why."""
+    day = _to_come(market, today, kind, moment)
+    if moment < market.closes_at(day):
+        days = _days_to(market, today, day)
+        if days <= LONGEST_DAYS:
+            return days, day.isoformat(), ()
+    note = (
+        f"The last bar is {age.days} days old and every expiry within {LONGEST_DAYS} trading days"
+        f" of it has passed: the safe range is of {HORIZON_DAYS} trading days instead."
+    )
+    return HORIZON_DAYS, None, (note,)
+
+
+def _to_come(market: Market, today: str, kind: ExpiryKind, moment: datetime) -> date:
+    """Return the first expiry after the last bar that is not over; beyond the calendar, one is."""
+    day = market.next_expiry(today, kind)
+    if moment < market.closes_at(day):
+        return day
+    now = market.trading_day(moment)
+    over = moment >= market.closes_at(now)
+    try:
+        return market.next_expiry(now if over else now - timedelta(days=1), kind)
+    except CalendarRangeError:
+        return day
+
+
+def _days_to(market: Market, today: str, day: date) -> int:
+    return market.known_calendar().trading_days_between(today, day)
+
+
+def _expiry_day(
+    market: Market, today: str, expiry: Day | ExpiryKind | None, moment: datetime
+) -> date:
     for kind in get_args(ExpiryKind):
         if isinstance(expiry, str) and expiry == kind:
             if market.expiries is None or kind not in market.expiries.kinds:
@@ -194,7 +248,7 @@ def _expiry_day(market: Market, today: str, expiry: Day | ExpiryKind | None) -> 
                     f"is {expiry!r} for bars of the market {market.name!r}",
                     remedy="Give horizon_days: it has no such expiries that are known.",
                 )
-            return market.next_expiry(today, kind)
+            return _to_come(market, today, kind, moment)
     try:
         if isinstance(expiry, (str, date, np.datetime64)):
             # Of a datetime the day; of text nothing but a day.

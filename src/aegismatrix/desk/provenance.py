@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from aegismatrix import __version__
 from aegismatrix.desk.outputs import horizons_of
 from aegismatrix.desk.report import Provenance, Record
@@ -38,7 +40,7 @@ def provenance_of(
     intraday, chain, overnight
         What else was given.
     source_notes : sequence of str
-        What the source of the bars has to say.
+        What is to be said of the bars.
 
     Returns
     -------
@@ -60,6 +62,10 @@ def provenance_of(
         source_notes=tuple(_text(note) for note in source_notes),
         rows=len(bars),
         iv_fills=tuple(asdict(fill) for fill in bars.iv_fills),
+        missing_sessions=_iso(bars.days.missing),
+        unexpected_days=_iso(bars.days.unexpected),
+        special_sessions=_iso(bars.days.special),
+        permits=tuple(asdict(permit) for permit in bars.permits),
         artifacts={
             model.name: {"file": model.file, "version": model.version, "sha256": model.sha256}
             for model in models
@@ -125,6 +131,10 @@ def _skill(judgement: Mapping[str, Any]) -> dict[str, Any]:
         "baseline": judgement["strongest"],
         "market": judgement["market"],
     }
+
+
+def _iso(days: Sequence[np.datetime64]) -> tuple[str, ...]:
+    return tuple(str(day) for day in days)
 
 
 def _text(name: str) -> str:

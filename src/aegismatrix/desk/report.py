@@ -33,6 +33,7 @@ from aegismatrix.market.events import (
     THETA,
     TRAP,
 )
+from aegismatrix.market.thresholds import STALE_CALENDAR_DAYS
 
 NOT_JUDGED = "not judged"
 """In place of a verdict on what no walk-forward has scored."""
@@ -75,6 +76,14 @@ class Provenance:
         What the US bars were read from, where given.
     market_title : str or None
         What a market of the user's own is called in words.
+    missing_sessions : tuple of str
+        Sessions of the exchange among the bars that have none.
+    unexpected_days : tuple of str
+        Days of bars on which its calendar has no session.
+    special_sessions : tuple of str
+        Days of bars of special sessions.
+    permits : tuple of dict
+        Exceptions that were permitted, by kind and date.
     """
 
     package_version: str
@@ -93,6 +102,32 @@ class Provenance:
     demonstration: str | None
     overnight_source: str | None = None
     market_title: str | None = None
+    missing_sessions: tuple[str, ...] = ()
+    unexpected_days: tuple[str, ...] = ()
+    special_sessions: tuple[str, ...] = ()
+    permits: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What differs between two reports on the same bars: when they were made.
+
+    Attributes
+    ----------
+    generated_at : str
+        ISO 8601, UTC.
+    age_days : int
+        Calendar days from the last bar's to that.
+    age_sessions : int or None
+        Sessions of the exchange that had closed since, where they are known.
+    stale : bool
+        Whether one had; where sessions are not known, whether the bar was older than a week.
+    """
+
+    generated_at: str
+    age_days: int
+    age_sessions: int | None
+    stale: bool
 
 
 @dataclass(frozen=True)
@@ -151,7 +186,7 @@ class Report:
     Attributes
     ----------
     generated_at : str
-        ISO 8601, UTC: the only field that two runs on the same bars and artifacts may differ in.
+        ISO 8601, UTC; two runs on the same bars and artifacts differ in it and in `publication`.
     as_of : str
         Day of the last bar.
     session : {'closed', 'partial'}
@@ -178,6 +213,8 @@ class Report:
         What earlier forecasts were worth (`MonitorReport.block`), where they are logged.
     further_models : tuple of FurtherModel
         What models say that were added to the package's own.
+    publication : Publication or None
+        When it was made, and how old the bars were then.
     """
 
     generated_at: str
@@ -194,6 +231,7 @@ class Report:
     overnight: OvernightSignal | None = None
     monitoring: Mapping[str, Any] | None = None
     further_models: tuple[FurtherModel, ...] = ()
+    publication: Publication | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain values, probabilities to six digits, points to two.
@@ -220,6 +258,8 @@ class Report:
             plain["further_models"] = [self._further(one) for one in self.further_models]
         if self.monitoring is not None:
             plain["monitoring"] = _rounded(_present(self.monitoring))
+        if self.publication is not None:
+            plain["publication"] = _present(asdict(self.publication))
         plain["price_history"] = _rounded(asdict(self.price_history))
         plain["provenance"] = _rounded(_present(asdict(self.provenance)))
         return plain
@@ -449,6 +489,7 @@ class Report:
         plain = self.to_dict()
         lines = [
             _head_line(plain),
+            *_age_lines(plain),
             *_seller_lines(plain["seller"]),
             *_buyer_lines(plain["buyer"]),
             *_direction_lines(plain["direction"]),
@@ -574,6 +615,16 @@ def _head_line(plain: Mapping[str, Any]) -> str:
         f" ({market['spot_change_pct']:+.2%}), vix {market['vix']:.2f}"
         f" ({market['vix_change']:+.2f}), {market['regime']}"
     )
+
+
+def _age_lines(plain: Mapping[str, Any]) -> list[str]:
+    publication = plain.get("publication")
+    if publication is None or not publication["stale"]:
+        return []
+    closed = publication.get("age_sessions")
+    if closed is None:
+        return [f"stale: the last bar is more than {STALE_CALENDAR_DAYS} days old"]
+    return [f"stale: sessions closed since the last bar: {closed}"]
 
 
 def _seller_lines(seller: Mapping[str, Any]) -> list[str]:

@@ -19,10 +19,13 @@ from aegismatrix.market.errors import (
     BarRowsError,
     CalendarDayError,
     FrozenBarsError,
+    IntervalError,
     LengthMismatchError,
     ScaleError,
+    StampError,
     UnreadableCellError,
 )
+from aegismatrix.market.thresholds import MAX_INDEX_POINTS, MAX_LOG_MOVE, MIN_INDEX_POINTS
 
 FloatArray = NDArray[np.float64]
 DateArray = NDArray[np.datetime64]
@@ -38,13 +41,9 @@ Day = str | date | np.datetime64
 FIRST_YEAR, LAST_YEAR = 1000, 9999
 """Days are of years of four digits: those that ISO 8601 and Python's dates write alike."""
 
-MAX_LOG_MOVE = 0.5
-"""A larger move of an index in one session is a change of unit, not a market."""
-
-MIN_INDEX_POINTS, MAX_INDEX_POINTS = 1e-6, 1e12
-"""No index has ever stood outside of these; between them no arithmetic on prices overflows."""
-
 _RANGE_TOLERANCE = 1e-4
+_SECONDS_OF_A_DAY = 86_400.0
+_UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 # Kinds that numpy converts to floats all the same.
 _NO_REAL_NUMBERS = {"c": "complex numbers", "M": "dates", "m": "durations", "b": "truth values"}
 _DATE_FORMATS = ("%d-%b-%Y", "%d %b %Y", "%b %d, %Y", "%d-%B-%Y", "%B %d, %Y", "%Y/%m/%d", "%Y%m%d")
@@ -135,7 +134,12 @@ def as_floats(values: Any, source: str, column: str) -> FloatArray:
 
 
 def as_dates(
-    values: object, source: str, clock: tzinfo | None = None, *, unit: DateUnit = "D"
+    values: object,
+    source: str,
+    clock: tzinfo | None = None,
+    *,
+    unit: DateUnit = "D",
+    timed: bool = False,
 ) -> DateArray:
     """Read dates or moments from datetime64, dates, datetimes or ISO strings.
 
@@ -149,6 +153,8 @@ def as_dates(
         The exchange's: stamps that carry an offset are moved to it before the date is taken.
     unit : {'D', 's'}
         Days, or moments: then stamps that carry an offset are moved to UTC, and others are UTC.
+    timed : bool
+        Whether a day may be given with a time of day and no offset, which is dropped then.
 
     Returns
     -------
@@ -158,6 +164,9 @@ def as_dates(
     ------
     UnreadableCellError
         For anything that is not a date of a year of four digits, or not a moment in whole seconds.
+    IntervalError, StampError
+        For days: if the stamps are those of bars within days, or have a time of day without an
+        offset: whose day that is depends on where it was written.
     """
     if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
         row = int(np.flatnonzero(np.ma.getmaskarray(values))[0])
@@ -178,9 +187,11 @@ def as_dates(
         if unknown.any():
             row = int(np.flatnonzero(unknown)[0])
             raise _bad_date(source, row, str(array.flat[row]), unit)
+        if unit == "D" and not timed and (dates != array).any():
+            check_whole_days(array.reshape(-1), dates.reshape(-1) != array.reshape(-1), source)
         return dates
     stamps = list(enumerate(array.reshape(-1).tolist()))
-    return read_dates(stamps, source, clock=clock, unit=unit).reshape(array.shape)
+    return read_dates(stamps, source, clock=clock, unit=unit, timed=timed).reshape(array.shape)
 
 
 def as_date(value: object, source: str, *, unit: DateUnit = "D") -> np.datetime64:
@@ -206,7 +217,7 @@ def as_date(value: object, source: str, *, unit: DateUnit = "D") -> np.datetime6
     """
     if isinstance(value, list | tuple) or np.ndim(value):  # type: ignore[arg-type]
         raise _bad_date(source, 0, str(value), unit)
-    return as_dates([value], source, unit=unit)[0]  # type: ignore[no-any-return]
+    return as_dates([value], source, unit=unit, timed=True)[0]  # type: ignore[no-any-return]
 
 
 def whole_day(day: object) -> np.datetime64:
@@ -377,6 +388,7 @@ def read_dates(
     clock: tzinfo | None,
     unit: DateUnit,
     date_format: str | None = None,
+    timed: bool = False,
 ) -> DateArray:
     """Read the stamps of a table, each with the number of its line.
 
@@ -386,7 +398,7 @@ def read_dates(
         Dates, datetimes or text.
     source : str
         What to call the table in messages.
-    clock, unit
+    clock, unit, timed
         As for `as_dates`.
     date_format : str, optional
         How text is written, as for `datetime.strptime`; ISO 8601 is read besides.
@@ -399,10 +411,13 @@ def read_dates(
     ------
     UnreadableCellError
         Naming the line.
+    IntervalError, StampError
+        As for `as_dates`.
     """
     if unit == "s":
         clock = timezone.utc
-    dates: list[date] = []
+    dates: list[datetime] = []
+    naive: list[bool] = []
     for line, stamp in stamps:
         moment = _parse_stamp(stamp, date_format)
         if moment is None or not FIRST_YEAR <= moment.year <= LAST_YEAR:
@@ -415,8 +430,46 @@ def read_dates(
                 moment = moment.astimezone(clock)
             except OverflowError as error:
                 raise _bad_date(source, line, str(stamp), unit) from error
-        dates.append(moment.date() if unit == "D" else moment.replace(tzinfo=None))
-    return np.array(dates, dtype=f"datetime64[{unit}]")
+        naive.append(moment.tzinfo is None)
+        dates.append(moment.replace(tzinfo=None))
+    moments = np.array(dates, dtype="datetime64[us]")
+    days = moments.astype(f"datetime64[{unit}]")
+    if unit == "D" and not timed and (moments != days).any():
+        check_whole_days(moments, np.array(naive) & (moments != days), source)
+    return days
+
+
+def check_whole_days(moments: DateArray, unplaced: NDArray[np.bool_], source: str) -> None:
+    """Refuse stamps of daily bars that are those of bars within days, or of no certain day.
+
+    Parameters
+    ----------
+    moments : ndarray of shape (T,), datetime64
+        On the exchange's clock where that could be told.
+    unplaced : ndarray of shape (T,), bool
+        Stamps with a time of day and no offset.
+    source : str
+        What to call them in messages.
+
+    Raises
+    ------
+    IntervalError, StampError
+    """
+    days = moments.astype("datetime64[D]")
+    apart = np.diff(np.sort(moments.astype("datetime64[s]").astype(np.int64)))
+    typical = float(np.median(apart)) if len(apart) > 1 else 0.0
+    if 0.0 < typical < _SECONDS_OF_A_DAY and len(np.unique(days)) < len(days):
+        interval = interval_in_words(typical)
+        raise IntervalError(source, interval=interval, **named(np.ones(len(days)), days))
+    if unplaced.any():
+        text = str(moments[np.flatnonzero(unplaced)[0]].astype("datetime64[s]"))
+        raise StampError(source, text=text, **named(unplaced, days))
+
+
+def interval_in_words(seconds: float) -> str:
+    """Return a length of time as one writes it of bars: ``5-minute``."""
+    size, unit = next((one for one in _UNITS if seconds >= one[0]), _UNITS[-1])
+    return f"{seconds / size:g}-{unit}"
 
 
 def _parse_stamp(stamp: object, date_format: str | None) -> datetime | None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta, timezone
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields, replace
+from datetime import date, datetime, timedelta, timezone
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from aegismatrix.market.arrays import (
     ONE_DAY,
@@ -28,7 +30,6 @@ from aegismatrix.market.arrays import (
     check_bar_shape,
     check_index_scale,
     check_lengths,
-    check_not_frozen,
     check_positive,
     check_rising,
     check_source,
@@ -43,29 +44,39 @@ from aegismatrix.market.errors import (
     ScaleError,
 )
 from aegismatrix.market.market import NIFTY, Market, MarketField, market_named
+from aegismatrix.market.permits import Permit, permits_of
+from aegismatrix.market.prints import (
+    PrintReport,
+    check_late,
+    check_not_ending_frozen,
+    check_prints,
+    look,
+    without_placeholders,
+)
+from aegismatrix.market.sessions import (
+    SessionReport,
+    check_days,
+    check_interval,
+    check_reportable,
+    compare,
+    idle_rows,
+    name_days,
+)
+from aegismatrix.market.thresholds import (
+    IV_CARRY_TRADING_DAYS,
+    MAX_GAP_CALENDAR_DAYS,
+    MAX_IV_LOG_MOVE,
+    MAX_IV_PERCENT,
+    MIN_IV_PERCENT,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
-IV_CARRY_TRADING_DAYS = 3
-"""A volatility print stands in for at most this many following trading days without one."""
-
-MAX_GAP_CALENDAR_DAYS = 15
-"""The longest pause between two bars; no closure of either market since 1945 was longer."""
-
-FROZEN_ROWS = 3
-"""This many identical trailing rows mean that the feed stopped."""
-
-MIN_IV_PERCENT, MAX_IV_PERCENT = 2.0, 250.0
-"""No volatility index of an equity market has ever closed outside of these."""
-
-MAX_IV_LOG_MOVE = 1.6
-"""The volatility index has never changed fivefold between two prints."""
-
 
 @dataclass(frozen=True)
 class IvFill:
-    """A day on which the volatility index had no print of its own.
+    """A day on which the volatility index had no print of its own, or but a placeholder.
 
     Attributes
     ----------
@@ -87,7 +98,8 @@ class Bars(ReadOnlyArrays):
     """Daily bars, oldest first; an instance that exists is valid.
 
     Make one with `from_csv`, `from_frames` or `from_arrays`. A slice (``bars[-300:]``) is again
-    `Bars`.
+    `Bars`, and is not refused for what the whole was allowed. What a report on the last bar needs
+    besides is checked by `check_reportable`; `docs/bars.md` says what is checked where.
 
     Attributes
     ----------
@@ -105,6 +117,12 @@ class Bars(ReadOnlyArrays):
         Where they came from.
     iv_fills : tuple of IvFill
         The days whose iv was carried forward.
+    permits : tuple of Permit
+        Real exceptions to what bars have to be; given as ``KIND:DATE`` too.
+    days : SessionReport
+        The bars held against the exchange's calendar.
+    prints : PrintReport
+        The rows that no market shows.
     """
 
     dates: DateArray
@@ -116,9 +134,11 @@ class Bars(ReadOnlyArrays):
     market: MarketField = MarketField()  # noqa: RUF009
     source: str = "arrays"
     iv_fills: tuple[IvFill, ...] = field(default=())
+    permits: tuple[Permit, ...] = field(default=())
 
     def __post_init__(self) -> None:
         check_source(self.source)
+        object.__setattr__(self, "permits", permits_of(self.permits))
         object.__setattr__(self, "dates", read_only(as_dates(self.dates, self.source)))
         for name in ("high", "low", "close", "iv", "open"):
             values = getattr(self, name)
@@ -133,12 +153,73 @@ class Bars(ReadOnlyArrays):
         check_index_scale(self.close, self.dates, self.source)
         check_bar_shape(self.high, self.low, {"close": self.close}, self.dates, self.source)
         _check_iv_scale(self.iv, self.dates, self.source)
+        check_interval(self.dates, self.source)
         _check_gaps(self.dates, self.source)
-        check_not_frozen(
-            {name: getattr(self, name) for name in ("high", "low", "close", "iv")},
+        check_days(self.dates, self.days, self.permits, self.source)
+        check_prints(
             self.dates,
-            FROZEN_ROWS,
+            self.prints,
+            self._printed,
+            self.permits,
+            self.market.circuit_breaker,
+            self.source,
         )
+
+    @cached_property
+    def days(self) -> SessionReport:
+        """The bars held against the exchange's calendar."""
+        idle = idle_rows(self.high, self.low, self.close)
+        return compare(self.dates, self.market.calendar, idle)
+
+    @cached_property
+    def prints(self) -> PrintReport:
+        """The rows that no market shows."""
+        return look(
+            self.dates,
+            self.high,
+            self.low,
+            self.close,
+            self.iv,
+            self._printed,
+            self.market.circuit_breaker,
+        )
+
+    @property
+    def last_session(self) -> date:
+        """The day of the last bar that shows a session: a row filled forward is none."""
+        idle = {*self.days.flat}
+        traded = next((day for day in self.dates[::-1] if day not in idle), self.dates[-1])
+        last: date = traded.item()
+        return last
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be said of these bars beside whatever is made of them."""
+        filled = tuple(np.datetime64(fill.date) for fill in self.iv_fills)
+        of_iv = f"Days without a print of the volatility index of their own: {name_days(filled)}."
+        return (*self.days.notes, *self.prints.notes, *((of_iv,) if filled else ()))
+
+    def check_reportable(self) -> None:
+        """Refuse bars that cannot carry a report on the last of them.
+
+        Raises
+        ------
+        MissingSessionsError
+            If one of the five sessions before the last bar is missing, or more than eight of the
+            252 before it.
+        UnexpectedSessionsError
+            If one of the last five bars is of a day without a session, and shows no trade.
+        FrozenBarsError, BarRowsError
+            If the last rows of the index, or of its volatility index, stand still, or one of the
+            last five does.
+        SpikeError
+            If one of the last five rows moves beyond the market's circuit breaker.
+        """
+        calendar = self.market.calendar
+        check_reportable(self.dates, self.days, calendar, self.permits, self.source)
+        check_not_ending_frozen(self.dates, self.prints, self._printed, self.permits)
+        breaker = self.market.circuit_breaker
+        check_late(self.dates, self.prints, self.permits, breaker, self.source)
 
     @classmethod
     def from_arrays(
@@ -151,11 +232,13 @@ class Bars(ReadOnlyArrays):
         *,
         open: ArrayLike | None = None,  # noqa: A002
         iv_dates: ArrayLike | None = None,
+        iv_low: ArrayLike | None = None,
         market: Market | str = NIFTY,
         source: str = "arrays",
         start: Day | None = None,
         end: Day | None = None,
         today: Day | None = None,
+        permit: Permit | str | Iterable[Permit | str] = (),
     ) -> Bars:
         """Make bars from arrays.
 
@@ -169,6 +252,9 @@ class Bars(ReadOnlyArrays):
             Volatility index in per cent a year: 13.5, not 0.135.
         iv_dates : array-like of shape (V,), optional
             The volatility index's own days; without them `iv` belongs to `dates`.
+        iv_low : array-like of shape (T,) or (V,), optional
+            The volatility index's lows, where they are known: a low of 0 beside the close of the
+            day before is a placeholder and no print.
         market : Market or str
             Whose bars these are: ``'nifty'``, ``'other'``, or a `Market` of your own. On its clock,
             where that is known, stamps with a UTC offset are read; otherwise their date is taken
@@ -179,6 +265,8 @@ class Bars(ReadOnlyArrays):
             Keep only the days from `start` to `end`, both included.
         today : date-like, optional
             No bar may be later; by default the latest date anywhere on Earth.
+        permit : Permit, str, or iterable of them
+            Real exceptions, such as ``"missing:2026-01-15"``.
 
         Returns
         -------
@@ -202,8 +290,11 @@ class Bars(ReadOnlyArrays):
         )
         iv_source = f"iv of {source}"
         iv_days = index.dates if iv_dates is None else as_dates(iv_dates, iv_source, market.clock)
-        prints = Table(iv_source, iv_days, {"iv": as_floats(iv, iv_source, "iv")})
-        return cls._join(index, prints, market, source, start, end, today)
+        prices = {"iv": as_floats(iv, iv_source, "iv")}
+        if iv_low is not None:
+            prices["low"] = as_floats(iv_low, iv_source, "low")
+        prints = Table(iv_source, iv_days, prices)
+        return cls._join(index, prints, market, source, start, end, today, permit)
 
     @classmethod
     def from_csv(
@@ -216,6 +307,7 @@ class Bars(ReadOnlyArrays):
         start: Day | None = None,
         end: Day | None = None,
         today: Day | None = None,
+        permit: Permit | str | Iterable[Permit | str] = (),
     ) -> Bars:
         """Make bars from two CSV files.
 
@@ -229,7 +321,7 @@ class Bars(ReadOnlyArrays):
             As for `from_arrays`.
         date_format : str, optional
             How dates are written, as for `datetime.strptime`; needed for forms like 03/04/2024.
-        start, end, today : date-like, optional
+        start, end, today, permit
             As for `from_arrays`.
 
         Returns
@@ -254,12 +346,19 @@ class Bars(ReadOnlyArrays):
                 date_format=date_format,
                 clock=market.clock,
             ),
-            read_csv(iv, required=("iv",), date_format=date_format, clock=market.clock),
+            read_csv(
+                iv,
+                required=("iv",),
+                optional=("open", "low"),
+                date_format=date_format,
+                clock=market.clock,
+            ),
             market,
             os.path.basename(os.fspath(index)),  # noqa: PTH119
             start,
             end,
             today,
+            permit,
         )
 
     @classmethod
@@ -273,6 +372,7 @@ class Bars(ReadOnlyArrays):
         start: Day | None = None,
         end: Day | None = None,
         today: Day | None = None,
+        permit: Permit | str | Iterable[Permit | str] = (),
     ) -> Bars:
         """Make bars from pandas frames (extra ``frames``).
 
@@ -283,7 +383,7 @@ class Bars(ReadOnlyArrays):
             known, open.
         iv : DataFrame or Series
             The volatility index's close, in per cent.
-        market, source, start, end, today
+        market, source, start, end, today, permit
             As for `from_arrays`.
 
         Returns
@@ -310,12 +410,19 @@ class Bars(ReadOnlyArrays):
                 optional=("open",),
                 clock=market.clock,
             ),
-            read_frame(iv, source=f"iv of {source}", required=("iv",), clock=market.clock),
+            read_frame(
+                iv,
+                source=f"iv of {source}",
+                required=("iv",),
+                optional=("open", "low"),
+                clock=market.clock,
+            ),
             market,
             source,
             start,
             end,
             today,
+            permit,
         )
 
     @classmethod
@@ -328,7 +435,9 @@ class Bars(ReadOnlyArrays):
         start: Day | None,
         end: Day | None,
         today: Day | None,
+        permit: Permit | str | Iterable[Permit | str],
     ) -> Bars:
+        permits = permits_of(permit)
         for table in (index, prints):
             check_lengths({"date": table.dates, **table.columns})
             if not len(table.dates):
@@ -344,6 +453,10 @@ class Bars(ReadOnlyArrays):
                 named = zip(("from", "to"), bounds, strict=True)
                 cut = " ".join(f"{word} {day}" for word, day in named if day is not None)
                 raise EmptyBarsError(f"{table.source}, cut {cut},")
+        # Weekly bars, or those of another market, lack prints too: that is not what is wrong.
+        check_interval(index.dates, index.source)
+        check_days(index.dates, compare(index.dates, market.calendar), permits, index.source)
+        prints = without_placeholders(prints)
         check_positive(prints.columns["iv"], prints.dates, prints.source, "iv")
         _check_iv_scale(prints.columns["iv"], prints.dates, prints.source)
         iv, fills = _last_prints(index.dates, prints.dates, prints.columns["iv"], known_days)
@@ -357,6 +470,7 @@ class Bars(ReadOnlyArrays):
             market=market,
             source=source,
             iv_fills=fills,
+            permits=permits,
         )
 
     def __len__(self) -> int:
@@ -366,17 +480,19 @@ class Bars(ReadOnlyArrays):
         if not isinstance(rows, slice) or rows.step not in (None, 1):
             raise TypeError("Bars take slices without a step, such as bars[-300:]")
         dates = self.dates[rows]
-        kept = set(dates.astype(str).tolist())
-        return replace(
-            self,
-            dates=dates,
-            high=self.high[rows],
-            low=self.low[rows],
-            close=self.close[rows],
-            iv=self.iv[rows],
-            open=None if self.open is None else self.open[rows],
-            iv_fills=tuple(fill for fill in self.iv_fills if fill.date in kept),
-        )
+        if not len(dates):
+            raise EmptyBarsError(self.source)
+        kept = set(dates.astype(str).tolist()) if self.iv_fills else set()
+        cut: dict[str, Any] = {
+            **{one.name: self.__dict__[one.name] for one in fields(self)},
+            **{name: read_only(values[rows]) for name, values in self._arrays().items()},
+            "dates": read_only(dates),
+            "iv_fills": tuple(fill for fill in self.iv_fills if fill.date in kept),
+        }
+        # Valid as the whole is: a part must not be refused for what the whole was allowed.
+        part = object.__new__(type(self))
+        part.__dict__.update({one.name: cut[one.name] for one in fields(self)})
+        return part
 
     def __repr__(self) -> str:
         return (
@@ -397,6 +513,13 @@ class Bars(ReadOnlyArrays):
         for values in (self.high, self.low, self.close, self.iv):
             sha256.update(np.ascontiguousarray(values.astype("<f8")).tobytes())
         return sha256.hexdigest()
+
+    @property
+    def _printed(self) -> NDArray[np.bool_]:
+        """Which rows have a print of the volatility index of their own."""
+        filled = np.array([fill.date for fill in self.iv_fills], dtype="datetime64[D]")
+        printed: NDArray[np.bool_] = ~np.isin(self.dates, filled)
+        return printed
 
     def _arrays(self) -> dict[str, FloatArray | DateArray]:
         arrays: dict[str, FloatArray | DateArray] = {"date": self.dates}

@@ -13,8 +13,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from aegismatrix.market.arrays import (
-    MAX_INDEX_POINTS,
-    MIN_INDEX_POINTS,
     FloatArray,
     ReadOnlyArrays,
     as_date,
@@ -25,6 +23,7 @@ from aegismatrix.market.arrays import (
 )
 from aegismatrix.market.errors import ChainError, EmptyBarsError
 from aegismatrix.market.readers import path_text, read_csv_columns, read_frame_columns
+from aegismatrix.market.thresholds import MAX_INDEX_POINTS, MIN_INDEX_POINTS
 
 if TYPE_CHECKING:
     import pandas as pd

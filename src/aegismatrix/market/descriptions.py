@@ -82,6 +82,7 @@ def market_fields(
         "closes": _clock_time,
         "calendar": lambda value: _calendar(value, place),
         "strike_step_points": _number,
+        "circuit_breaker": _number,
     }
     plain = {key: value for key, value in description.items() if value is not None}
     rule = plain.pop("expiries", None)
@@ -132,6 +133,7 @@ def plain_market(fields: Mapping[str, Any]) -> dict[str, Any]:
             "week_of_month": rule.week_of_month,
         },
         "strike_step_points": fields["strike_step_points"],
+        "circuit_breaker": fields["circuit_breaker"],
     }
     return {key: value for key, value in plain.items() if value is not None}
 

@@ -103,6 +103,14 @@ class BarRowsError(BarsError):
             "Correct these rows, and check that no adjusted close stands beside unadjusted highs"
             " and lows.",
         ),
+        "copied": (
+            "{source}: these rows are copies of the row before, late or many: {where}.",
+            "Fetch them again or drop them: no index prints the same high, low and close twice.",
+        ),
+        "frozen_iv": (
+            "{source}: the volatility index stands still in these late rows: {where}.",
+            "Fetch its prints again, or leave these days of it out.",
+        ),
         "off_grid": (
             "{source}: these bars do not start on a multiple of {detail}: {where}.",
             "Stamp bars by their start, and leave out a last one that the feed stamps with the time"
@@ -140,12 +148,144 @@ class FrozenBarsError(BarsError):
     problem = "The last {count} bars have the same {listed}: the feed is frozen: {where}."
     remedy = "Fetch the data again; a forecast on frozen input would be a lie."
     count: int
-    columns: Sequence[str] = ("high", "low", "close", "iv")
+    columns: Sequence[str] = ("high", "low", "close")
 
     @property
     def listed(self) -> str:
         """The columns, in words."""
+        if len(self.columns) == 1:
+            return self.columns[0]
         return f"{', '.join(self.columns[:-1])} and {self.columns[-1]}"
+
+
+@dataclass(eq=False, repr=False)
+class IntervalError(BarsError):
+    """Bars are not daily ones: their stamps have another `interval`."""
+
+    problem = "{source}: these are {interval} bars and not daily ones, as in: {where}."
+    remedy = "Give one bar for every session, each stamped with its day."
+    source: str
+    _: KW_ONLY
+    interval: str
+
+
+@dataclass(eq=False, repr=False)
+class StampError(BarsError):
+    """Stamps of daily bars have a time of day and no time zone; `text` is the first."""
+
+    problem = "{source} stamps days with a time of day and no time zone, such as {text}: {where}."
+    remedy = (
+        "Give the exchange's dates, or stamps with their offset from UTC; in pandas"
+        " index.tz_localize('UTC') where they are UTC, index.normalize() where they are local."
+    )
+    source: str
+    _: KW_ONLY
+    text: str
+
+
+@dataclass(eq=False, repr=False)
+class MissingSessionsError(BarsError):
+    """Sessions of the exchange have no bar: `kind` says whether late ones or many (`dates`)."""
+
+    cases: ClassVar[Cases] = {
+        "recent": (
+            "{source} ends on {last} and lacks sessions among the {limit} before: {where}.",
+            "Fetch these days from the exchange or the feed and add their rows; for a day on which"
+            " the exchange was closed all the same give permit=('missing:{first}',) or --permit"
+            " missing:{first}.",
+        ),
+        "many": (
+            "{source} ends on {last} and lacks more than {limit} of the 252 sessions before:"
+            " {where}.",
+            "Fetch these days from the exchange or the feed and add their rows; for a day on which"
+            " the exchange was closed all the same give permit=('missing:{first}',) or --permit"
+            " missing:{first}.",
+        ),
+    }
+    source: str
+    kind: str
+    _: KW_ONLY
+    last: str
+    limit: int
+
+    @property
+    def first(self) -> str:
+        """The first of the days."""
+        return self.dates[0] if self.dates else self.last
+
+
+@dataclass(eq=False, repr=False)
+class UnexpectedSessionsError(BarsError):
+    """Bars are of days on which the exchange held no session; `kind` says what that looks like."""
+
+    cases: ClassVar[Cases] = {
+        "other_market": (
+            "{source}: {count} of {total} bars are of days that were no sessions ({calendar}):"
+            " {where}.",
+            "If these are bars of another market, say so: market='other', --market other, or a"
+            " market of your own.",
+        ),
+        "day_early": (
+            "{source}: its dates are a day early, {count} of {total} bars are of days that were no"
+            " sessions, most of them Sundays ({calendar}): {where}.",
+            "These look like exchange midnights written in UTC: give stamps with their offset, or"
+            " index.tz_convert('Asia/Kolkata').tz_localize(None) in pandas.",
+        ),
+        "filled_forward": (
+            "{source}: late bars are of days that were no sessions ({calendar}), and show no"
+            " trade: {where}.",
+            "Drop these rows: they are the close of the session before, filled forward.",
+        ),
+    }
+    source: str
+    kind: str
+    _: KW_ONLY
+    count: int
+    total: int
+    calendar: str
+
+
+@dataclass(eq=False, repr=False)
+class SpikeError(BarsError):
+    """Rows move by more than `limit`, further than a session goes."""
+
+    cases: ClassVar[Cases] = {
+        "reverted": (
+            "{source}: these rows move by more than {limit}, and are back within days: {where}.",
+            "Fetch these rows again; a real move is permitted by its day: permit=('move:{day}',) or"
+            " --permit move:{day}.",
+        ),
+        "unsettled": (
+            "{source}: these late rows move by more than {limit}: {where}.",
+            "Fetch these rows again; a real move is permitted by its day: permit=('move:{day}',) or"
+            " --permit move:{day}.",
+        ),
+    }
+    source: str
+    kind: str
+    _: KW_ONLY
+    limit: str
+
+    @property
+    def day(self) -> str:
+        """The first of the days."""
+        return self.dates[0] if self.dates else ""
+
+
+@dataclass(eq=False, repr=False)
+class PermitError(BarsError):
+    """What should permit an exception is no kind of one with a day."""
+
+    problem = "{given!r} permits nothing that is known."
+    remedy = "Write KIND:DATE with a kind among {listed} and a day as YYYY-MM-DD."
+    given: str
+    _: KW_ONLY
+    kinds: Sequence[str]
+
+    @property
+    def listed(self) -> str:
+        """The kinds, in words."""
+        return ", ".join(self.kinds)
 
 
 @dataclass(eq=False, repr=False)

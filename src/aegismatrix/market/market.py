@@ -136,6 +136,9 @@ class Market:
         When option contracts expire; needs `calendar`.
     strike_step_points : float or None
         From one strike to the next, in index points.
+    circuit_breaker : float or None
+        The move of the index, as a fraction of the close before, at which the exchange stops
+        trading for the day.
 
     Raises
     ------
@@ -165,6 +168,7 @@ class Market:
     calendar: CalendarField = CalendarField()
     expiries: ExpiryRule | None = None
     strike_step_points: float | None = None
+    circuit_breaker: float | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
@@ -186,6 +190,9 @@ class Market:
         step = self.strike_step_points
         if step is not None and not (_is_number(step) and 0.0 < step < math.inf):
             raise self._unfit("strike_step_points", "Give index points above 0.")
+        breaker = self.circuit_breaker
+        if breaker is not None and not (_is_number(breaker) and 0.0 < breaker < 1.0):
+            raise self._unfit("circuit_breaker", "Give a fraction between 0 and 1, such as 0.2.")
         self._check_needs()
 
     def _check_needs(self) -> None:
@@ -622,6 +629,8 @@ NIFTY = Market(
     ),
     # Of weekly and near monthly contracts, at all levels, since 2013-08-30; docs/markets.md.
     strike_step_points=50.0,
+    # Trading ends for the day at a move of 20 %, since 2001-07-02; docs/bars.md.
+    circuit_breaker=0.20,
 )
 """NIFTY 50 on the National Stock Exchange of India."""
 

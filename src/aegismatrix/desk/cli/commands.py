@@ -200,7 +200,7 @@ def _source(arguments: argparse.Namespace) -> BarSource:
         error("give --index CSV and --iv CSV, or --yahoo, or --sample")
     if arguments.sample:
         options = (*cuts, market, intraday)
-        if any(option is not None for option in options):
+        if arguments.permit or any(option is not None for option in options):
             error("--sample goes without options of other bars")
         return SampleSource()
     if arguments.yahoo:
@@ -210,6 +210,7 @@ def _source(arguments: argparse.Namespace) -> BarSource:
             index=arguments.symbol,
             iv=arguments.iv_symbol,
             market=market,
+            permit=arguments.permit,
             allow_stale=arguments.allow_stale,
         )
     if None in files:
@@ -220,6 +221,7 @@ def _source(arguments: argparse.Namespace) -> BarSource:
         market=market or NIFTY,
         intraday=intraday,
         date_format=arguments.date_format,
+        permit=arguments.permit,
         start=arguments.start,
         end=arguments.end,
     )
@@ -314,6 +316,8 @@ def _history_rows(forecast: Forecast) -> Iterable[list[str]]:
 def _last_day(forecast: Forecast, bars: Bars, manifest: Manifest) -> Iterable[str]:
     spot, iv = forecast.close[-1], forecast.iv_percent[-1]
     yield f"{forecast.dates[-1]}  {bars.market.title}, close {spot:.2f}, iv {iv:.2f} %"
+    for note in bars.notes:
+        yield f"note: {note}"
     models = manifest.models.values()
     judgements = [judgement for model in models for judgement in model.own_judgements()]
     row = forecast.row()

@@ -10,19 +10,22 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from aegismatrix import __version__
 from aegismatrix.desk.cli import commands
 from aegismatrix.desk.cli.installed import Command, installed_commands
-from aegismatrix.errors import AegisError
+from aegismatrix.errors import MAX_MESSAGE, AegisError, BarsError, clipped
 from aegismatrix.market.errors import MarketError
 
 if TYPE_CHECKING:
     from aegismatrix.market.market import Market
+    from aegismatrix.market.permits import Permit
 
 LONGEST_DAYS, CONFIDENCE = 30, 0.80
 WRONG_INPUT = 2
+# The command's name stands before it.
+_MAX_COMPLAINT = MAX_MESSAGE - 200
 _INTERRUPTED, _PIPE_CLOSED = 130, 141
 _OWN = ("report", "run", "monitor", "history", "models", "verify")
 _EXAMPLES = """\
@@ -42,6 +45,13 @@ cache). Output has no colours, so NO_COLOR changes nothing.
 
 exit status: 0 done, 1 a finding, 2 wrong usage, input or artifacts, 130 interrupted
 """
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaints stay short, whatever was given."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(clipped(message, _MAX_COMPLAINT))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -93,7 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser(others: Mapping[str, Command | AegisError]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="aegismatrix",
         description="Portable, verified market models: raw bars in, probabilities out.",
         epilog=_EXAMPLES,
@@ -101,7 +111,7 @@ def _parser(others: Mapping[str, Command | AegisError]) -> argparse.ArgumentPars
     )
     parser.add_argument("--version", action="version", version=f"aegismatrix {__version__}")
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
-    shared = argparse.ArgumentParser(add_help=False)
+    shared = _Parser(add_help=False)
     shared.add_argument("--quiet", "-q", action="store_true", help="say nothing but faults")
     shared.add_argument("--verbose", "-v", action="store_true", help="say what is being done")
     shared.add_argument("--json", action="store_true", help="print JSON instead of words")
@@ -184,7 +194,7 @@ def _parser(others: Mapping[str, Command | AegisError]) -> argparse.ArgumentPars
 
 
 def _add_other(
-    subparsers: argparse._SubParsersAction[argparse.ArgumentParser],
+    subparsers: argparse._SubParsersAction[_Parser],
     name: str,
     other: Command | AegisError,
 ) -> None:
@@ -274,6 +284,15 @@ def _add_bars(parser: argparse.ArgumentParser) -> None:
         help="whose bars they are: nifty, other, a market file FILE.json, or the name that the"
         " models of --models were trained under (default: nifty)",
     )
+    bars.add_argument(
+        "--permit",
+        metavar="KIND:DATE",
+        type=_permit,
+        action="append",
+        default=[],
+        help="a real exception, such as missing:2026-01-15: move, copy, frozen_iv, missing or"
+        " unexpected, with its day; may be repeated",
+    )
     bars.add_argument("--start", metavar="DATE", type=_iso_date, help="first day, YYYY-MM-DD")
     bars.add_argument("--end", metavar="DATE", type=_iso_date, help="last day, YYYY-MM-DD")
     bars.add_argument(
@@ -299,6 +318,15 @@ def _market(text: str) -> Market | str:
     try:
         return text if is_market_name(text) else market_named(text)
     except MarketError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _permit(text: str) -> Permit:
+    from aegismatrix.market.permits import permits_of
+
+    try:
+        return permits_of(text)[0]
+    except BarsError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 

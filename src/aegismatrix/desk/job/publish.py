@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -264,7 +264,7 @@ def check_open(moment: datetime, exchange: Market = NIFTY) -> None:
 
 def _current(bars: Bars, calendar: Calendar, moment: datetime, settings: Settings) -> list[str]:
     """Refuse bars that stand still; return what is to be said of those that are allowed."""
-    last: date = bars.dates[-1].item()
+    last = bars.last_session
     ends, today = calendar.last, bars.market.trading_day(moment)
     notes = []
     if (ends - today).days <= CALENDAR_WARNING_DAYS:

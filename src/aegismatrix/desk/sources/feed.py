@@ -23,9 +23,9 @@ from aegismatrix.desk.errors import SourceError, TransientSourceError
 from aegismatrix.desk.sources.patience import Attempt
 from aegismatrix.desk.sources.prices import COLUMNS, UNITS, Interval, Prices
 from aegismatrix.errors import BarsError, MissingExtraError
-from aegismatrix.market.bars import MAX_GAP_CALENDAR_DAYS
 from aegismatrix.market.errors import EmptyBarsError
 from aegismatrix.market.readers import read_frame
+from aegismatrix.market.thresholds import MAX_GAP_CALENDAR_DAYS
 
 if TYPE_CHECKING:
     import pandas as pd

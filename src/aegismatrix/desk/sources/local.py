@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from aegismatrix.market.arrays import Day
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.intraday import IntradayBars
 from aegismatrix.market.market import MarketField
+from aegismatrix.market.permits import Permit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +33,8 @@ class CsvSource:
         Five-minute bars, as `IntradayBars.from_csv` reads them.
     date_format, start, end
         As for `Bars.from_csv`; they do not concern the five-minute bars.
+    permit : sequence of Permit or str
+        As for `Bars.from_csv`.
     """
 
     index: str | os.PathLike[str]
@@ -40,6 +44,7 @@ class CsvSource:
     date_format: str | None = None
     start: Day | None = None
     end: Day | None = None
+    permit: Sequence[Permit | str] = ()
 
     @property
     def description(self) -> str:
@@ -68,6 +73,7 @@ class CsvSource:
             date_format=self.date_format,
             start=self.start,
             end=self.end,
+            permit=self.permit,
         )
         intraday = None if self.intraday is None else IntradayBars.from_csv(self.intraday)
         return Fetched(bars, intraday, now)
@@ -87,6 +93,8 @@ class FrameSource:
         Five-minute bars, as `IntradayBars.from_frame` reads them.
     name : str
         What to call them in messages and reports.
+    permit : sequence of Permit or str
+        As for `Bars.from_frames`.
     """
 
     index: pd.DataFrame
@@ -94,6 +102,7 @@ class FrameSource:
     market: MarketField = MarketField()  # noqa: RUF009
     intraday: pd.DataFrame | None = None
     name: str = "frame"
+    permit: Sequence[Permit | str] = ()
 
     @property
     def description(self) -> str:
@@ -116,7 +125,9 @@ class FrameSource:
             One of its children, naming rows and remedy.
         """
         now = utc_now()
-        bars = Bars.from_frames(self.index, self.iv, market=self.market, source=self.name)
+        bars = Bars.from_frames(
+            self.index, self.iv, market=self.market, source=self.name, permit=self.permit
+        )
         intraday = None
         if self.intraday is not None:
             intraday = IntradayBars.from_frame(self.intraday, source=self.name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
 
@@ -19,9 +19,11 @@ from aegismatrix.desk.sources.patience import Attempt, Patience
 from aegismatrix.desk.sources.prices import COLUMNS, Interval, Prices
 from aegismatrix.desk.sources.refresh import refresh
 from aegismatrix.errors import BarsError
-from aegismatrix.market.bars import MAX_GAP_CALENDAR_DAYS, Bars
+from aegismatrix.market.bars import Bars
 from aegismatrix.market.intraday import BAR_MINUTES, MARKET, IntradayBars
 from aegismatrix.market.market import OTHER, Market, market_named
+from aegismatrix.market.permits import Permit
+from aegismatrix.market.thresholds import MAX_GAP_CALENDAR_DAYS
 
 _LOG = logging.getLogger(__name__)
 
@@ -59,6 +61,8 @@ class YahooSource:
     allow_stale : timedelta, optional
         If a fetch fails, take bars from the cache that were fetched at most this long ago, and say
         so. By default a failed fetch is an error.
+    permit : sequence of Permit or str
+        As for `Bars.from_arrays`.
     patience : Patience
         How long and how often to try.
     clock : callable
@@ -78,6 +82,7 @@ class YahooSource:
     cached: bool = True
     cache_dir: str | os.PathLike[str] | None = None
     allow_stale: timedelta | None = None
+    permit: Sequence[Permit | str] = ()
     patience: Patience = field(default_factory=Patience)
     clock: Callable[[], datetime] = field(default=utc_now, repr=False)
 
@@ -203,9 +208,11 @@ class YahooSource:
             iv.column("close"),
             open=index.column("open"),
             iv_dates=iv.stamps,
+            iv_low=iv.column("low"),
             market=self.market,
             source=self.description,
             today=(now + timedelta(hours=14)).date(),
+            permit=self.permit,
         )
 
     def _five_minutes(self, prices: Prices, now: datetime, notes: list[str]) -> IntradayBars:

@@ -25,7 +25,7 @@ from aegismatrix.market.errors import CalendarRangeError, MarketFileError
 
 SessionKind = Literal["regular", "special", "closed"]
 
-SATURDAY = 5
+SATURDAY, SUNDAY = 5, 6
 
 _KINDS = ("closed", "special")
 _HEADER = ["date", "kind"]

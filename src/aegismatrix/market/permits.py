@@ -1,0 +1,93 @@
+"""Permits: real exceptions to what bars have to be, named one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+
+from aegismatrix.market.arrays import whole_day
+from aegismatrix.market.errors import CalendarDayError, PermitError
+
+PermitKind = Literal["move", "copy", "frozen_iv", "missing", "unexpected"]
+"""A move beyond the circuit breaker; a row that equals the one before; a volatility index that
+stands still; a session of the calendar without a bar; a bar on a day without a session."""
+
+
+@dataclass(frozen=True)
+class Permit:
+    """A real exception, by kind and day; it is kept in the provenance of every report.
+
+    Attributes
+    ----------
+    kind : str
+        ``move``, ``copy``, ``frozen_iv``, ``missing`` or ``unexpected``.
+    date : str
+        The exchange's day, ISO 8601.
+
+    Raises
+    ------
+    PermitError
+        If there is no such kind, or `date` is not a day.
+
+    Examples
+    --------
+    >>> from aegismatrix.market.permits import Permit
+    >>> Permit("missing", "2026-01-15")
+    Permit(kind='missing', date='2026-01-15')
+    """
+
+    kind: PermitKind
+    date: str
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(PermitKind):
+            raise PermitError(f"{self.kind}:{self.date}", kinds=get_args(PermitKind))
+        try:
+            object.__setattr__(self, "date", str(whole_day(self.date)))
+        except CalendarDayError as error:
+            raise PermitError(f"{self.kind}:{self.date}", kinds=get_args(PermitKind)) from error
+
+    @property
+    def day(self) -> np.datetime64:
+        """The day, datetime64[D]."""
+        day: np.datetime64 = np.datetime64(self.date)
+        return day
+
+
+def permits_of(given: Permit | str | Iterable[Permit | str]) -> tuple[Permit, ...]:
+    """Return permits that are given, or written as ``KIND:DATE``.
+
+    Parameters
+    ----------
+    given : Permit, str, or iterable of them
+        One or many.
+
+    Returns
+    -------
+    tuple of Permit
+        Each once, in the order given.
+
+    Raises
+    ------
+    PermitError
+        If one of them is none.
+    """
+    if isinstance(given, Permit | str):
+        given = (given,)
+    kinds = get_args(PermitKind)
+    if not isinstance(given, Iterable):
+        raise PermitError(str(given), kinds=kinds)
+    permits: dict[Permit, None] = {}
+    for one in given:
+        if not isinstance(one, Permit | str):
+            raise PermitError(str(one), kinds=kinds)
+        permits[one if isinstance(one, Permit) else _parsed(one)] = None
+    return tuple(permits)
+
+
+def _parsed(text: str) -> Permit:
+    kind, _, day = text.partition(":")
+    return Permit(kind, day)  # type: ignore[arg-type]
