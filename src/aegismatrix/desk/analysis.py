@@ -18,7 +18,7 @@ from aegismatrix.desk.arguments import (
 )
 from aegismatrix.desk.outputs import further_models, missing_from
 from aegismatrix.desk.provenance import provenance_of, record_of
-from aegismatrix.desk.report import PriceHistory, Publication, Report
+from aegismatrix.desk.report import DEMONSTRATED, PriceHistory, Publication, Report
 from aegismatrix.desk.signals import direction as directed
 from aegismatrix.desk.signals import seller as selling
 from aegismatrix.desk.signals.buyer import buyer_signal
@@ -34,7 +34,7 @@ from aegismatrix.market.arrays import Day, FloatArray
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.chain import OptionChain
 from aegismatrix.market.errors import FutureBarsError
-from aegismatrix.market.events import BREACH, BREAKOUT, LABELS
+from aegismatrix.market.events import BREACH, BREAKOUT, CLASSES, DIRECTION, LABELS
 from aegismatrix.market.intraday import IntradayBars
 from aegismatrix.market.market import ExpiryKind
 from aegismatrix.market.outcomes import breakout_label
@@ -154,6 +154,7 @@ def analyze(
             iv_percentile=market.iv_percentile,
             last_update=_last_update(bars, moment),
             made_at=moment.strftime(_STAMP),
+            demonstrated=_demonstrated(engine),
             intraday=session,
             eve=_eve(engine, bars, intraday, session, moment),
         ),
@@ -302,6 +303,20 @@ def _held(
     distance = np.maximum(np.nan_to_num(reached, nan=1), 1e-9)
     probability = engine.unseen(BREACH.head, past, horizon_days=horizon_days, distance=distance)
     return selling.held(reached, probability, confidence)
+
+
+def _demonstrated(engine: Engine) -> set[int]:
+    """The horizons at which the walk-forward showed that the direction model has skill."""
+    verdicts = {
+        one["output"]: one["verdict"]
+        for model in engine.manifest.models.values()
+        for one in model.own_judgements()
+    }
+    return {
+        days
+        for days, classes in DIRECTION.items()
+        if verdicts.get(classes[CLASSES[0]].judged) == DEMONSTRATED
+    }
 
 
 def _base_rates(engine: Engine) -> dict[str, float]:

@@ -35,6 +35,12 @@ from aegismatrix.market.events import (
 )
 from aegismatrix.market.thresholds import STALE_CALENDAR_DAYS
 
+FORMAT_VERSION = 2
+"""The form of the report; docs/report.md lists what changed with each."""
+
+DEMONSTRATED = "demonstrated"
+"""The verdict on what the walk-forward showed to have skill."""
+
 NOT_JUDGED = "not judged"
 """In place of a verdict on what no walk-forward has scored."""
 
@@ -242,6 +248,7 @@ class Report:
             As the shipped JSON Schema says (`schema`).
         """
         plain: dict[str, Any] = {
+            "format_version": FORMAT_VERSION,
             "generated_at": self.generated_at,
             "as_of": self.as_of,
             "session": self.session,
@@ -684,7 +691,7 @@ def _direction_lines(direction: Mapping[str, Any]) -> list[str]:
     verdicts = sorted({forecast["verdict"] for forecast in horizons})
     moves = ", ".join(
         f"{forecast['horizon_days']} d {forecast['direction']}"
-        f" {forecast['expected_move_points']:+.0f}"
+        f" {forecast['expected_move_points']:+.0f}, size {forecast['move_size_points']:.0f}"
         f" [{forecast['move_interval_80']['lower']:+.0f},"
         f" {forecast['move_interval_80']['upper']:+.0f}]"
         for forecast in horizons
@@ -692,7 +699,8 @@ def _direction_lines(direction: Mapping[str, Any]) -> list[str]:
     return [
         f"direction ({', '.join(verdicts)}), points with 80 % of outcomes",
         f"  today          {today['direction']} {today['expected_move_points']:+.0f},"
-        f" {today['conviction']:.0%}, usual {today['base_rate']:.0%}, from {today['basis']}",
+        f" {today['conviction']:.0%}, usual {today['base_rate']:.0%}, size"
+        f" {today['move_size_points']:.0f}, from {today['basis']}",
         f"  ahead          {moves}",
     ]
 
