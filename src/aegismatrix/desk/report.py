@@ -90,6 +90,8 @@ class Provenance:
         Days of bars of special sessions.
     permits : tuple of dict
         Exceptions that were permitted, by kind and date.
+    calendar : mapping or None
+        Name of the calendar whose sessions were counted, and the last day that it declares.
     """
 
     package_version: str
@@ -112,6 +114,7 @@ class Provenance:
     unexpected_days: tuple[str, ...] = ()
     special_sessions: tuple[str, ...] = ()
     permits: tuple[dict[str, Any], ...] = ()
+    calendar: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -173,6 +176,9 @@ class Record:
         As sealed, by column, those of the breach surface included.
     horizon_days : mapping of str to int
         Trading days until a probability is decided, by column; without those that nothing decides.
+    sessions_ahead : tuple of str
+        The sessions that the horizons of 1, 2, 3 and more trading days end with, ISO 8601, as far
+        as the exchange has declared them.
     """
 
     high: float
@@ -183,6 +189,7 @@ class Record:
     probabilities: Mapping[str, float]
     base_rates: Mapping[str, float]
     horizon_days: Mapping[str, int]
+    sessions_ahead: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, repr=False)
@@ -298,7 +305,14 @@ class Report:
             },
             "max_pain": {
                 **self._points(seller.max_pain.lower, seller.max_pain.upper),
-                "confidence": round(seller.max_pain.confidence, _PROBABILITY_DIGITS),
+                **_rounded(
+                    _present(
+                        {
+                            name: getattr(seller.max_pain, name)
+                            for name in ("confidence", "horizon_days", "expiry")
+                        }
+                    )
+                ),
                 "method": seller.max_pain.method,
                 "verdict": NOT_JUDGED,
             },
@@ -723,6 +737,7 @@ def _judged_direction(horizon_days: int) -> str:
 
 def _intraday_line(intraday: Mapping[str, Any]) -> str:
     used = {"next": "refines today", "same": "of the last daily bar's day"}
+    used["special"] = "a special session: refines nothing"
     what = used.get(intraday["relation"], "not of today: refines nothing")
     notes = f" ({', '.join(intraday['notes'])})" if intraday["notes"] else ""
     return f"5-minute bars of {intraday['session_date']}, {intraday['bars']} of them: {what}{notes}"

@@ -246,20 +246,20 @@ def direction_signal(
     )
 
 
-def surface_days(horizon_days: int) -> tuple[int, ...]:
+def surface_days(*horizon_days: int) -> tuple[int, ...]:
     """Return the horizons whose median touch gives all deviations, the longest as it can be.
 
     Parameters
     ----------
-    horizon_days : int
-        Of the safe range, which needs one too.
+    *horizon_days : int
+        Of the safe range, and of an option chain, which need one too.
 
     Returns
     -------
     tuple of int
         Trading days, rising.
     """
-    return tuple(sorted({min(days, LONGEST_DAYS) for days in (horizon_days, *LABELS)}))
+    return tuple(sorted({min(days, LONGEST_DAYS) for days in (*horizon_days, *LABELS)}))
 
 
 def deviations(median_touches: Mapping[int, float]) -> dict[int, float]:

@@ -228,7 +228,7 @@ class YahooSource:
             raise SourceError(f"Yahoo {self.index} 5m", "no_data", "every row is blank")
         columns = {name: prices.column(name) for name in COLUMNS}
         return IntradayBars.from_arrays(
-            prices.stamps, **columns, source=f"Yahoo {self.index}", now=now
+            prices.stamps, **columns, source=f"Yahoo {self.index}", now=now, stamps="start"
         )
 
 
