@@ -58,7 +58,7 @@ def main(folder: Path) -> None:
         **{name: given.digest() for name, given in forms(bars).items()},
     }
     digests = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in said.items()}
-    print(json.dumps({"zone": time.tzname[0], "digests": digests}))
+    sys.stdout.write(json.dumps({"zone": time.tzname[0], "digests": digests}))
 
 
 if __name__ == "__main__":
