@@ -232,20 +232,29 @@ def assert_invariants_of_direction(report: am.Report) -> None:
     today = report.direction.today
     both: list[HorizonForecast | TodayForecast] = [*horizons, today]
     for one in both:
-        assert np.sign(one.expected_move_points) == signs[one.direction]
+        assert one.direction in (one.tendency, "NEUTRAL")
+        if one.direction != "NEUTRAL":
+            assert np.sign(one.expected_move_points) == signs[one.direction]
+        assert 0.0 < one.move_size_points < report.market.spot
         assert sum(one.probabilities.values()) == pytest.approx(1.0, abs=1e-6)
         assert all(0 <= p <= 1 for p in one.probabilities.values())
         assert one.conviction == one.probabilities[one.direction.lower()]
         if one.direction != "NEUTRAL":
             assert one.conviction >= DIRECTION_LEAN * one.base_rate
+    for name, forecast in report.direction.horizons.items():
+        if report.verdict(f"direction_{name}") != "demonstrated":
+            assert (forecast.direction, forecast.expected_move_points) == ("NEUTRAL", 0.0)
+    if report.verdict("direction_t1") != "demonstrated":
+        assert (today.direction, today.expected_move_points) == ("NEUTRAL", 0.0)
     for forecast in horizons:
         interval = forecast.move_interval_80
         assert interval.lower < forecast.expected_move_points < interval.upper
         assert interval.lower < 0 < interval.upper
         assert -report.market.spot < interval.lower
         assert forecast.target is None or forecast.target > report.as_of
-    sizes = [abs(one.expected_move_points) for one in horizons if one.direction != "NEUTRAL"]
+    sizes = [one.move_size_points for one in horizons]
     assert sizes == sorted(sizes)
+    assert sizes[0] < sizes[-1]
     widths = [one.move_interval_80.upper - one.move_interval_80.lower for one in horizons]
     assert widths == sorted(widths)
     intraday = report.intraday

@@ -62,6 +62,7 @@ def scaled(report: Values, spot: float) -> Values:
         "lower_edges",
         "upper_edges",
         "expected_move_points",
+        "move_size_points",
         "close",
         "last",
         "previous_close",

@@ -530,3 +530,125 @@ def test_an_old_cache_keeps_what_it_has_when_only_its_end_is_new(filled: PriceCa
     assert now is not None
     assert len(now.prices) == len(held.prices) + 4
     assert replace(now, prices=held.prices).since == SINCE
+
+
+SESSIONS = days("2023-01-02", "2024-03-15").stamps
+"""The days that a calendar has: here every weekday."""
+
+
+@dataclass
+class Served:
+    """Serves what it has from a day on, and remembers what it was asked for."""
+
+    prices: Prices
+    asked: list[date] = field(default_factory=list)
+
+    def __call__(self, since: date) -> Prices:
+        self.asked.append(since)
+        return self.prices.since(since)
+
+
+def without(prices: Prices, *gone: str) -> Prices:
+    return prices.cut(~np.isin(prices.stamps, np.array(gone, dtype="datetime64[D]")))
+
+
+def blanked(prices: Prices, *gone: str) -> Prices:
+    values = prices.values.copy()
+    values[np.isin(prices.stamps, np.array(gone, dtype="datetime64[D]"))] = np.nan
+    return replace(prices, values=values)
+
+
+def healing(cache: PriceCache, provider: Served, now: datetime) -> Stored:
+    return refresh(cache, provider, since=SINCE, now=now, sessions=SESSIONS)
+
+
+@pytest.mark.parametrize("spoiled", [without, blanked])
+def test_a_session_that_is_missing_or_blank_is_asked_for_again_and_healed(
+    cache: PriceCache, spoiled: Callable[..., Prices], caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = days("2024-01-01", "2024-03-14")
+    cache.replace(stored(spoiled(whole, "2024-01-17", "2024-02-06")), old=None)
+    provider = Served(whole)
+    with caplog.at_level(logging.INFO):
+        held = healing(cache, provider, NOW)
+    assert provider.asked == [date(2024, 1, 17)]
+    assert "asking again for 2 sessions" in caplog.text
+    assert "fetching everything" not in caplog.text
+    assert same(held.prices, whole)
+    # Whole again: as little is asked for as ever.
+    assert same(healing(cache, provider, NOW + timedelta(minutes=30)).prices, whole)
+    assert len(provider.asked) == 2
+    assert provider.asked[1] > date(2024, 3, 1)
+
+
+def test_a_session_that_the_provider_never_had_is_not_asked_for_at_every_refresh(
+    cache: PriceCache,
+) -> None:
+    holed = without(days("2024-01-01", "2024-03-14"), "2024-01-17")
+    cache.replace(stored(holed), old=None)
+    provider = Served(holed)
+    asked_at = []
+    for hour in range(0, 24 * 40, 6):
+        now = NOW + timedelta(hours=hour)
+        before = len(provider.asked)
+        held = healing(cache, provider, now)
+        assert same(held.prices, holed)
+        (since,) = provider.asked[before:]
+        if since == date(2024, 1, 17):
+            asked_at.append(hour / 24)
+    # At 58 days old every 5.8 days, and less often the older it is.
+    assert asked_at[0] == 0.0
+    assert 4 <= len(asked_at) <= 7
+    waits = np.diff(asked_at)
+    assert (waits >= 5.8).all()
+    assert waits[-1] >= waits[0]
+
+
+def test_a_session_that_is_too_old_is_not_asked_for(tmp_path: Path) -> None:
+    cache = PriceCache(tmp_path, "test", "^NSEI", "1d")
+    whole = days("2023-01-02", "2024-03-14")
+    since = date(2023, 1, 2)
+    holed = without(whole, "2023-01-18", "2023-02-15")
+    cache.replace(Stored(holed, since, NOW), old=None)
+    provider = Served(whole)
+    refresh(cache, provider, since=since, now=NOW, sessions=SESSIONS)
+    # 2023-02-15 is 394 days old, 2023-01-18 is 422.
+    assert provider.asked == [date(2023, 2, 15)]
+    held = cache.read()
+    assert held is not None
+    assert np.datetime64("2023-02-15") in held.prices.stamps
+    assert np.datetime64("2023-01-18") not in held.prices.stamps
+    assert held.asked_again_at == NOW
+
+
+def test_without_a_calendar_no_session_is_expected(cache: PriceCache) -> None:
+    holed = without(days("2024-01-01", "2024-03-14"), "2024-01-17")
+    cache.replace(stored(holed), old=None)
+    provider = Served(days("2024-01-01", "2024-03-14"))
+    refresh(cache, provider, since=SINCE, now=NOW)
+    (since,) = provider.asked
+    assert since > date(2024, 3, 1)
+
+
+def test_what_was_healed_is_still_held_against_what_is_known(
+    cache: PriceCache, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = days("2024-01-01", "2024-03-14")
+    cache.replace(stored(without(whole, "2024-01-17")), old=None)
+    values = whole.values.copy()
+    values[40] *= 1.05
+    revised = replace(whole, values=values)
+    with caplog.at_level(logging.WARNING):
+        held = healing(cache, Served(revised), NOW)
+    assert "1 complete bars were revised" in caplog.text
+    assert same(held.prices, revised)
+
+
+def test_a_cache_of_an_older_package_has_asked_for_nothing_again(filled: PriceCache) -> None:
+    held = filled.read()
+    assert held is not None
+    assert held.asked_again_at is None
+    filled.replace(replace(held, asked_again_at=NOW), old=held)
+    again = filled.read()
+    assert again is not None
+    assert again.asked_again_at == NOW

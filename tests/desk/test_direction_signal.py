@@ -12,7 +12,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
-from scipy.stats import entropy, foldnorm, norm, percentileofscore
+from scipy.stats import entropy, foldnorm, norm, percentileofscore, truncnorm
 
 from aegismatrix.desk.signals.direction import (
     HorizonForecast,
@@ -52,18 +52,40 @@ def shares(least: float) -> st.SearchStrategy[dict[str, float]]:
     return st.tuples(weight, weight, weight).map(normalised)
 
 
+EDGE = 0.0035
+
+
 def one_day(
-    deviation: float, probabilities: Classes = GIVEN, spot: float = SPOT
+    deviation: float,
+    probabilities: Classes = GIVEN,
+    spot: float = SPOT,
+    *,
+    edge: float = EDGE,
+    demonstrated: bool = True,
 ) -> HorizonForecast:
-    return horizon_forecast(1, probabilities, USUAL, spot, deviation)
+    return horizon_forecast(
+        1, probabilities, USUAL, spot, deviation, edge, demonstrated=demonstrated
+    )
 
 
-def forecast_in(direction: str, deviation: float = 0.01, spot: float = SPOT) -> HorizonForecast:
+def mean_of_classes(probabilities: Classes, mean: float, deviation: float, edge: float) -> float:
+    """Each class's probability times the mean of a normal return within it."""
+    bounds = {"down": (-np.inf, -edge), "neutral": (-edge, edge), "up": (edge, np.inf)}
+    return sum(
+        probabilities[name]
+        * float(truncnorm.mean((lo - mean) / deviation, (hi - mean) / deviation, mean, deviation))
+        for name, (lo, hi) in bounds.items()
+    )
+
+
+def forecast_in(
+    direction: str, deviation: float = 0.01, spot: float = SPOT, *, demonstrated: bool = True
+) -> HorizonForecast:
     """A forecast whose named class is twice as likely as usual."""
     tilted = {name: USUAL[name] * (2.0 if name == direction else 1.0) for name in CLASSES}
     total = sum(tilted.values())
     probabilities = {name: value / total for name, value in tilted.items()}
-    return one_day(deviation, probabilities, spot)
+    return one_day(deviation, probabilities, spot, demonstrated=demonstrated)
 
 
 def session(
@@ -91,16 +113,21 @@ def session(
 
 
 def today(
-    bars: Bars, intraday: IntradaySignal | None, next_day: HorizonForecast | None = None
+    bars: Bars,
+    intraday: IntradaySignal | None,
+    next_day: HorizonForecast | None = None,
+    *,
+    demonstrated: bool = True,
 ) -> TodayForecast:
-    forecast = one_day(0.01, spot=float(bars.close[-1])) if next_day is None else next_day
-    return today_forecast(forecast, USUAL, bars, DAILY_END, intraday)
+    if next_day is None:
+        next_day = one_day(0.01, spot=float(bars.close[-1]), edge=edge_of(bars))
+    return today_forecast(next_day, USUAL, bars, DAILY_END, intraday, demonstrated=demonstrated)
 
 
 def moved(bars: Bars, so_far: float, elapsed: float, deviation: float = 0.01) -> TodayForecast:
     """The next session's forecast once the index has moved by a log return in a share of it."""
     spot = float(bars.close[-1])
-    next_day = one_day(deviation, spot=spot)
+    next_day = one_day(deviation, spot=spot, edge=edge_of(bars))
     return today(bars, session("next", spot * math.exp(so_far), elapsed), next_day)
 
 
@@ -124,15 +151,16 @@ def standing(value: float, others: list[float]) -> float:
 @pytest.mark.parametrize("direction", CLASSES)
 def test_every_direction_is_reachable_and_signs_its_move(direction: str) -> None:
     read = forecast_in(direction)
-    assert read.direction == direction.upper()
-    assert np.sign(read.expected_move_points) == {"down": -1, "neutral": 0, "up": 1}[direction]
+    assert read.direction == read.tendency == direction.upper()
+    if direction != "neutral":
+        assert np.sign(read.expected_move_points) == {"down": -1, "up": 1}[direction]
     assert read.conviction == read.probabilities[direction]
 
 
 @pytest.mark.parametrize(
     ("probabilities", "named"),
     [
-        ((0.34, 0.27, 0.39), "DOWN"),
+        ((0.38, 0.27, 0.35), "DOWN"),
         ((0.29, 0.31, 0.40), "NEUTRAL"),
         ((0.29, 0.25, 0.46), "UP"),
         ((0.45, 0.54, 0.01), "NEUTRAL"),
@@ -143,7 +171,35 @@ def test_the_class_named_need_not_be_the_likeliest_but_stands_furthest_above_its
     probabilities: tuple[float, float, float], named: str
 ) -> None:
     read = one_day(0.01, dict(zip(CLASSES, probabilities, strict=True)))
-    assert read.direction == named
+    assert read.direction == read.tendency == named
+
+
+def test_no_side_is_named_against_the_mean_of_the_move() -> None:
+    read = one_day(0.01, {"down": 0.34, "neutral": 0.27, "up": 0.39})
+    assert (read.direction, read.tendency) == ("NEUTRAL", "DOWN")
+    assert read.expected_move_points > 0.0
+    assert (read.conviction, read.base_rate) == (0.27, USUAL["neutral"])
+
+
+@pytest.mark.parametrize("direction", CLASSES)
+def test_without_demonstrated_skill_no_side_is_named_and_no_move_expected(
+    sample: Bars, direction: str
+) -> None:
+    shown, unshown = forecast_in(direction), forecast_in(direction, demonstrated=False)
+    assert unshown == replace(
+        shown,
+        direction="NEUTRAL",
+        expected_move_points=0.0,
+        conviction=shown.probabilities["neutral"],
+        base_rate=USUAL["neutral"],
+    )
+    spot = float(sample.close[-1])
+    for last in (spot * 0.95, spot, spot * 1.05):
+        under_way = session("next", last, 0.9)
+        read = today(sample, under_way, unshown, demonstrated=False)
+        assert (read.direction, read.expected_move_points) == ("NEUTRAL", 0.0)
+        assert read.move_size_points == today(sample, under_way, shown).move_size_points > 0.0
+        assert read.tendency == today(sample, under_way, shown).tendency
 
 
 @repeatable
@@ -151,13 +207,14 @@ def test_the_class_named_need_not_be_the_likeliest_but_stands_furthest_above_its
 def test_no_other_class_stands_further_above_its_base_rate(
     probabilities: Classes, usual: Classes
 ) -> None:
-    read = horizon_forecast(5, probabilities, usual, SPOT, 0.02)
-    named = read.direction.lower()
+    read = horizon_forecast(5, probabilities, usual, SPOT, 0.02, EDGE, demonstrated=True)
+    named = read.tendency.lower()
     furthest = max(probabilities[name] / usual[name] for name in CLASSES)
     if furthest >= DIRECTION_LEAN:
         assert probabilities[named] / usual[named] == furthest
     else:
         assert named == "neutral"
+    named = read.direction.lower()
     assert (read.conviction, read.base_rate) == (probabilities[named], usual[named])
     assert dict(read.probabilities) == dict(probabilities)
 
@@ -178,30 +235,54 @@ def test_a_side_is_named_from_a_hundredth_above_its_base_rate(
         other: USUAL[other] - gained,
     }
     read = one_day(0.01, probabilities)
-    assert read.direction == (direction.upper() if is_named else "NEUTRAL")
-    assert (read.expected_move_points != 0.0) == is_named
+    assert read.tendency == (direction.upper() if is_named else "NEUTRAL")
 
 
 def test_what_is_usual_leans_nowhere() -> None:
     read = one_day(0.01, USUAL)
-    assert (read.direction, read.expected_move_points) == ("NEUTRAL", 0.0)
+    assert (read.direction, read.tendency) == ("NEUTRAL", "NEUTRAL")
     assert (read.conviction, read.base_rate) == (USUAL["neutral"], USUAL["neutral"])
+
+
+def _with_target() -> HorizonForecast:
+    return horizon_forecast(
+        1, GIVEN, USUAL, SPOT, 0.01, EDGE, demonstrated=False, target="2025-01-01"
+    )
 
 
 def test_a_horizon_carries_the_session_that_it_ends_with() -> None:
     assert one_day(0.01).target is None
-    assert horizon_forecast(1, GIVEN, USUAL, SPOT, 0.01, "2025-01-01").target == "2025-01-01"
+    assert _with_target().target == "2025-01-01"
 
 
 def test_a_rise_and_a_fall_are_expected_to_be_of_one_size() -> None:
     rise, fall = forecast_in("up"), forecast_in("down")
-    assert rise.expected_move_points == -fall.expected_move_points > 0.0
-    assert forecast_in("neutral").expected_move_points == 0.0
+    assert rise.move_size_points == fall.move_size_points > 0.0
+    mirrored = {"down": 0.5, "neutral": 0.2, "up": 0.3}, {"down": 0.3, "neutral": 0.2, "up": 0.5}
+    fall, rise = (one_day(0.01, probabilities) for probabilities in mirrored)
+    assert math.log1p(rise.expected_move_points / SPOT) == pytest.approx(
+        -math.log1p(fall.expected_move_points / SPOT), rel=1e-9
+    )
+    assert one_day(0.01, dict.fromkeys(CLASSES, 1 / 3)).expected_move_points == 0.0
+
+
+@repeatable
+@given(probabilities=shares(0.0001), deviation=DEVIATIONS, edges=st.floats(0.05, 5.0))
+def test_the_expected_move_weighs_each_class_by_its_probability(
+    probabilities: Classes, deviation: float, edges: float
+) -> None:
+    read = one_day(deviation, probabilities, edge=edges * deviation)
+    expected = mean_of_classes(probabilities, 0.0, deviation, edges * deviation)
+    assert math.log1p(read.expected_move_points / SPOT) == pytest.approx(
+        expected, rel=1e-6, abs=1e-9 * deviation
+    )
 
 
 @pytest.mark.parametrize(("days", "label"), LABELS.items())
 def test_a_horizon_carries_its_name_and_its_deviation(days: int, label: str) -> None:
-    read = horizon_forecast(days, GIVEN, USUAL, SPOT, 0.01 * math.sqrt(days))
+    read = horizon_forecast(
+        days, GIVEN, USUAL, SPOT, 0.01 * math.sqrt(days), EDGE, demonstrated=True
+    )
     assert (read.horizon_days, read.label) == (days, label)
     assert read.deviation == 0.01 * math.sqrt(days)
 
@@ -212,7 +293,7 @@ def test_the_size_is_the_mean_absolute_return_and_the_interval_holds_four_fifths
     deviation: float,
 ) -> None:
     read = forecast_in("down", deviation)
-    log_size = -math.log1p(read.expected_move_points / SPOT)
+    log_size = -math.log1p(-read.move_size_points / SPOT)
     assert log_size == pytest.approx(float(foldnorm.mean(0.0, scale=deviation)), rel=1e-9)
     lower = math.log1p(read.move_interval_80.lower / SPOT)
     upper = math.log1p(read.move_interval_80.upper / SPOT)
@@ -227,20 +308,23 @@ def test_the_size_grows_with_the_deviation_inside_of_its_interval(
 ) -> None:
     assume(abs(one - other) > 1e-9)
     small, large = (forecast_in(direction, deviation) for deviation in sorted((one, other)))
-    assert abs(small.expected_move_points) < abs(large.expected_move_points)
+    assert small.move_size_points < large.move_size_points
     for read in (small, large):
         interval = read.move_interval_80
         assert interval.lower < 0.0 < interval.upper
-        assert interval.lower < read.expected_move_points < interval.upper
+        assert interval.lower < -read.move_size_points
     assert large.move_interval_80.lower < small.move_interval_80.lower
     assert small.move_interval_80.upper < large.move_interval_80.upper
 
 
 @pytest.mark.parametrize("direction", CLASSES)
 def test_without_5_minute_bars_today_is_the_next_day(sample: Bars, direction: str) -> None:
-    expected = forecast_in(direction, spot=float(sample.close[-1]))
+    spot = float(sample.close[-1])
+    probabilities = forecast_in(direction).probabilities
+    expected = one_day(0.01, probabilities, spot, edge=edge_of(sample))
     read = today(sample, None, expected)
     assert read.direction == expected.direction == direction.upper()
+    assert read.move_size_points == expected.move_size_points
     assert read.expected_move_points == expected.expected_move_points
     assert read.conviction == expected.conviction
     assert dict(read.probabilities) == dict(expected.probabilities)
@@ -308,8 +392,13 @@ def test_a_session_under_way_updates_the_classes_as_a_brownian_path_does(
     assert dict(read.probabilities) == pytest.approx(expected, rel=1e-6, abs=1e-9)
     named = max(CLASSES, key=lambda name: expected[name] / USUAL[name])
     assert expected[named] / USUAL[named] > DIRECTION_LEAN
-    assert read.direction == named.upper()
-    assert read.conviction == read.probabilities[named]
+    assert read.tendency == named.upper()
+    left = deviation * math.sqrt(1.0 - elapsed)
+    mean = mean_of_classes(expected, so_far, left, edge_of(sample))
+    assert read.expected_move_points == pytest.approx(
+        float(sample.close[-1]) * math.expm1(mean), rel=1e-5, abs=1e-6
+    )
+    assert read.conviction == read.probabilities[read.direction.lower()]
     assert read.basis == "5-minute bars"
 
 
@@ -334,11 +423,10 @@ def test_the_size_under_way_is_the_mean_absolute_return_of_the_whole_session(
     sample: Bars, elapsed: float, so_far: float
 ) -> None:
     read = moved(sample, so_far, elapsed)
-    sign = {"DOWN": -1.0, "NEUTRAL": 0.0, "UP": 1.0}[read.direction]
     left = 0.01 * math.sqrt(1.0 - elapsed)
     mean = float(foldnorm.mean(abs(so_far) / left, scale=left))
-    expected = float(sample.close[-1]) * math.expm1(sign * mean)
-    assert read.expected_move_points == pytest.approx(expected, rel=1e-9)
+    expected = -float(sample.close[-1]) * math.expm1(-mean)
+    assert read.move_size_points == pytest.approx(expected, rel=1e-9)
 
 
 def test_before_its_first_bar_a_session_says_what_the_model_says(sample: Bars) -> None:
@@ -366,11 +454,10 @@ def test_after_its_last_bar_a_session_is_as_open_as_the_mean_of_its_last_half_ho
     read = moved(sample, so_far, elapsed, deviation)
     assert dict(read.probabilities) == pytest.approx(expected, rel=1e-9, abs=1e-12)
     named = max(CLASSES, key=lambda name: expected[name] / USUAL[name])
-    assert read.direction == named.upper()
-    sign = {"down": -1.0, "neutral": 0.0, "up": 1.0}[named]
-    mean = float(foldnorm.mean(abs(so_far) / left, scale=left))
+    assert read.tendency == named.upper()
+    size = float(foldnorm.mean(abs(so_far) / left, scale=left))
     spot = float(sample.close[-1])
-    assert read.expected_move_points == pytest.approx(spot * math.expm1(sign * mean), rel=1e-9)
+    assert read.move_size_points == pytest.approx(-spot * math.expm1(-size), rel=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -486,7 +573,7 @@ def test_the_volatility_score_knows_nothing_of_other_sessions(sample: Bars, rela
 
 def horizons_of(*probabilities: Classes) -> dict[str, HorizonForecast]:
     return {
-        f"t{days}": horizon_forecast(days, one, USUAL, SPOT, 0.01)
+        f"t{days}": horizon_forecast(days, one, USUAL, SPOT, 0.01, EDGE, demonstrated=True)
         for days, one in zip(LABELS, itertools.cycle(probabilities), strict=False)
     }
 

@@ -236,6 +236,7 @@ def test_each_tile_shows_the_numbers_of_the_report(whole: Values) -> None:
                 one["label"],
                 f"to {short_day(one['target'])}",
                 signed_points(one["expected_move_points"]),
+                points(one["move_size_points"]),
                 signed_points(one["move_interval_80"]["lower"]),
                 signed_points(one["move_interval_80"]["upper"]),
                 percent(one["probabilities"]["neutral"]),

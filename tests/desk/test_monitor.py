@@ -39,6 +39,15 @@ def stamped(report: Report, moment: datetime) -> Report:
 
 
 @pytest.fixture(scope="module")
+def nifty(nifty: Bars) -> Bars:
+    """Without the rows of Muhurat, so that sessions can be counted as rows by hand."""
+    calendar = nifty.market.known_calendar()
+    kept = np.array([day not in calendar.special for day in nifty.dates.tolist()])
+    columns = {name: getattr(nifty, name)[kept] for name in ("dates", "high", "low", "close", "iv")}
+    return replace(nifty, open=None, **columns)
+
+
+@pytest.fixture(scope="module")
 def engine() -> am.Engine:
     return am.Engine()
 

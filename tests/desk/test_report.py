@@ -336,6 +336,7 @@ def figures_of(plain: dict[str, Any]) -> dict[str, list[float]]:
         (
             one["horizon_days"],
             one["expected_move_points"],
+            one["move_size_points"],
             one["move_interval_80"]["lower"],
             one["move_interval_80"]["upper"],
         )
@@ -365,7 +366,10 @@ def figures_of(plain: dict[str, Any]) -> dict[str, list[float]]:
             spikes["upper"],
         ],
         "theta edge": [theta["score"], theta["base_rate"]],
-        "today": [today["expected_move_points"], today["conviction"], today["base_rate"]],
+        "today": [
+            today[name]
+            for name in ("expected_move_points", "conviction", "base_rate", "move_size_points")
+        ],
         "ahead": [*itertools.chain(*moves)],
         "bars of": [plain["intraday"]["bars"]] if "intraday" in plain else [],
     }
@@ -751,9 +755,11 @@ def test_the_session_under_way_refines_today_and_nothing_else(
         assert made.intraday.relation == "next"
         today = made.direction.today
         assert today.basis == "5-minute bars"
-        assert today.direction == ("UP" if factor > 1 else "DOWN")
-        assert 0.99 < today.conviction <= 1.0
-        assert today.expected_move_points * (factor - 1) > 0
+        assert today.tendency == ("UP" if factor > 1 else "DOWN")
+        assert 0.99 < today.probabilities[today.tendency.lower()] <= 1.0
+        # No skill was demonstrated over a day: no side is named, however far the session has come.
+        assert (today.direction, today.expected_move_points) == ("NEUTRAL", 0.0)
+        assert today.move_size_points > 0.02 * spot
         assert today.last_update == made.intraday.last_bar
         assert made.direction.horizons == daily.direction.horizons
         assert made.seller == daily.seller
@@ -793,7 +799,7 @@ def test_a_daily_bar_of_the_session_under_way_is_no_forecast_of_that_session(
     assert today.basis == "5-minute bars"
     assert today.last_update == made.intraday.last_bar <= made.generated_at
     if abs(factor - 1) > 0.01:
-        assert np.sign(today.expected_move_points) == np.sign(factor - 1)
+        assert today.tendency == ("UP" if factor > 1 else "DOWN")
     # What was said of that session when its eve was the last bar.
     before = am.analyze(
         whole[:-1], engine=engine, horizon_days=20, now=now, intraday=intraday

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import numpy as np
 
@@ -16,15 +17,21 @@ from aegismatrix.desk.arguments import (
     horizon_of,
     moment_of,
 )
+from aegismatrix.desk.chain_end import chain_end
 from aegismatrix.desk.outputs import further_models, missing_from
 from aegismatrix.desk.provenance import provenance_of, record_of
-from aegismatrix.desk.report import PriceHistory, Publication, Report
+from aegismatrix.desk.report import DEMONSTRATED, PriceHistory, Publication, Report
+from aegismatrix.desk.sessions import calendar_notes, targets
 from aegismatrix.desk.signals import direction as directed
 from aegismatrix.desk.signals import seller as selling
 from aegismatrix.desk.signals.buyer import buyer_signal
 from aegismatrix.desk.signals.direction import Eve, direction_signal
 from aegismatrix.desk.signals.further import further_forecasts
-from aegismatrix.desk.signals.intraday import IntradaySignal, intraday_signal
+from aegismatrix.desk.signals.intraday import (
+    IntradaySignal,
+    intraday_signal,
+    regular_sessions,
+)
 from aegismatrix.desk.signals.market import market_state
 from aegismatrix.desk.signals.overnight import OvernightSignal, overnight_signal
 from aegismatrix.desk.signals.seller import CONFIDENCE, DISTANCE_FRACTIONS, seller_signal
@@ -34,7 +41,7 @@ from aegismatrix.market.arrays import Day, FloatArray
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.chain import OptionChain
 from aegismatrix.market.errors import FutureBarsError
-from aegismatrix.market.events import BREACH, BREAKOUT, LABELS
+from aegismatrix.market.events import BREACH, BREAKOUT, CLASSES, DIRECTION
 from aegismatrix.market.intraday import IntradayBars
 from aegismatrix.market.market import ExpiryKind
 from aegismatrix.market.outcomes import breakout_label
@@ -87,7 +94,7 @@ def analyze(
         5-minute bars of NIFTY, or of a market of the same hours: gamma windows, and the session
         under way.
     chain : OptionChain, optional
-        Open interest by strike: max pain and skew.
+        Open interest by strike: max pain and skew. Its max pain is said of its own expiry.
     notes : sequence of str
         What the source of the bars has to say, such as their age; kept in the provenance.
     overnight : Bars, optional
@@ -105,7 +112,7 @@ def analyze(
     MissingSessionsError, UnexpectedSessionsError, FrozenBarsError, SpikeError
         If the last bars are not such that a report can be made on them (`Bars.check_reportable`).
     ChainError
-        If the option chain is not of this index.
+        If the option chain is not of this index, its expiry has passed, or is none.
     CalendarError
         If the next expiry lies beyond the exchange's calendar.
     StaleOvernightBarsError
@@ -119,6 +126,8 @@ def analyze(
     check_notes(notes)
     moment = moment_of(now)
     bars.check_reportable()
+    market = bars.market.reaching(bars.dates[-1])
+    bars = bars if market is bars.market else replace(bars, market=market)
     age = age_of(bars, moment)
     horizon_days, expires_on, unreached = horizon_of(bars, horizon_days, expiry, moment, age)
     check_confidence(confidence)
@@ -137,23 +146,28 @@ def analyze(
     horizons = sorted({*HORIZONS_DAYS, horizon_days})
     today = engine.predict(bars, horizon_days=horizons, distance=distances)
     row, base_rates = today.row(), _base_rates(engine)
-    market = market_state(bars)
+    state = market_state(bars)
     session = None if intraday is None else _session(intraday, bars, moment)
-    edge, deviations = _deviations(engine, bars, horizon_days, confidence)
+    regular = None if intraday is None else regular_sessions(intraday, bars)
+    is_over = session_state(bars, moment) == "closed"
+    end = None if chain is None else chain_end(chain, bars, horizon_days, is_over=is_over)
+    pain_days = horizon_days if end is None else end.surface_days
+    edge, deviations = _deviations(engine, bars, horizon_days, pain_days, confidence)
     return Report(
         generated_at=moment.strftime(_STAMP),
         as_of=str(bars.dates[-1]),
         session=session_state(bars, moment),
-        market=market,
+        market=state,
         direction=direction_signal(
             bars,
             row,
             base_rates,
             deviations=deviations,
-            targets=_targets(bars),
-            iv_percentile=market.iv_percentile,
+            targets=targets(bars),
+            iv_percentile=state.iv_percentile,
             last_update=_last_update(bars, moment),
             made_at=moment.strftime(_STAMP),
+            demonstrated=_demonstrated(engine),
             intraday=session,
             eve=_eve(engine, bars, intraday, session, moment),
         ),
@@ -164,8 +178,9 @@ def analyze(
             safe_range=selling.safe_range(spot, edge, horizon_days, confidence, expires_on),
             surface=selling.breach_surface(today, points),
             held=_held(engine, window, past, horizon_days, confidence),
-            deviation=deviations[horizon_days],
+            deviation=None if pain_days is None else deviations[pain_days],
             chain=chain,
+            end=end,
         ),
         buyer=buyer_signal(
             bars,
@@ -173,7 +188,7 @@ def analyze(
             base_rates,
             past_scores=engine.unseen(BREAKOUT[1].head, past)[:-1],
             happened=breakout_label(window, 1)[-len(past) : -1],
-            intraday=intraday,
+            intraday=regular,
         ),
         intraday=session,
         price_history=PriceHistory(
@@ -182,7 +197,19 @@ def analyze(
             iv_percent=tuple(bars.iv[-HISTORY_SESSIONS:].tolist()),
         ),
         provenance=provenance_of(
-            engine, bars, today, intraday, chain, overnight, (*notes, *unreached, *bars.notes)
+            engine,
+            bars,
+            today,
+            intraday,
+            chain,
+            overnight,
+            [
+                *notes,
+                *unreached,
+                *bars.notes,
+                *calendar_notes(bars, expires_on),
+                *(() if end is None else end.notes),
+            ],
         ),
         record=record_of(engine, bars, today, base_rates),
         overnight=_overnight(engine, bars, overnight, today, base_rates, moment),
@@ -228,16 +255,6 @@ def _overnight(
     return overnight_signal(night, row, base_rates)
 
 
-def _targets(bars: Bars) -> dict[int, str]:
-    """The sessions that the horizons end with, as far as the exchange's calendar goes."""
-    calendar = bars.market.calendar
-    today: date = bars.dates[-1].item()
-    if calendar is None or not calendar.first <= today < calendar.last:
-        return {}
-    ahead = calendar.sessions(today + timedelta(days=1), calendar.last)
-    return {days: str(ahead[days - 1]) for days in LABELS if days <= len(ahead)}
-
-
 def _session(intraday: IntradayBars, bars: Bars, moment: datetime) -> IntradaySignal:
     signal = intraday_signal(intraday, bars)
     if signal.last_bar > (moment + _CLOCK_TOLERANCE).strftime(_STAMP):
@@ -281,10 +298,10 @@ def _eve(
 
 
 def _deviations(
-    engine: Engine, bars: Bars, horizon_days: int, confidence: float
+    engine: Engine, bars: Bars, horizon_days: int, pain_days: int | None, confidence: float
 ) -> tuple[float, dict[int, float]]:
     """Invert the breach surface once for all: the safe range's edge, and forecast deviations."""
-    days = directed.surface_days(horizon_days)
+    days = directed.surface_days(horizon_days, pain_days or horizon_days)
     edge, *medians = engine.breach_distances(
         bars,
         [(horizon_days, 1.0 - confidence), *((one, 0.5) for one in days)],
@@ -302,6 +319,20 @@ def _held(
     distance = np.maximum(np.nan_to_num(reached, nan=1), 1e-9)
     probability = engine.unseen(BREACH.head, past, horizon_days=horizon_days, distance=distance)
     return selling.held(reached, probability, confidence)
+
+
+def _demonstrated(engine: Engine) -> set[int]:
+    """The horizons at which the walk-forward showed that the direction model has skill."""
+    verdicts = {
+        one["output"]: one["verdict"]
+        for model in engine.manifest.models.values()
+        for one in model.own_judgements()
+    }
+    return {
+        days
+        for days, classes in DIRECTION.items()
+        if verdicts.get(classes[CLASSES[0]].judged) == DEMONSTRATED
+    }
 
 
 def _base_rates(engine: Engine) -> dict[str, float]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from aegismatrix.desk.errors import StoreError
@@ -27,12 +27,15 @@ class Kind:
         The statements that make them.
     error : type of StoreError
         What says that the file cannot be used.
+    upgrades : mapping of int to tuple of str
+        By an older version that can be read too, the statements that make this one of it.
     """
 
     application_id: int
     version: int
     tables: tuple[str, ...]
     error: type[StoreError]
+    upgrades: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
 
 class Database:
@@ -122,14 +125,41 @@ class Database:
             return False
         if file.execute("PRAGMA application_id").fetchone()[0] != kind.application_id:
             raise kind.error(path, "unrecognised", "another program made it")
-        version = file.execute("PRAGMA user_version").fetchone()[0]
-        if version != kind.version:
+        version = self.version_of(file)
+        if version != kind.version and version not in kind.upgrades:
             reason = f"it has version {version}, this package reads {kind.version}"
             raise kind.error(path, "unrecognised", reason)
         for (finding,) in file.execute("PRAGMA quick_check(1)"):
             if finding != "ok":
                 raise kind.error(path, "damaged", str(finding).partition("\n")[0])
         return True
+
+    def version_of(self, file: sqlite3.Connection) -> int:
+        """Return the form of the tables that are there.
+
+        Parameters
+        ----------
+        file : Connection
+            From `reading` or `writing`.
+
+        Returns
+        -------
+        int
+        """
+        version: int = file.execute("PRAGMA user_version").fetchone()[0]
+        return version
+
+    def upgrade(self, file: sqlite3.Connection) -> None:
+        """Bring tables of an older version to this one; rows stay as they are.
+
+        Parameters
+        ----------
+        file : Connection
+            From `writing`, laid out.
+        """
+        for statement in self.kind.upgrades.get(self.version_of(file), ()):
+            file.execute(statement)
+        file.execute(f"PRAGMA user_version = {self.kind.version}")
 
     def lay_out(self, file: sqlite3.Connection) -> None:
         """Mark the file and make its tables.

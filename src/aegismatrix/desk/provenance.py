@@ -11,11 +11,14 @@ import numpy as np
 from aegismatrix import __version__
 from aegismatrix.desk.outputs import horizons_of
 from aegismatrix.desk.report import Provenance, Record
+from aegismatrix.desk.sessions import calendar_facts
 from aegismatrix.engine.engine import Engine, Forecast
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.chain import OptionChain
+from aegismatrix.market.events import LABELS
 from aegismatrix.market.intraday import IntradayBars
 from aegismatrix.market.market import MARKETS
+from aegismatrix.market.windows import sessions_ahead
 
 
 def provenance_of(
@@ -79,6 +82,7 @@ def provenance_of(
         demonstration=", ".join(notes) or None,
         overnight_source=None if overnight is None else _text(overnight.source),
         market_title=None if bars.market.name in MARKETS else bars.market.title,
+        calendar=calendar_facts(bars),
     )
 
 
@@ -119,6 +123,7 @@ def record_of(
         probabilities=probabilities,
         base_rates=dict(base_rates),
         horizon_days={name: days for name, days in horizons.items() if name in probabilities},
+        sessions_ahead=tuple(sessions_ahead(bars, max(LABELS)).astype(str).tolist()),
     )
 
 

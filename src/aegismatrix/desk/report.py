@@ -35,6 +35,12 @@ from aegismatrix.market.events import (
 )
 from aegismatrix.market.thresholds import STALE_CALENDAR_DAYS
 
+FORMAT_VERSION = 2
+"""The form of the report; docs/report.md lists what changed with each."""
+
+DEMONSTRATED = "demonstrated"
+"""The verdict on what the walk-forward showed to have skill."""
+
 NOT_JUDGED = "not judged"
 """In place of a verdict on what no walk-forward has scored."""
 
@@ -84,6 +90,8 @@ class Provenance:
         Days of bars of special sessions.
     permits : tuple of dict
         Exceptions that were permitted, by kind and date.
+    calendar : mapping or None
+        Name of the calendar whose sessions were counted, and the last day that it declares.
     """
 
     package_version: str
@@ -106,6 +114,7 @@ class Provenance:
     unexpected_days: tuple[str, ...] = ()
     special_sessions: tuple[str, ...] = ()
     permits: tuple[dict[str, Any], ...] = ()
+    calendar: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -167,6 +176,9 @@ class Record:
         As sealed, by column, those of the breach surface included.
     horizon_days : mapping of str to int
         Trading days until a probability is decided, by column; without those that nothing decides.
+    sessions_ahead : tuple of str
+        The sessions that the horizons of 1, 2, 3 and more trading days end with, ISO 8601, as far
+        as the exchange has declared them.
     """
 
     high: float
@@ -177,6 +189,7 @@ class Record:
     probabilities: Mapping[str, float]
     base_rates: Mapping[str, float]
     horizon_days: Mapping[str, int]
+    sessions_ahead: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, repr=False)
@@ -242,6 +255,7 @@ class Report:
             As the shipped JSON Schema says (`schema`).
         """
         plain: dict[str, Any] = {
+            "format_version": FORMAT_VERSION,
             "generated_at": self.generated_at,
             "as_of": self.as_of,
             "session": self.session,
@@ -291,7 +305,14 @@ class Report:
             },
             "max_pain": {
                 **self._points(seller.max_pain.lower, seller.max_pain.upper),
-                "confidence": round(seller.max_pain.confidence, _PROBABILITY_DIGITS),
+                **_rounded(
+                    _present(
+                        {
+                            name: getattr(seller.max_pain, name)
+                            for name in ("confidence", "horizon_days", "expiry")
+                        }
+                    )
+                ),
                 "method": seller.max_pain.method,
                 "verdict": NOT_JUDGED,
             },
@@ -684,7 +705,7 @@ def _direction_lines(direction: Mapping[str, Any]) -> list[str]:
     verdicts = sorted({forecast["verdict"] for forecast in horizons})
     moves = ", ".join(
         f"{forecast['horizon_days']} d {forecast['direction']}"
-        f" {forecast['expected_move_points']:+.0f}"
+        f" {forecast['expected_move_points']:+.0f}, size {forecast['move_size_points']:.0f}"
         f" [{forecast['move_interval_80']['lower']:+.0f},"
         f" {forecast['move_interval_80']['upper']:+.0f}]"
         for forecast in horizons
@@ -692,7 +713,8 @@ def _direction_lines(direction: Mapping[str, Any]) -> list[str]:
     return [
         f"direction ({', '.join(verdicts)}), points with 80 % of outcomes",
         f"  today          {today['direction']} {today['expected_move_points']:+.0f},"
-        f" {today['conviction']:.0%}, usual {today['base_rate']:.0%}, from {today['basis']}",
+        f" {today['conviction']:.0%}, usual {today['base_rate']:.0%}, size"
+        f" {today['move_size_points']:.0f}, from {today['basis']}",
         f"  ahead          {moves}",
     ]
 
@@ -715,6 +737,7 @@ def _judged_direction(horizon_days: int) -> str:
 
 def _intraday_line(intraday: Mapping[str, Any]) -> str:
     used = {"next": "refines today", "same": "of the last daily bar's day"}
+    used["special"] = "a special session: refines nothing"
     what = used.get(intraday["relation"], "not of today: refines nothing")
     notes = f" ({', '.join(intraday['notes'])})" if intraday["notes"] else ""
     return f"5-minute bars of {intraday['session_date']}, {intraday['bars']} of them: {what}{notes}"

@@ -195,6 +195,26 @@ class OptionChain(ReadOnlyArrays):
             f" {self.strikes[-1]:g}{expiry})"
         )
 
+    @property
+    def smallest_step_points(self) -> float:
+        """The smallest distance of two neighbouring strikes, index points."""
+        return float(np.diff(self.strikes).min())
+
+    def strikes_left_out(self, step_points: float) -> int:
+        """Count the strikes that are not there between the first and the last.
+
+        Parameters
+        ----------
+        step_points : float
+            From one strike to the next on the exchange, index points.
+
+        Returns
+        -------
+        int
+        """
+        steps = np.rint(np.diff(self.strikes) / step_points).astype(np.int64)
+        return int(np.maximum(steps - 1, 0).sum())
+
     def check_spot(self, spot: float) -> None:
         """Refuse a spot that these strikes cannot belong to.
 
@@ -264,3 +284,5 @@ class OptionChain(ReadOnlyArrays):
         for side, values in sides.items():
             if not values.any():
                 raise ChainError(self.source, "open_interest", f"no {side} is open at any strike")
+        if np.array_equal(self.call_open_interest, self.put_open_interest):
+            raise ChainError(self.source, "same_sides", "both sides are equal")

@@ -207,13 +207,19 @@ def _calendar(value: Any, place: str) -> Calendar | str:
 
 
 def _plain_calendar(calendar: Calendar) -> dict[str, Any]:
-    return {
+    plain = {
         "name": calendar.name,
         "first": calendar.first.isoformat(),
         "last": calendar.last.isoformat(),
         "closed": sorted(day.isoformat() for day in calendar.closed),
         "special": sorted(day.isoformat() for day in calendar.special),
+        "fixed_holidays": sorted(calendar.fixed_holidays),
     }
+    if not calendar.fixed_holidays:
+        del plain["fixed_holidays"]
+    if calendar.provisional_from is not None:
+        plain["provisional_from"] = calendar.provisional_from.isoformat()
+    return plain
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

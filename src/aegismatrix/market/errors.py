@@ -116,6 +116,15 @@ class BarRowsError(BarsError):
             "Stamp bars by their start, and leave out a last one that the feed stamps with the time"
             " of its last trade.",
         ),
+        "interval": (
+            "{source} has bars of {detail}, not of 5 minutes, beginning with: {where}.",
+            "Give 5-minute bars, or leave them out: coarser ones have another volatility.",
+        ),
+        "stamped_by_end": (
+            "{source}: each session begins at 09:20 IST, so that its bars may be stamped by their"
+            " end, or lack the first one: {where}.",
+            "Say which it is (stamps='end' or 'start', --intraday-stamps end).",
+        ),
         "outside_session": (
             "{source}: the clock looks wrong, these bars start outside of {detail}: {where}.",
             "Stamps without an offset are read as UTC; write them with their offset, as in"
@@ -361,6 +370,15 @@ class ChainError(BarsError):
             "{source}: {reason}{at_strikes}.",
             "Give the number of open contracts, or of open lots throughout, of calls and of puts;"
             " blank counts as 0.",
+        ),
+        "same_sides": (
+            "{source}: calls and puts have the same open interest at every strike, so one column"
+            " stands in for both.",
+            "Give the open interest of calls and that of puts, each in its own column.",
+        ),
+        "expiry": (
+            "The option chain {source} is of {reason}.",
+            "Give the chain of an expiry to come, and its day (expiry=..., --chain-expiry DATE).",
         ),
         "other_index": (
             "{source} is not of this index, or old: its strikes are {strikes[0]:g} to"

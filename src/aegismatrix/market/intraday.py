@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Moment = str | datetime | np.datetime64
+Stamps = Literal["start", "end"]
 
 BAR_MINUTES = 5
 """Length of a bar."""
@@ -67,6 +68,8 @@ MAX_STRAY_BARS = 5
 """More bars than these, on one day of trading, before 09:00 or from 16:00 on are no stray prints
 but another clock. Between are the pre-open and the closing session, which feeds may show."""
 
+# So many neighbours, each as far from the other, are no accident of a feed.
+_STEPS_OF_AN_INTERVAL = 3
 _PRE_OPEN_MINUTE, _POST_CLOSE_MINUTE = 9 * 60, 16 * 60
 _SESSION = "09:15-15:30 IST"
 _UTC_OFFSET_SECONDS = 19_800
@@ -92,6 +95,8 @@ class IntradayBars(ReadOnlyArrays):
         Bars outside of the session that were left out.
     blank : int
         Rows blank in all four columns that were left out.
+    shifted : bool
+        Whether their stamps were those of their ends, and were moved to their starts.
     """
 
     starts: DateArray
@@ -102,6 +107,7 @@ class IntradayBars(ReadOnlyArrays):
     source: str = "arrays"
     dropped: int = 0
     blank: int = 0
+    shifted: bool = False
 
     def __post_init__(self) -> None:
         check_source(self.source)
@@ -141,6 +147,7 @@ class IntradayBars(ReadOnlyArrays):
         *,
         source: str = "arrays",
         now: Moment | None = None,
+        stamps: Stamps | None = None,
     ) -> IntradayBars:
         """Make bars from arrays.
 
@@ -155,6 +162,9 @@ class IntradayBars(ReadOnlyArrays):
             What to call them in messages and reports.
         now : str, datetime or datetime64, optional
             No bar may start more than five minutes later; by default the clock of this machine.
+        stamps : {'start', 'end'}, optional
+            What the stamps are of; by default their start, unless a session that begins at 09:20
+            and has a bar at 15:30, or one that would start now, shows that they are of the end.
 
         Returns
         -------
@@ -167,7 +177,7 @@ class IntradayBars(ReadOnlyArrays):
         """
         prices = zip(_PRICES, (open, high, low, close), strict=True)
         columns = {name: as_floats(values, source, name) for name, values in prices}
-        return cls._cut(Table(source, as_dates(starts, source, unit="s"), columns), now)
+        return cls._cut(Table(source, as_dates(starts, source, unit="s"), columns), now, stamps)
 
     @classmethod
     def from_csv(
@@ -176,6 +186,7 @@ class IntradayBars(ReadOnlyArrays):
         *,
         now: Moment | None = None,
         date_format: str | None = None,
+        stamps: Stamps | None = None,
     ) -> IntradayBars:
         """Make bars from a CSV file.
 
@@ -188,6 +199,8 @@ class IntradayBars(ReadOnlyArrays):
             As for `from_arrays`.
         date_format : str, optional
             How stamps are written, as for `datetime.strptime`; ISO 8601 is read besides.
+        stamps : {'start', 'end'}, optional
+            As for `from_arrays`.
 
         Returns
         -------
@@ -200,11 +213,16 @@ class IntradayBars(ReadOnlyArrays):
         """
         table = read_csv(path, required=_PRICES, date_format=date_format, unit="s")
         name = os.path.basename(path_text(path))  # noqa: PTH119
-        return cls._cut(replace(table, source=name), now)
+        return cls._cut(replace(table, source=name), now, stamps)
 
     @classmethod
     def from_frame(
-        cls, frame: pd.DataFrame, *, source: str = "frame", now: Moment | None = None
+        cls,
+        frame: pd.DataFrame,
+        *,
+        source: str = "frame",
+        now: Moment | None = None,
+        stamps: Stamps | None = None,
     ) -> IntradayBars:
         """Make bars from a pandas frame (extra ``frames``).
 
@@ -216,6 +234,8 @@ class IntradayBars(ReadOnlyArrays):
         source : str
             What to call it in messages and reports.
         now : str, datetime or datetime64, optional
+            As for `from_arrays`.
+        stamps : {'start', 'end'}, optional
             As for `from_arrays`.
 
         Returns
@@ -229,10 +249,11 @@ class IntradayBars(ReadOnlyArrays):
         BarsError
             One of its children, naming rows and remedy.
         """
-        return cls._cut(read_frame(frame, source=source, required=_PRICES, unit="s"), now)
+        table = read_frame(frame, source=source, required=_PRICES, unit="s")
+        return cls._cut(table, now, stamps)
 
     @classmethod
-    def _cut(cls, table: Table, now: Moment | None) -> IntradayBars:
+    def _cut(cls, table: Table, now: Moment | None, stamps: Stamps | None) -> IntradayBars:
         check_lengths({"starts": table.dates, **table.columns})
         if not len(table.dates):
             raise EmptyBarsError(table.source)
@@ -241,6 +262,10 @@ class IntradayBars(ReadOnlyArrays):
         if not len(starts):
             raise EmptyBarsError(f"{table.source}, its {int(blank.sum())} blank rows left out,")
         check_rising(starts, table.source)
+        _check_interval(starts, table.source)
+        shifted = _is_of_ends(starts, table.source, now, stamps)
+        if shifted:
+            starts = starts - np.timedelta64(BAR_MINUTES, "m")
         _check_not_future(starts, table.source, now)
         inside = _in_session(starts)
         other_clock = _of_another_clock(starts, inside)
@@ -253,6 +278,7 @@ class IntradayBars(ReadOnlyArrays):
             source=table.source,
             dropped=int((~inside).sum()),
             blank=int(blank.sum()),
+            shifted=shifted,
         )
 
     def __len__(self) -> int:
@@ -303,8 +329,27 @@ class IntradayBars(ReadOnlyArrays):
         of_day = self.days == wanted
         if not of_day.any():
             raise EmptyBarsError(f"{self.source}, cut to {wanted},")
-        columns = {name: getattr(self, name)[of_day] for name in ("starts", *_PRICES)}
-        return replace(self, **columns, dropped=0, blank=0)
+        return replace(self._of(of_day), dropped=0, blank=0)
+
+    def on(self, days: DateArray) -> IntradayBars | None:
+        """Return the bars of some days, or None if there are none.
+
+        Parameters
+        ----------
+        days : ndarray of datetime64[D]
+            The exchange's.
+
+        Returns
+        -------
+        IntradayBars or None
+        """
+        of_days = np.isin(self.days, days)
+        if of_days.all():
+            return self
+        return self._of(of_days) if of_days.any() else None
+
+    def _of(self, rows: NDArray[np.bool_]) -> IntradayBars:
+        return replace(self, **{name: getattr(self, name)[rows] for name in ("starts", *_PRICES)})
 
 
 def _exchange_clock(starts: DateArray) -> DateArray:
@@ -332,6 +377,49 @@ def _of_another_clock(starts: DateArray, inside: NDArray[np.bool_]) -> NDArray[n
     strays = np.bincount(of_day, weights=beyond, minlength=len(known))
     trades = np.bincount(of_day, weights=inside, minlength=len(known)) > 0
     return beyond & ((strays > MAX_STRAY_BARS) & trades)[of_day]
+
+
+def _check_interval(starts: DateArray, source: str) -> None:
+    """Refuse bars of another length: none follows another by five minutes, most by as much."""
+    same_day = np.diff(_exchange_clock(starts).astype("datetime64[D]")) == np.timedelta64(0, "D")
+    steps = np.diff(starts).astype("timedelta64[s]").astype(np.int64)[same_day]
+    if len(steps) < _STEPS_OF_AN_INTERVAL or (steps == 60 * BAR_MINUTES).any():
+        return
+    lengths, counts = np.unique(steps, return_counts=True)
+    usual = int(lengths[np.argmax(counts)])
+    if usual % 60 == 0 and counts.max() > len(steps) / 2:
+        detail = f"{usual // 60} minutes"
+        first = np.arange(len(starts)) < 1
+        raise BarRowsError(source, "interval", detail=detail, **named(first, starts))
+
+
+def _is_of_ends(starts: DateArray, source: str, now: Moment | None, stamps: Stamps | None) -> bool:
+    """Say whether bars are stamped by their end: none at 09:15, and one where none can start."""
+    if stamps is not None:
+        if stamps not in get_args(Stamps):
+            raise BarRowsError(
+                source,
+                "stamped_by_end",
+                **named(np.arange(len(starts)) < 1, starts),
+            )
+        return stamps == "end"
+    minutes = _minutes(starts)
+    inside = (minutes >= OPEN_MINUTE) & (minutes <= CLOSE_MINUTE)
+    days = _exchange_clock(starts).astype("datetime64[D]")
+    known, first = np.unique(days[inside], return_index=True)
+    opening = minutes[inside][first]
+    if not len(known) or (opening != OPEN_MINUTE + BAR_MINUTES).any():
+        return False
+    if (minutes[inside] == CLOSE_MINUTE).any():
+        return True
+    moment = _whole_seconds(datetime.now(timezone.utc) if now is None else now)
+    if starts[-1] >= moment:
+        return True
+    raise BarRowsError(
+        source,
+        "stamped_by_end",
+        **named(inside & (minutes == OPEN_MINUTE + BAR_MINUTES), starts),
+    )
 
 
 def _outside(source: str, mask: NDArray[np.bool_], starts: DateArray) -> BarRowsError:

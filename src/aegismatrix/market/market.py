@@ -10,7 +10,7 @@ import math
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from functools import lru_cache
 from importlib import import_module
@@ -35,6 +35,9 @@ _CALENDARS = {"nse": ("aegismatrix.market.calendars.nse", "NSE")}
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,29}")
 _FIXED_OFFSET = re.compile(r"(?:UTC)?([+-])(\d{2}):(\d{2})")
+# Expiries and horizons of up to 40 sessions lie within.
+_AHEAD = timedelta(days=100)
+_PROVISIONAL = timedelta(days=366)
 # Of a market whose hours are not known a session lasts until its day is over.
 _DAY_OVER = time(23, 59, 59)
 
@@ -312,6 +315,32 @@ class Market:
     def hours(self) -> tuple[str | None, time | None, time | None]:
         """Clock, opening and close: markets that trade together have the same."""
         return self.time_zone, self.opens, self.closes
+
+    def reaching(self, day: Day) -> Market:
+        """Return the market with a calendar that knows some hundred days after one.
+
+        Parameters
+        ----------
+        day : date-like
+            Such as that of the last bar.
+
+        Returns
+        -------
+        Market
+            This one where its calendar reaches as far or there is none, or where the day lies more
+            than a year beyond it; otherwise one whose calendar goes on provisionally
+            (`Calendar.provisional`).
+
+        Raises
+        ------
+        CalendarDayError
+            If it is not a day.
+        """
+        calendar, when = self.calendar, _plain_day(day)
+        if calendar is None or when > calendar.declared_to + _PROVISIONAL:
+            return self
+        longer = calendar.provisional(when + _AHEAD)
+        return self if longer is calendar else replace(self, calendar=longer)
 
     def known_calendar(self) -> Calendar:
         """Return the calendar.

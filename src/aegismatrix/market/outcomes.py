@@ -2,6 +2,11 @@
 
 Models are trained on these labels and monitoring scores against them: one definition of every
 event. Labels are arrays of one value per bar; bars whose horizon has not passed yet are NaN.
+
+Horizons count the exchange's sessions where the market has a calendar, as
+`aegismatrix.market.windows` says. What the bars cannot decide is NaN: a window that lacks a session
+has no lowest low. That holds where a touch is seen in what is left of it, too: whoever kept these,
+and left out the windows in which none was seen, would count touches too often.
 """
 
 from __future__ import annotations
@@ -11,6 +16,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aegismatrix.market.arrays import FloatArray
 from aegismatrix.market.bars import Bars
@@ -33,6 +39,7 @@ from aegismatrix.market.statistics import (
     average_true_range,
     true_range,
 )
+from aegismatrix.market.windows import Windows
 
 Label = Callable[..., FloatArray]
 """From T bars, a horizon in trading days and parameters by name to an answer per bar, NaN where it
@@ -43,7 +50,9 @@ GROUP = "aegismatrix.events"
 
 
 def forward_realised_vol(bars: Bars, horizon_days: int) -> FloatArray:
-    """Return the annualised root mean square of the next `horizon_days` log returns.
+    """Return the annualised root mean square of the log returns of the next sessions.
+
+    Those of special sessions among them count for the window that they fall into.
 
     Parameters
     ----------
@@ -55,14 +64,21 @@ def forward_realised_vol(bars: Bars, horizon_days: int) -> FloatArray:
     Returns
     -------
     ndarray of shape (T,)
-        A fraction a year; NaN for the last `horizon_days` bars.
+        A fraction a year; NaN where the horizon has not passed or a session is missing.
     """
+    windows = Windows.of(bars)
+    whole = windows.is_whole(horizon_days)
+    return _realised(bars, whole, windows.last_row(horizon_days), horizon_days)
+
+
+def _realised(
+    bars: Bars, known: NDArray[np.bool_], last_row: NDArray[np.int64], horizon_days: int
+) -> FloatArray:
     squares = np.concatenate([[0.0], np.diff(np.log(bars.close)) ** 2])
     total = np.cumsum(squares)
     realised = np.full(len(bars), np.nan)
-    if horizon_days < len(bars):
-        ahead = total[horizon_days:] - total[:-horizon_days]
-        realised[:-horizon_days] = np.sqrt(TRADING_DAYS / horizon_days * ahead)
+    ahead = total[last_row[known]] - total[known]
+    realised[known] = np.sqrt(TRADING_DAYS / horizon_days * ahead)
     return realised
 
 
@@ -104,7 +120,9 @@ def realised_vol(bars: Bars, window: int) -> FloatArray:
     ndarray of shape (T,)
         A fraction a year; NaN for the first `window` bars.
     """
-    ahead = forward_realised_vol(bars, window)
+    rows = np.arange(len(bars))
+    over = rows + window < len(bars)
+    ahead = _realised(bars, over, rows + window, window)
     return np.concatenate([np.full(window, np.nan), ahead[:-window]])[: len(bars)]
 
 
@@ -157,7 +175,7 @@ def regime_label(
 
 
 def forward_return(bars: Bars, horizon_days: int) -> FloatArray:
-    """Return the log return of the next `horizon_days` bars.
+    """Return the log return of the next `horizon_days` sessions.
 
     Parameters
     ----------
@@ -169,12 +187,10 @@ def forward_return(bars: Bars, horizon_days: int) -> FloatArray:
     Returns
     -------
     ndarray of shape (T,)
-        NaN for the last `horizon_days` bars.
+        NaN where the session that the horizon ends with has not come or is missing; sessions
+        before it do not matter.
     """
-    ahead = np.full(len(bars), np.nan)
-    if horizon_days < len(bars):
-        ahead[:-horizon_days] = np.log(bars.close[horizon_days:] / bars.close[:-horizon_days])
-    return ahead
+    return np.asarray(np.log(_close_ahead(bars, horizon_days) / bars.close))
 
 
 def breakout_label(bars: Bars, offset_days: int, times: float = BREAKOUT_RANGES) -> FloatArray:
@@ -193,14 +209,13 @@ def breakout_label(bars: Bars, offset_days: int, times: float = BREAKOUT_RANGES)
     -------
     ndarray of shape (T,)
         0 or 1, against the 14-day average that is known at each bar (Wilder 1978); NaN where that
-        average or that session is not known.
+        average, that session or the close before it is not known.
     """
+    row = _row_with_close_before(bars, offset_days)
+    usual = average_true_range(bars)
+    known = (row > 0) & ~np.isnan(usual)
     label = np.full(len(bars), np.nan)
-    if offset_days < len(bars):
-        usual = average_true_range(bars)[:-offset_days]
-        ahead = true_range(bars)[offset_days:]
-        known = ~np.isnan(usual)
-        label[:-offset_days][known] = (ahead > times * usual)[known]
+    label[known] = true_range(bars)[row[known]] > times * usual[known]
     return label
 
 
@@ -221,10 +236,18 @@ def spike_label(bars: Bars, offset_days: int = 1, times: float = BREAKOUT_RANGES
         where not known.
     """
     breakout = breakout_label(bars, offset_days, times)
-    falls = np.zeros(len(bars), dtype=bool)
-    if offset_days < len(bars):
-        falls[:-offset_days] = (bars.close[1:] < bars.close[:-1])[offset_days - 1 :]
+    row = np.maximum(_row_with_close_before(bars, offset_days), 1)
+    falls = bars.close[row] < bars.close[row - 1]
     return np.where(breakout == 1.0, np.where(falls, 1.0, 2.0), breakout)
+
+
+def _row_with_close_before(bars: Bars, offset_days: int) -> NDArray[np.int64]:
+    """The row of a session ahead, or 0 where it or the session before it is not there."""
+    windows = Windows.of(bars)
+    row = np.maximum(windows.last_row(offset_days), 0)
+    if offset_days > 1:
+        row = np.where(windows.last_row(offset_days - 1) >= 0, row, 0)
+    return row
 
 
 def excursions(bars: Bars, longest_days: int) -> tuple[FloatArray, FloatArray]:
@@ -240,19 +263,15 @@ def excursions(bars: Bars, longest_days: int) -> tuple[FloatArray, FloatArray]:
     Returns
     -------
     down, up : ndarray of shape (T, longest_days)
-        ``ln(close / lowest low)`` and ``ln(highest high / close)`` of the next h bars in column
-        h - 1; NaN where the horizon has not passed.
+        ``ln(close / lowest low)`` and ``ln(highest high / close)`` of the next h sessions, and of
+        special ones among them, in column h - 1; NaN where the horizon has not passed or a session
+        is missing.
     """
-    count = len(bars)
-    down, up = np.full((2, count, longest_days), np.nan)
-    lowest, highest = np.full(count, np.inf), np.full(count, -np.inf)
-    for horizon_days in range(1, min(longest_days, count - 1) + 1):
-        known = count - horizon_days
-        lowest[:known] = np.minimum(lowest[:known], bars.low[horizon_days:])
-        highest[:known] = np.maximum(highest[:known], bars.high[horizon_days:])
-        down[:known, horizon_days - 1] = np.log(bars.close[:known] / lowest[:known])
-        up[:known, horizon_days - 1] = np.log(highest[:known] / bars.close[:known])
-    return down, up
+    windows = Windows.of(bars)
+    lowest = windows.lowest(bars.low, longest_days)
+    highest = -windows.lowest(-bars.high, longest_days)
+    close = bars.close[:, None]
+    return np.log(close / lowest), np.log(highest / close)
 
 
 def implied_deviations(bars: Bars, horizon_days: int) -> FloatArray:
@@ -339,10 +358,8 @@ def close_below_label(bars: Bars, horizon_days: int, fraction: float = 0.0) -> F
 
 
 def _close_ahead(bars: Bars, horizon_days: int) -> FloatArray:
-    ahead = np.full(len(bars), np.nan)
-    if horizon_days < len(bars):
-        ahead[:-horizon_days] = bars.close[horizon_days:]
-    return ahead
+    row = Windows.of(bars).last_row(horizon_days)
+    return np.where(row >= 0, bars.close[row], np.nan)
 
 
 KINDS: Mapping[str, Label] = MappingProxyType(

@@ -101,7 +101,7 @@ def compare(
     """
     if calendar is None:
         return SessionReport(unchecked=len(dates))
-    first, last = calendar.days[0], calendar.days[-1]
+    first, last = calendar.days[0], np.datetime64(calendar.declared_to)
     inside = (dates >= first) & (dates <= last)
     known = dates[inside]
     name = f"{calendar.name}, {first} to {last}"
@@ -246,7 +246,7 @@ def check_reportable(
     missing = _unpermitted(days.missing, permits, "missing")
     if not len(missing) or calendar is None:
         return
-    known = dates[dates <= calendar.days[-1]]
+    known = dates[dates <= np.datetime64(calendar.declared_to)]
     before = calendar.sessions(max(known[0], calendar.days[0]), known[-1])
     before = before[before < last]
     recent = missing[missing >= before[-min(RECENT_SESSIONS, len(before))]]

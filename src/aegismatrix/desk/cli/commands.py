@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from aegismatrix.desk.sources.fetched import BarSource
     from aegismatrix.engine.engine import Engine, Forecast
     from aegismatrix.market.bars import Bars
+    from aegismatrix.market.chain import OptionChain
     from aegismatrix.market.market import Market
 
 DONE, FINDING = 0, 1
@@ -152,7 +154,6 @@ def monitor(arguments: argparse.Namespace) -> int:
 
 def _settings(arguments: argparse.Namespace, *, check_current: bool) -> Settings:
     from aegismatrix.desk.job.publish import Settings
-    from aegismatrix.market.chain import OptionChain
 
     return Settings(
         folder=Path(arguments.out),
@@ -162,9 +163,20 @@ def _settings(arguments: argparse.Namespace, *, check_current: bool) -> Settings
         html=arguments.html,
         check_current=check_current,
         allow_stale=arguments.allow_stale,
-        chain=None if arguments.chain is None else OptionChain.from_csv(arguments.chain),
+        chain=_chain(arguments),
         overnight=_overnight(arguments),
     )
+
+
+def _chain(arguments: argparse.Namespace) -> OptionChain | None:
+    """Return the option chain, where one is given."""
+    from aegismatrix.market.chain import OptionChain
+
+    if arguments.chain is not None:
+        return OptionChain.from_csv(arguments.chain, expiry=arguments.chain_expiry)
+    if arguments.chain_expiry is not None:
+        arguments.parser.error("--chain-expiry goes with --chain")
+    return None
 
 
 def _overnight(arguments: argparse.Namespace) -> Bars | None:
@@ -188,7 +200,7 @@ def _source(arguments: argparse.Namespace) -> BarSource:
     """Return the source that the arguments name."""
     from aegismatrix.desk.sources.local import CsvSource, SampleSource
     from aegismatrix.desk.sources.yahoo import YahooSource
-    from aegismatrix.market.market import NIFTY
+    from aegismatrix.market.market import NIFTY, market_named
 
     error = arguments.parser.error
     market = _market(arguments)
@@ -196,30 +208,36 @@ def _source(arguments: argparse.Namespace) -> BarSource:
     cuts = (arguments.start, arguments.end, arguments.date_format)
     named = [arguments.sample, arguments.yahoo, any(file is not None for file in files)]
     intraday = getattr(arguments, "intraday", None)
+    stamps = getattr(arguments, "intraday_stamps", None)
+    if stamps is not None and intraday is None:
+        error("--intraday-stamps goes with --intraday")
     if sum(named) != 1:
         error("give --index CSV and --iv CSV, or --yahoo, or --sample")
     if arguments.sample:
-        options = (*cuts, market, intraday)
+        options = (*cuts, market, arguments.calendar, arguments.closed, intraday)
         if arguments.permit or any(option is not None for option in options):
             error("--sample goes without options of other bars")
         return SampleSource()
     if arguments.yahoo:
         if intraday is not None or any(option is not None for option in cuts):
             error("--yahoo fetches its own 5-minute bars and takes no dates")
-        return YahooSource(
+        fetched = YahooSource(
             index=arguments.symbol,
             iv=arguments.iv_symbol,
             market=market,
             permit=arguments.permit,
             allow_stale=arguments.allow_stale,
         )
+        assert fetched.market is not None
+        return replace(fetched, market=_with_days(market_named(fetched.market), arguments))
     if None in files:
         error("--index and --iv go together")
     return CsvSource(
         index=arguments.index,
         iv=arguments.iv,
-        market=market or NIFTY,
+        market=_with_days(market or NIFTY, arguments),
         intraday=intraday,
+        stamps=stamps,
         date_format=arguments.date_format,
         permit=arguments.permit,
         start=arguments.start,
@@ -249,7 +267,21 @@ def _exchange(arguments: argparse.Namespace) -> Market:
     from aegismatrix.market.market import NIFTY
 
     market = _market(arguments) or NIFTY
-    return NIFTY if market.calendar is None else market
+    return _with_days(NIFTY if market.calendar is None else market, arguments)
+
+
+def _with_days(market: Market, arguments: argparse.Namespace) -> Market:
+    """Put a newer table and single closures into a market's calendar."""
+    if arguments.calendar is not None:
+        from aegismatrix.market.calendars.calendar import Calendar
+
+        table, held = Calendar.from_csv(arguments.calendar), market.calendar
+        market = replace(market, calendar=table if held is None else held.followed_by(table))
+    if arguments.closed:
+        if market.calendar is None:
+            arguments.parser.error(f"--closed goes with a calendar, and {market.name} has none")
+        market = replace(market, calendar=market.known_calendar().with_closed(arguments.closed))
+    return market
 
 
 def _refuse_to_overwrite(arguments: argparse.Namespace, out: Path) -> None:

@@ -221,6 +221,17 @@ def _add_publishing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--chain", metavar="CSV", help="option chain: strike, call and put open interest"
     )
+    parser.add_argument(
+        "--chain-expiry",
+        metavar="DATE",
+        type=_iso_date,
+        help="when the option chain expires, YYYY-MM-DD",
+    )
+    parser.add_argument(
+        "--intraday-stamps",
+        choices=("start", "end"),
+        help="what the stamps of 5-minute bars are of (default: recognised)",
+    )
     parser.add_argument("--overnight-index", metavar="CSV", help="S&P 500, for the overnight model")
     parser.add_argument("--overnight-iv", metavar="CSV", help="VIX, for the overnight model")
     parser.add_argument("--overnight", action="store_true", help="both from Yahoo, with --yahoo")
@@ -292,6 +303,18 @@ def _add_bars(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="a real exception, such as missing:2026-01-15: move, copy, frozen_iv, missing or"
         " unexpected, with its day; may be repeated",
+    )
+    bars.add_argument(
+        "--calendar",
+        metavar="FILE",
+        help="a newer table of the exchange's days: CSV of date and kind, closed or special",
+    )
+    bars.add_argument(
+        "--closed",
+        metavar="DATE",
+        type=_iso_date,
+        action="append",
+        help="a day without a session that the table lacks, YYYY-MM-DD; may be repeated",
     )
     bars.add_argument("--start", metavar="DATE", type=_iso_date, help="first day, YYYY-MM-DD")
     bars.add_argument("--end", metavar="DATE", type=_iso_date, help="last day, YYYY-MM-DD")

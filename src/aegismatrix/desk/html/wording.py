@@ -57,6 +57,8 @@ REASONS = {
     "GAP_UNKNOWN": "The gap is not known.",
     "WEEKDAY_BETWEEN": "A weekday lies between the previous close and the session.",
     "NOT_OF_TODAY": "Neither the session of the last daily bar nor the next: it refines nothing.",
+    "SPECIAL_SESSION": "A special session, such as Muhurat: it refines nothing.",
+    "END_STAMPS_SHIFTED": "The bars were stamped by their end, and moved to their start.",
 }
 """Of flags and notes, in a sentence."""
 

@@ -20,7 +20,6 @@ from aegismatrix.engine.engine import Engine
 from aegismatrix.errors import MissingExtraError
 from aegismatrix.market.arrays import Day
 from aegismatrix.market.bars import Bars
-from aegismatrix.market.calendars.calendar import Calendar
 from aegismatrix.market.chain import OptionChain
 from aegismatrix.market.errors import CalendarRangeError, StaleOvernightBarsError
 from aegismatrix.market.market import NIFTY, ExpiryKind, Market
@@ -32,7 +31,6 @@ REPORT_NAME, PAGE_NAME, JOURNAL_NAME = (
     "forecasts.sqlite",
 )
 LEFTOVERS_KEPT = timedelta(hours=1)
-CALENDAR_WARNING_DAYS = 45
 
 _log = logging.getLogger(__name__)
 
@@ -169,9 +167,8 @@ def publish(
     notes = [*fetched.notes]
     if fetched.stale_for is not None:
         notes.insert(0, fetched.freshness)
-    calendar = bars.market.calendar
-    if settings.check_current and calendar is not None:
-        notes += _current(bars, calendar, moment, settings)
+    if settings.check_current and bars.market.calendar is not None:
+        notes += _current(bars, moment, settings)
     _log.info("%s: %d bars, %s", source.description, len(bars), fetched.freshness)
     overnight = settings.overnight
     if overnight is not None:
@@ -256,32 +253,34 @@ def check_open(moment: datetime, exchange: Market = NIFTY) -> None:
     MarketError
         If the market has no calendar.
     """
+    exchange = exchange.reaching(exchange.trading_day(moment))
     clock = exchange.session_at(moment)
     if not clock.is_open:
         following = exchange.known_calendar().next_session(clock.session)
         raise MarketClosedError(moment=moment.isoformat(), next_session=following.isoformat())
 
 
-def _current(bars: Bars, calendar: Calendar, moment: datetime, settings: Settings) -> list[str]:
+def _current(bars: Bars, moment: datetime, settings: Settings) -> list[str]:
     """Refuse bars that stand still; return what is to be said of those that are allowed."""
     last = bars.last_session
-    ends, today = calendar.last, bars.market.trading_day(moment)
-    notes = []
-    if (ends - today).days <= CALENDAR_WARNING_DAYS:
-        notes.append(f"The exchange's calendar of this package ends on {ends}: update the package.")
+    market = bars.market.reaching(bars.market.trading_day(moment))
     try:
-        completed = bars.market.session_at(moment).completed
+        completed = market.session_at(moment).completed
     except CalendarRangeError:
         # Without a calendar nobody knows which sessions have closed. Whoever gives the horizon in
         # days needs no calendar otherwise.
         if settings.horizon_days is None:
             raise
-        return [*notes, "Whether the bars are current was not checked."]
+        return ["Whether the bars are current was not checked."]
     if last >= completed:
-        return notes
+        return []
+    calendar = market.known_calendar()
     missing = calendar.trading_days_between(last, completed)
+    if missing == 1 and calendar.is_provisional(completed):
+        # It may have been a holiday that nobody has declared here.
+        return [f"The last bar is of {last}: {completed} was a holiday, or its bar is missing."]
     if settings.allow_stale is None or completed - last > settings.allow_stale:
         raise BarsBehindError(
             last=last.isoformat(), completed=completed.isoformat(), sessions=missing
         )
-    return [*notes, f"The last bar is of {last}: sessions closed since: {missing}."]
+    return [f"The last bar is of {last}: sessions closed since: {missing}."]

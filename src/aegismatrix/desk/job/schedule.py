@@ -37,6 +37,7 @@ def next_run(moment: datetime, every: timedelta, exchange: Market = NIFTY) -> da
     MarketError
         If the market has no calendar.
     """
+    exchange = exchange.reaching(exchange.trading_day(moment))
     session = exchange.session_at(moment).session
     opens, closes = exchange.opens_at(session), exchange.closes_at(session)
     if moment < closes:

@@ -27,7 +27,7 @@ from aegismatrix.market.events import BREACH
 APPLICATION_ID = 0x41_45_47_4A
 """Marks a SQLite file as one of these: AEGJ."""
 
-VERSION = 1
+VERSION = 2
 """The form of the tables; in the file it is `user_version`."""
 
 BUSY_SECONDS = 30.0
@@ -43,13 +43,15 @@ _TABLES = (
     " features TEXT NOT NULL, claims_digest TEXT NOT NULL, digest TEXT NOT NULL UNIQUE)",
     "CREATE TABLE claims (run INTEGER NOT NULL REFERENCES runs, output TEXT NOT NULL,"
     " series TEXT NOT NULL, horizon_days INTEGER NOT NULL, probability REAL NOT NULL,"
-    " lower_edge REAL, upper_edge REAL, base_rate REAL, PRIMARY KEY (run, output)) WITHOUT ROWID",
+    " lower_edge REAL, upper_edge REAL, base_rate REAL, ends_on TEXT,"
+    " PRIMARY KEY (run, output)) WITHOUT ROWID",
 )
 _KIND = Kind(
     application_id=APPLICATION_ID,
     version=VERSION,
     tables=_TABLES,
     error=JournalError,
+    upgrades={1: ("ALTER TABLE claims ADD COLUMN ends_on TEXT",)},
 )
 
 
@@ -74,6 +76,9 @@ class Claim:
         Index points whose touch is the event, or, for the safe range, its failure.
     base_rate : float or None
         Sealed with the artifacts that said so, where there is one.
+    ends_on : str or None
+        The session that the horizon ends with, ISO 8601; None where the exchange had not declared
+        it.
     """
 
     output: str
@@ -83,6 +88,7 @@ class Claim:
     lower_edge: float | None = None
     upper_edge: float | None = None
     base_rate: float | None = None
+    ends_on: str | None = None
 
 
 @dataclass(frozen=True)
@@ -162,10 +168,10 @@ def claims_of(report: Report) -> tuple[Claim, ...]:
     """
     record = report.record
     events = [
-        Claim(name, name, record.horizon_days[name], probability, None, None, usual)
+        Claim(name, name, days, probability, None, None, usual, _end(report, days))
         for name, probability in record.probabilities.items()
-        for usual in (record.base_rates.get(name),)
-        if name in record.horizon_days
+        for usual, days in ((record.base_rates.get(name), record.horizon_days.get(name)),)
+        if days is not None
     ]
     claims = (*events, *_touches(report), _safe_range(report))
     for name, times in Counter(claim.output for claim in claims).items():
@@ -200,6 +206,7 @@ def _touches(report: Report) -> Iterator[Claim]:
                     lower_edge=lower if lower_counts else None,
                     upper_edge=upper if upper_counts else None,
                     base_rate=report.record.base_rates.get(series),
+                    ends_on=_end(report, days),
                 )
 
 
@@ -212,7 +219,13 @@ def _safe_range(report: Report) -> Claim:
         probability=given.confidence,
         lower_edge=given.lower,
         upper_edge=given.upper,
+        ends_on=_end(report, given.horizon_days),
     )
+
+
+def _end(report: Report, horizon_days: int) -> str | None:
+    ahead = report.record.sessions_ahead
+    return ahead[horizon_days - 1] if horizon_days <= len(ahead) else None
 
 
 class Journal:
@@ -263,10 +276,12 @@ class Journal:
             )
         claims = sorted(claims_of(report), key=lambda claim: claim.output)
         row = _row(report)
-        claims_digest = _digest([astuple(claim) for claim in claims])
+        claims_digest = _digest([_sealed(astuple(claim)) for claim in claims])
         with self._database.writing(BUSY_SECONDS) as file:
             if not self._database.is_laid_out(file):
                 self._database.lay_out(file)
+            elif self._database.version_of(file) != VERSION:
+                self._database.upgrade(file)
             added = file.execute(_ADD_RUN, (*row, claims_digest, _digest([*row, claims_digest])))
             if not added.rowcount:
                 return False
@@ -321,15 +336,18 @@ class Journal:
         """
         if not runs:
             return ()
-        asked = f"SELECT {', '.join(_CLAIM_COLUMNS)} FROM claims WHERE run = ? ORDER BY output"
         sealed = "SELECT claims_digest FROM runs WHERE id = ?"
         found = []
         with self._database.reading(BUSY_SECONDS) as file:
             self._database.is_laid_out(file)
+            columns = ", ".join(_CLAIM_COLUMNS)
+            if self._database.version_of(file) != VERSION:
+                columns = columns.replace("ends_on", "NULL AS ends_on")
+            asked = f"SELECT {columns} FROM claims WHERE run = ? ORDER BY output"
             for run in runs:
                 rows = file.execute(asked, (run.id,)).fetchall()
                 (digest,) = file.execute(sealed, (run.id,)).fetchone() or ("",)
-                if not _is_of(digest, rows):
+                if not _is_of(digest, [_sealed(row) for row in rows]):
                     reason = f"the claims of run {run.id} are not those written"
                     raise JournalError(str(self.path), "damaged", reason)
                 found.append(tuple(Claim(*row) for row in rows))
@@ -362,6 +380,11 @@ def _row(report: Report) -> tuple[Any, ...]:
         _digest(bar),
         json.dumps(dict(record.features), allow_nan=False),
     )
+
+
+def _sealed(claim: Sequence[Any]) -> Sequence[Any]:
+    """What the digest is of: the first logs had no session that a claim ends with."""
+    return claim if claim[-1] is not None else claim[:-1]
 
 
 def _digest(values: Sequence[Any]) -> str:

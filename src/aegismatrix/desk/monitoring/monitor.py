@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta, timezone
 from statistics import NormalDist
 from typing import Any
@@ -28,11 +28,13 @@ from aegismatrix.desk.monitoring.scores import (
 )
 from aegismatrix.desk.outputs import outputs_of
 from aegismatrix.errors import ContractError
+from aegismatrix.market.arrays import DateArray
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.errors import CalendarRangeError, UndecidableEventError
 from aegismatrix.market.events import Event
 from aegismatrix.market.market import Market
 from aegismatrix.market.outcomes import happened
+from aegismatrix.market.windows import Windows
 
 LEAST_DAYS = 60
 """Scored days below which neither calibration nor a safe range raises an alert."""
@@ -88,7 +90,7 @@ class Note:
     ----------
     code : str
         ``NOTHING_TO_SCORE``, ``NOT_SEALED``, ``IN_SAMPLE``, ``LOGGED_LATE``, ``NOT_IN_BARS``,
-        ``NOT_DECIDABLE`` or ``ARTIFACTS``.
+        ``NOT_DECIDABLE``, ``UNSCORABLE`` or ``ARTIFACTS``.
     sentence : str
         In words.
     """
@@ -157,6 +159,9 @@ class MonitorReport:
         Worst first.
     notes : tuple of Note
         What to know about the figures.
+    unscorable : mapping of str to int
+        By reason, how many claims whose horizon has passed cannot be scored over exactly their
+        sessions.
     """
 
     through: str
@@ -172,6 +177,7 @@ class MonitorReport:
     drift: tuple[FeatureDrift, ...]
     alerts: tuple[Alert, ...]
     notes: tuple[Note, ...]
+    unscorable: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def calibration_broken(self) -> tuple[str, ...]:
@@ -291,11 +297,13 @@ def monitor(
     completed = _completed(bars, moment)
     manifest = manifest or read_manifest()
     runs = journal.runs(bars.market.name)
-    days = _one_a_day(runs, completed)
+    sessions = Windows.of(completed).sessions
+    days = _one_a_day(runs, sessions)
     known = [run for run in days if matches(run, completed)]
     claims = journal.claims(known)
     events, reasons = _events(manifest, completed)
-    decided = decide(known, claims, completed, events)
+    decisions = decide(known, claims, completed, events)
+    decided = decisions.decided
     scored = {day for one in decided.values() for day in one.dates.astype(str).tolist()}
     counted = [run for run in known if run.as_of.isoformat() in scored]
     judgements = [one for model in manifest.models.values() for one in model.own_judgements()]
@@ -304,7 +312,7 @@ def monitor(
     drift = _drift(runs, days, ranges)
     outputs = {name: one for name, one in decided.items() if not name.startswith(SAFE_RANGE)}
     kept = {name: one for name, one in decided.items() if name.startswith(SAFE_RANGE)}
-    late = sum(_is_late(run, completed) for run in counted)
+    late = sum(_is_late(run, sessions) for run in counted)
     alerts = (
         *_frozen(runs, bars.market),
         *_broken(kept, SAFE_RANGE_BROKEN),
@@ -326,7 +334,9 @@ def monitor(
         safe_ranges=tuple(score_range(one) for one in kept.values()),
         drift=drift,
         alerts=tuple(sorted(alerts, key=lambda alert: alert.severity != CRITICAL)),
+        unscorable=decisions.unscorable,
         notes=(
+            *_unscorable(decisions.unscorable),
             *_notes(len(runs), len(scored), in_sample, late, unknown, counted, bool(ranges)),
             *_undecidable(claims, events, reasons),
         ),
@@ -386,21 +396,28 @@ def _completed(bars: Bars, moment: datetime) -> Bars:
     return bars[:over]
 
 
-def _is_late(run: Run, bars: Bars) -> bool:
-    """Whether a run was made after the day that followed its own: it could have known."""
-    after = int(np.searchsorted(bars.dates, np.datetime64(run.as_of), side="right"))
+def _is_late(run: Run, sessions: DateArray) -> bool:
+    """Whether a run was made after the session that followed its own: it could have known."""
+    after = int(np.searchsorted(sessions, np.datetime64(run.as_of), side="right"))
     made_on = run.generated_at.date().isoformat()
-    return after < len(bars) and made_on > str(bars.dates[after])
+    return after < len(sessions) and made_on > str(sessions[after])
 
 
-def _one_a_day(runs: Sequence[Run], bars: Bars) -> list[Run]:
+def _unscorable(counted: Mapping[str, int]) -> list[Note]:
+    if not counted:
+        return []
+    reasons = "; ".join(f"{number}: {reason}" for reason, number in counted.items())
+    return [Note("UNSCORABLE", f"Claims that cannot be scored: {reasons}.")]
+
+
+def _one_a_day(runs: Sequence[Run], sessions: DateArray) -> list[Run]:
     """Return the last run on each closed session, one made in time where there is one."""
     best: dict[str, Run] = {}
     for run in runs:
         day = run.as_of.isoformat()
         held = best.get(day)
         if run.session == "closed" and (
-            held is None or _is_late(held, bars) or not _is_late(run, bars)
+            held is None or _is_late(held, sessions) or not _is_late(run, sessions)
         ):
             best[day] = run
     return [best[day] for day in sorted(best)]

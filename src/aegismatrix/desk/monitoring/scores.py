@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -21,6 +22,7 @@ from aegismatrix.market.statistics import (
     skill_interval,
     windows_needed,
 )
+from aegismatrix.market.windows import Windows
 
 RELIABILITY_BINS = 10
 
@@ -150,6 +152,28 @@ class Decided:
     base_rate: FloatArray
 
 
+MISSING_SESSIONS = "sessions of the horizon are missing from the bars"
+CALENDAR_CHANGED = "the calendar has changed since: the horizon ends on another day"
+BEGINS_TOO_LATE = "the bars begin too late to decide it"
+"""Why a claim whose horizon has passed cannot be scored."""
+
+
+@dataclass(frozen=True, eq=False)
+class Decisions:
+    """What became of the claims whose horizon has passed.
+
+    Attributes
+    ----------
+    decided : mapping of str to Decided
+        By series, in order of name with numbers by size; one without a decided claim is absent.
+    unscorable : mapping of str to int
+        By reason, how many of them cannot be scored.
+    """
+
+    decided: Mapping[str, Decided]
+    unscorable: Mapping[str, int]
+
+
 def matches(run: Run, bars: Bars) -> bool:
     """Say whether the bars have the bar that a run was made from.
 
@@ -184,8 +208,8 @@ def decide(
     claims: Sequence[Sequence[Claim]],
     bars: Bars,
     events: Mapping[str, Event] = CATALOGUE,
-) -> dict[str, Decided]:
-    """Decide every claim whose horizon has passed.
+) -> Decisions:
+    """Decide every claim whose horizon has passed, each over exactly its sessions.
 
     Parameters
     ----------
@@ -201,8 +225,7 @@ def decide(
 
     Returns
     -------
-    dict of str to Decided
-        By series, in order of name with numbers by size; one without a decided claim is absent.
+    Decisions
 
     Raises
     ------
@@ -212,24 +235,37 @@ def decide(
     rows = np.searchsorted(bars.dates, np.array([run.as_of for run in runs], dtype="datetime64[D]"))
     longest = max((one.horizon_days for one in chain(*claims) if _has_edges(one)), default=1)
     down, up = excursions(bars, longest)
+    windows = Windows.of(bars)
+    unscorable: Counter[str] = Counter()
     labels: dict[str, FloatArray] = {}
     found: dict[str, list[tuple[int, Claim, float]]] = {}
     for row, of_run in zip(rows.tolist(), claims, strict=True):
         close = float(bars.close[row])
         for claim in of_run:
+            place = int(windows.passed[row]) + claim.horizon_days - 1
+            if place >= len(windows.sessions) or not is_decidable(claim, events):
+                continue
+            if claim.ends_on not in (None, str(windows.sessions[place])):
+                unscorable[CALENDAR_CHANGED] += 1
+                continue
             if _has_edges(claim):
                 column = claim.horizon_days - 1
                 reached = float(down[row, column]), float(up[row, column])
                 came = _touched(claim, close, *reached)
-            elif is_decidable(claim, events):
+            else:
                 if claim.series not in labels:
                     labels[claim.series] = happened(events[claim.series], bars)
                 came = float(labels[claim.series][row])
-            else:
-                continue
             if not np.isnan(came):
                 found.setdefault(claim.series, []).append((row, claim, came))
-    return {series: _decided(series, found[series], bars) for series in sorted(found, key=_order)}
+            elif windows.is_whole(claim.horizon_days)[row]:
+                unscorable[BEGINS_TOO_LATE] += 1
+            else:
+                unscorable[MISSING_SESSIONS] += 1
+    return Decisions(
+        {series: _decided(series, found[series], bars) for series in sorted(found, key=_order)},
+        dict(unscorable),
+    )
 
 
 def is_decidable(claim: Claim, events: Mapping[str, Event]) -> bool:

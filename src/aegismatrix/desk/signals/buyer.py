@@ -24,7 +24,7 @@ from aegismatrix.market.statistics import (
 
 VARIANCE_RATIO_DAYS = 5
 COMPARABLE_DAYS = 63
-NO_INTRADAY_BARS = "no 5-minute bars were given"
+NO_INTRADAY_BARS = "no 5-minute bars of a regular session were given"
 _COLORS = {"PREMIUM_FRIENDLY": "GREEN", "SPECULATIVE_ONLY": "AMBER", "UNFAVOURABLE": "RED"}
 _STATES = {
     "PREMIUM_FRIENDLY": "PREMIUM_FRIENDLY",
@@ -402,7 +402,7 @@ def spike_rate(score: float, past_scores: FloatArray, happened: FloatArray) -> S
     past_scores : ndarray of shape (n,)
         Of past days, by fits that had seen nothing later; NaN where there was none.
     happened : ndarray of shape (n,)
-        1 where a breakout followed, 0 where none did.
+        1 where a breakout followed, 0 where none did, NaN where the bars do not say.
 
     Returns
     -------
@@ -413,7 +413,7 @@ def spike_rate(score: float, past_scores: FloatArray, happened: FloatArray) -> S
     RateUnavailableError
         If fewer than 63 past days have a score.
     """
-    known = np.flatnonzero(~np.isnan(past_scores))[-TRADING_DAYS:]
+    known = np.flatnonzero(~np.isnan(past_scores) & ~np.isnan(happened))[-TRADING_DAYS:]
     if len(known) < COMPARABLE_DAYS:
         raise RateUnavailableError("spike_rate", have=len(known), need=COMPARABLE_DAYS)
     order = np.argsort(np.abs(past_scores[known] - score), kind="stable")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -54,13 +54,20 @@ class HorizonForecast:
     horizon_days : int
         Trading days.
     direction : {'DOWN', 'NEUTRAL', 'UP'}
+        The tendency where the model was shown to have skill and the expected move goes the same
+        way; NEUTRAL otherwise.
+    tendency : {'DOWN', 'NEUTRAL', 'UP'}
         The class whose probability stands furthest above its base rate, as a multiple of it;
-        NEUTRAL if that is less than 1 % above it (`levels.DIRECTION_LEAN`).
+        NEUTRAL if that is less than 1 % above it (`levels.DIRECTION_LEAN`). Without skill it is
+        noise.
     expected_move_points : float
-        Signed; 0 if NEUTRAL. Its size is that of the mean absolute move of a normal return with the
-        forecast deviation.
+        Mean of the move, signed: each class's probability times the mean of a normal return with
+        the forecast deviation within that class. 0 where no skill was shown.
+    move_size_points : float
+        How far the index typically goes, never signed: the mean absolute move of a normal return
+        with the forecast deviation.
     conviction, base_rate : float
-        Probability of the class named, and how often it came.
+        Probability of the direction, and how often it came.
     probabilities : mapping of str to float
         ``down``, ``neutral``, ``up``: the return against 0.35 implied deviations either way.
     move_interval_80 : MoveInterval
@@ -76,7 +83,9 @@ class HorizonForecast:
     label: str
     horizon_days: int
     direction: str
+    tendency: str
     expected_move_points: float
+    move_size_points: float
     conviction: float
     base_rate: float
     probabilities: Mapping[str, float]
@@ -91,8 +100,10 @@ class TodayForecast:
 
     Attributes
     ----------
-    direction, expected_move_points, conviction, base_rate, probabilities
+    direction, tendency, expected_move_points, move_size_points, conviction, base_rate
         As for a `HorizonForecast` of one day, of the whole session against the last daily close.
+    probabilities : mapping of str to float
+        ``down``, ``neutral``, ``up``.
     intraday_volatility_score : float
         Where the session's volatility stands among the range volatilities of the last 252 daily
         bars, 0 to 1: that of its 5-minute returns where given, else the last daily bar's range.
@@ -103,7 +114,9 @@ class TodayForecast:
     """
 
     direction: str
+    tendency: str
     expected_move_points: float
+    move_size_points: float
     conviction: float
     base_rate: float
     intraday_volatility_score: float
@@ -164,6 +177,7 @@ def direction_signal(
     iv_percentile: float,
     last_update: str,
     made_at: str,
+    demonstrated: Collection[int] = (),
     intraday: IntradaySignal | None = None,
     eve: Eve | None = None,
 ) -> DirectionSignal:
@@ -183,6 +197,8 @@ def direction_signal(
         Where iv stands in its year, 0 to 1.
     last_update, made_at : str
         End of the last daily bar, and the time of the report: ISO 8601, UTC.
+    demonstrated : collection of int
+        The horizons at which the walk-forward showed skill: only there is a direction named.
     intraday : IntradaySignal, optional
         Of the last session of the 5-minute bars.
     eve : Eve, optional
@@ -201,16 +217,27 @@ def direction_signal(
             _classes(base_rates, days),
             spot,
             deviations[days],
-            targets.get(days),
+            implied_edge(bars, days),
+            demonstrated=days in demonstrated,
+            target=targets.get(days),
         )
         for days in LABELS
     }
     next_day, usual = horizons["t1"], _classes(base_rates, 1)
+    has_skill = 1 in demonstrated
     if eve is not None:
         bars, intraday = eve.bars, eve.intraday
         close = float(bars.close[-1])
-        next_day = horizon_forecast(1, _classes(eve.row, 1), usual, close, eve.deviation)
-    today = today_forecast(next_day, usual, bars, last_update, intraday)
+        next_day = horizon_forecast(
+            1,
+            _classes(eve.row, 1),
+            usual,
+            close,
+            eve.deviation,
+            implied_edge(bars, 1),
+            demonstrated=has_skill,
+        )
+    today = today_forecast(next_day, usual, bars, last_update, intraday, demonstrated=has_skill)
     return DirectionSignal(
         # A 5-minute bar that is still going on ends later than the report is made.
         today=replace(today, last_update=min(today.last_update, made_at)),
@@ -219,20 +246,20 @@ def direction_signal(
     )
 
 
-def surface_days(horizon_days: int) -> tuple[int, ...]:
+def surface_days(*horizon_days: int) -> tuple[int, ...]:
     """Return the horizons whose median touch gives all deviations, the longest as it can be.
 
     Parameters
     ----------
-    horizon_days : int
-        Of the safe range, which needs one too.
+    *horizon_days : int
+        Of the safe range, and of an option chain, which need one too.
 
     Returns
     -------
     tuple of int
         Trading days, rising.
     """
-    return tuple(sorted({min(days, LONGEST_DAYS) for days in (horizon_days, *LABELS)}))
+    return tuple(sorted({min(days, LONGEST_DAYS) for days in (*horizon_days, *LABELS)}))
 
 
 def deviations(median_touches: Mapping[int, float]) -> dict[int, float]:
@@ -268,6 +295,9 @@ def horizon_forecast(
     base_rates: Mapping[str, float],
     spot: float,
     deviation: float,
+    edge: float,
+    *,
+    demonstrated: bool,
     target: str | None = None,
 ) -> HorizonForecast:
     """Read one horizon.
@@ -282,6 +312,10 @@ def horizon_forecast(
         Index points.
     deviation : float
         Forecast standard deviation of the log return over the horizon.
+    edge : float
+        From `implied_edge`.
+    demonstrated : bool
+        Whether the walk-forward showed skill at this horizon.
     target : str, optional
         The session that the horizon ends with.
 
@@ -289,12 +323,16 @@ def horizon_forecast(
     -------
     HorizonForecast
     """
-    named = _named(probabilities, base_rates)
+    tendency = _tendency(probabilities, base_rates)
+    mean = _mean_return(probabilities, 0.0, deviation, edge) if demonstrated else 0.0
+    named = _named(tendency, mean)
     return HorizonForecast(
         label=LABELS[horizon_days],
         horizon_days=horizon_days,
         direction=named.upper(),
-        expected_move_points=_signed(named, spot, _MEAN_SIZE * deviation),
+        tendency=tendency.upper(),
+        expected_move_points=spot * math.expm1(mean),
+        move_size_points=_size(spot, _MEAN_SIZE * deviation),
         conviction=probabilities[named],
         base_rate=base_rates[named],
         probabilities=dict(probabilities),
@@ -313,6 +351,8 @@ def today_forecast(
     bars: Bars,
     last_update: str,
     intraday: IntradaySignal | None,
+    *,
+    demonstrated: bool,
 ) -> TodayForecast:
     """Forecast the session under way, refined by its 5-minute bars where there are any.
 
@@ -328,6 +368,8 @@ def today_forecast(
         End of the last daily bar.
     intraday : IntradaySignal, optional
         Of the last session of the 5-minute bars.
+    demonstrated : bool
+        Whether the walk-forward showed skill over one day.
 
     Returns
     -------
@@ -341,31 +383,28 @@ def today_forecast(
     stays open as the exchange's close, the mean of its last half hour, may differ from it.
     """
     spot = float(bars.close[-1])
-    probabilities = next_day.probabilities
-    move_points = next_day.expected_move_points
+    probabilities, size_points = next_day.probabilities, next_day.move_size_points
+    expected_points = next_day.expected_move_points
     under_way = intraday is not None and intraday.relation == "next"
     if intraday is not None and under_way:
-        implied = float(bars.iv[-1]) / 100.0 / math.sqrt(TRADING_DAYS)
-        so_far = math.log(intraday.last / spot)
+        edge, so_far = implied_edge(bars, 1), math.log(intraday.last / spot)
         left = next_day.deviation * math.sqrt(max(1.0 - intraday.elapsed, _CLOSE_VARIANCE))
-        probabilities = _updated(
-            probabilities, NEUTRAL_DEVIATIONS * implied, next_day.deviation, so_far, left
-        )
-        size = _mean_absolute(so_far, left)
-        move_points = {
-            "down": spot * math.expm1(-size),
-            "neutral": 0.0,
-            "up": spot * math.expm1(size),
-        }[_named(probabilities, base_rates)]
+        probabilities = _updated(probabilities, edge, next_day.deviation, so_far, left)
+        size_points = _size(spot, _mean_absolute(so_far, left))
+        mean = _mean_return(probabilities, so_far, left, edge) if demonstrated else 0.0
+        expected_points = spot * math.expm1(mean)
     volatilities = _range_volatilities(bars)
     seen = intraday is not None and intraday.relation in ("same", "next")
     if intraday is not None and seen and intraday.realised_vol_percent is not None:
         others = volatilities[:-1] if intraday.relation == "same" else volatilities
         volatilities = np.append(others, intraday.realised_vol_percent)
-    named = _named(probabilities, base_rates)
+    tendency = _tendency(probabilities, base_rates)
+    named = _named(tendency, expected_points)
     return TodayForecast(
         direction=named.upper(),
-        expected_move_points=move_points,
+        tendency=tendency.upper(),
+        expected_move_points=expected_points,
+        move_size_points=size_points,
         conviction=probabilities[named],
         base_rate=base_rates[named],
         intraday_volatility_score=percentile_rank(volatilities),
@@ -397,16 +436,62 @@ def risk_score(horizons: Mapping[str, HorizonForecast], iv_percentile: float) ->
     return min(1.0, 0.5 * normalised + 0.5 * iv_percentile)
 
 
-def _named(probabilities: Mapping[str, float], base_rates: Mapping[str, float]) -> str:
+def implied_edge(bars: Bars, horizon_days: int) -> float:
+    """Return the log return either way up to which a move of some days is NEUTRAL.
+
+    Parameters
+    ----------
+    bars : Bars
+        The last one's iv is read.
+    horizon_days : int
+        Trading days.
+
+    Returns
+    -------
+    float
+        0.35 of the deviation that iv implies.
+    """
+    implied = float(bars.iv[-1]) / 100.0 * math.sqrt(horizon_days / TRADING_DAYS)
+    return NEUTRAL_DEVIATIONS * implied
+
+
+def _tendency(probabilities: Mapping[str, float], base_rates: Mapping[str, float]) -> str:
     ratios = {name: probabilities[name] / base_rates[name] for name in CLASSES}
     furthest = max(CLASSES, key=lambda name: ratios[name])
     return furthest if ratios[furthest] >= DIRECTION_LEAN else "neutral"
 
 
-def _signed(named: str, spot: float, log_size: float) -> float:
+def _named(tendency: str, mean: float) -> str:
+    """Name a side only where the mean move, 0 without skill, goes there too."""
+    agrees = {"down": mean < 0.0, "neutral": True, "up": mean > 0.0}[tendency]
+    return tendency if agrees else "neutral"
+
+
+def _size(spot: float, log_size: float) -> float:
     """The smaller of a rise and a fall of that size, so that sizes grow with the horizon."""
-    size = -spot * math.expm1(-log_size)
-    return {"down": -size, "neutral": 0.0, "up": size}[named]
+    return -spot * math.expm1(-log_size)
+
+
+def _mean_return(
+    probabilities: Mapping[str, float], mean: float, deviation: float, edge: float
+) -> float:
+    """The mean log return: each class's probability times the mean of a normal one within it."""
+    below, above = (-edge - mean) / deviation, (edge - mean) / deviation
+    beyond = _density(above), _density(below)
+    masses = _normal_classes(mean, deviation, edge)
+    leans = {"down": -beyond[1], "neutral": beyond[1] - beyond[0], "up": beyond[0]}
+    bounds = {"down": (-math.inf, -edge), "neutral": (-edge, edge), "up": (edge, math.inf)}
+    total = 0.0
+    for name, (lower, upper) in bounds.items():
+        mass = masses[name]
+        within = mean + deviation * leans[name] / mass if mass > _LEAST_BEFORE else mean
+        # In a class that the normal all but rules out the mean is at its nearer bound.
+        total += probabilities[name] * min(max(within, lower), upper)
+    return total
+
+
+def _density(deviations: float) -> float:
+    return math.exp(-0.5 * deviations**2) / math.sqrt(2.0 * math.pi)
 
 
 def _updated(

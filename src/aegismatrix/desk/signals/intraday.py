@@ -88,17 +88,19 @@ class IntradaySignal:
         Per cent a year, ``100 sqrt(252 * 75 * mean(r ** 2))`` over the five-minute log returns of
         the session so far, the sum of squares scaled to a whole session (realised variance of
         Andersen, Bollerslev 1998). The night is not in it. None with fewer than 6 returns.
-    relation : {'same', 'next', 'older', 'later'}
+    relation : {'same', 'next', 'older', 'later', 'special'}
         Of the session to the last daily bar: its own day; the session after it, which a forecast
-        for one day is about; one before it; or one further after, which is more than 7 calendar
-        days or beyond another session of the five-minute bars.
+        for one day is about; one before it; or one further after: by the market's calendar, or,
+        where that is not known, more than 7 calendar days or beyond another session of the
+        five-minute bars. A special session, such as Muhurat, is none of these.
     notes : tuple of str
         ``HALF_SESSION`` not complete; ``HOLES`` bars are missing before the last; ``ONE_BAR`` there
         is only one; ``OPENING_MISSING`` a bar of the first 15 minutes is among the missing;
         ``OUTSIDE_SESSION_DROPPED``, ``BLANK_DROPPED`` such rows were left out of the file;
         ``GAP_UNKNOWN``; ``WEEKDAY_BETWEEN`` a day from Monday to Friday lies between the previous
         close and the session, a holiday or a missing bar; ``NOT_OF_TODAY`` the session is neither
-        of the last daily bar's day nor the next.
+        of the last daily bar's day nor the next; ``SPECIAL_SESSION`` it is none of the regular
+        ones; ``END_STAMPS_SHIFTED`` the stamps were of the bars' ends.
     """
 
     session_date: str
@@ -193,6 +195,8 @@ def intraday_signal(intraday: IntradayBars, bars: Bars) -> IntradaySignal:
         "WEEKDAY_BETWEEN": previous is not None
         and int(np.busday_count(previous.day + ONE_DAY, day)) > 0,
         "NOT_OF_TODAY": relation in ("older", "later"),
+        "SPECIAL_SESSION": relation == "special",
+        "END_STAMPS_SHIFTED": intraday.shifted,
     }
     return IntradaySignal(
         session_date=str(day),
@@ -213,6 +217,25 @@ def intraday_signal(intraday: IntradayBars, bars: Bars) -> IntradaySignal:
         relation=relation,
         notes=tuple(code for code, holds in codes.items() if holds),
     )
+
+
+def regular_sessions(intraday: IntradayBars, bars: Bars) -> IntradayBars | None:
+    """Return the five-minute bars of regular sessions, or None if there are none.
+
+    Parameters
+    ----------
+    intraday : IntradayBars
+        Of any sessions.
+    bars : Bars
+        Whose market says which are regular; all are, where it has no calendar.
+
+    Returns
+    -------
+    IntradayBars or None
+    """
+    days = intraday.sessions
+    special = np.array([_is_special(day, bars) for day in days], dtype=bool)
+    return intraday.on(days[~special])
 
 
 def gamma_windows(intraday: IntradayBars) -> tuple[GammaWindow, ...]:
@@ -314,11 +337,24 @@ def _previous_close(
 
 def _relation(intraday: IntradayBars, day: np.datetime64, bars: Bars) -> str:
     last = bars.dates[-1]
+    if _is_special(day, bars):
+        return "special"
     if day <= last:
         return "same" if day == last else "older"
+    calendar = bars.market.calendar
+    if calendar is not None and calendar.first <= last.item() and day.item() <= calendar.last:
+        return "next" if calendar.trading_days_between(last, day) == 1 else "later"
     between = bool(((intraday.sessions > last) & (intraday.sessions < day)).any())
     near = _days_between(last, day) <= NEIGHBOUR_CALENDAR_DAYS
     return "next" if near and not between else "later"
+
+
+def _is_special(day: np.datetime64, bars: Bars) -> bool:
+    """Whether the calendar knows the day, and of no regular session on it."""
+    calendar = bars.market.calendar
+    if calendar is None or not calendar.first <= day.item() <= calendar.declared_to:
+        return False
+    return calendar.session_kind(day, traded=True) == "special"
 
 
 def _check_same_index(session: IntradayBars, day: np.datetime64, bars: Bars) -> None:

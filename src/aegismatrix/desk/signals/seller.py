@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from aegismatrix.desk.chain_end import ChainEnd
 from aegismatrix.desk.errors import RateUnavailableError
 from aegismatrix.desk.signals.chain import chain_skew, max_pain_zone
 from aegismatrix.desk.signals.levels import LEVELS
@@ -76,20 +77,26 @@ class MaxPain:
     ----------
     lower, upper : float
         Index points.
-    confidence : float
-        Probability that it ends there.
+    confidence : float or None
+        Probability that it ends there; None where the chain ends beyond the breach surface.
     method : {'option_chain', 'distribution'}
         ``option_chain``: around the strike at which the holders of all options receive least, half
         the way to its neighbours. ``distribution``: 1 % of spot on either side of it, the mode of
         a driftless normal whose deviation is that of a path that touches its median distance half
         the time; the width is fixed, the probability is what changes. The probability comes from
         that normal either way.
+    horizon_days : int or None
+        Trading days to its end; None where they are not known.
+    expiry : str or None
+        The day that the chain expires, ISO 8601, where it is known.
     """
 
     lower: float
     upper: float
-    confidence: float
+    confidence: float | None
     method: str
+    horizon_days: int | None = None
+    expiry: str | None = None
 
 
 @dataclass(frozen=True)
@@ -282,8 +289,9 @@ def seller_signal(
     safe_range: SafeRange,
     surface: BreachSurface,
     held: FloatArray,
-    deviation: float,
+    deviation: float | None,
     chain: OptionChain | None = None,
+    end: ChainEnd | None = None,
 ) -> SellerSignal:
     """Read all that concerns a seller of options off the last bar.
 
@@ -299,10 +307,13 @@ def seller_signal(
         From `breach_surface`, the horizon of the safe range among its own.
     held : ndarray of shape (n,)
         From `held`.
-    deviation : float
-        Forecast standard deviation of the log return over the safe range's horizon.
+    deviation : float or None
+        Forecast standard deviation of the log return to the end of max pain: that of the chain, or
+        of the safe range; None where the breach surface does not reach as far.
     chain : OptionChain, optional
         Open interest by strike: max pain and skew.
+    end : ChainEnd, optional
+        When the chain ends.
 
     Returns
     -------
@@ -331,7 +342,11 @@ def seller_signal(
     curve = surface.either[surface.horizon_days.index(safe_range.horizon_days)]
     return SellerSignal(
         safe_range=safe_range,
-        max_pain=max_pain(spot, deviation, None if chain is None else max_pain_zone(chain)),
+        max_pain=replace(
+            max_pain(spot, deviation, None if chain is None else max_pain_zone(chain)),
+            horizon_days=safe_range.horizon_days if end is None else end.horizon_days,
+            expiry=None if end is None else end.expiry,
+        ),
         trap=premium,
         skew=skew(bars.close) if chain is None else skew_of_chain(chain, spot),
         expiry_stress=stress,
@@ -457,7 +472,7 @@ def safe_range(
 
 
 def max_pain(
-    spot: float, deviation: float, chain_zone: tuple[float, float] | None = None
+    spot: float, deviation: float | None, chain_zone: tuple[float, float] | None = None
 ) -> MaxPain:
     """Return where the index is likeliest to end.
 
@@ -465,8 +480,8 @@ def max_pain(
     ----------
     spot : float
         Index points.
-    deviation : float
-        Forecast standard deviation of the log return over the horizon.
+    deviation : float or None
+        Forecast standard deviation of the log return over the horizon, where it is known.
     chain_zone : tuple of float, optional
         Lower and upper end of the zone of least payout, index points; without it the modal zone of
         the forecast distribution is taken.
@@ -476,11 +491,14 @@ def max_pain(
     MaxPain
     """
     lower, upper = chain_zone or (spot * math.exp(-ZONE_WIDTH), spot * math.exp(ZONE_WIDTH))
-    below, within = (normal_below(math.log(edge / spot), deviation) for edge in (lower, upper))
+    confidence = None
+    if deviation is not None:
+        below, within = (normal_below(math.log(edge / spot), deviation) for edge in (lower, upper))
+        confidence = within - below
     return MaxPain(
         lower=lower,
         upper=upper,
-        confidence=within - below,
+        confidence=confidence,
         method="distribution" if chain_zone is None else "option_chain",
     )
 

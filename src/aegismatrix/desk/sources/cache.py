@@ -34,6 +34,7 @@ VERSION = 1
 BUSY_SECONDS = 30.0
 """How long a refresh waits for another one's transaction, which takes milliseconds."""
 
+_ASKED_AGAIN = "asked_again_at"
 _TABLES = (
     "CREATE TABLE bars (stamp INTEGER PRIMARY KEY, open REAL, high REAL, low REAL, close REAL)",
     "CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
@@ -58,11 +59,14 @@ class Stored:
         The first day that was asked for; the first row may be later.
     fetched_at : datetime
         When the newest rows were fetched, UTC.
+    asked_again_at : datetime or None
+        When sessions that are missing or blank were last asked for again, UTC.
     """
 
     prices: Prices
     since: date
     fetched_at: datetime
+    asked_again_at: datetime | None = None
 
 
 def cache_folder(given: str | os.PathLike[str] | None = None) -> Path:
@@ -188,6 +192,10 @@ class PriceCache:
             Prices(self.interval, stamps.astype(f"datetime64[{unit}]"), values),
             date.fromisoformat(facts["since"]),
             datetime.fromisoformat(facts["fetched_at"]).astimezone(timezone.utc),
+            # Not sealed with the rows: at worst a session is asked for once more, or later.
+            datetime.fromisoformat(facts[_ASKED_AGAIN]).astimezone(timezone.utc)
+            if _ASKED_AGAIN in facts
+            else None,
         )
         if facts["sha256"] != _digest(stored):
             raise CacheError(str(self.path), "damaged", "its rows are not those written")
@@ -200,6 +208,8 @@ class PriceCache:
             "fetched_at": new.fetched_at.astimezone(timezone.utc).isoformat(),
             "sha256": _digest(new),
         }
+        if new.asked_again_at is not None:
+            facts[_ASKED_AGAIN] = new.asked_again_at.astimezone(timezone.utc).isoformat()
         stamps = new.prices.stamps.astype(np.int64).tolist()
         rows = zip(stamps, new.prices.values.tolist(), strict=True)
         file.execute("DELETE FROM bars")

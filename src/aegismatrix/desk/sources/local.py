@@ -11,7 +11,7 @@ from aegismatrix.desk.sources.fetched import Fetched, utc_now
 from aegismatrix.desk.sources.sample import sample_bars
 from aegismatrix.market.arrays import Day
 from aegismatrix.market.bars import Bars
-from aegismatrix.market.intraday import IntradayBars
+from aegismatrix.market.intraday import IntradayBars, Stamps
 from aegismatrix.market.market import MarketField
 from aegismatrix.market.permits import Permit
 
@@ -31,6 +31,8 @@ class CsvSource:
         Whose bars these are; a name of one is taken too.
     intraday : path-like, optional
         Five-minute bars, as `IntradayBars.from_csv` reads them.
+    stamps : {'start', 'end'}, optional
+        What the stamps of the five-minute bars are of; by default recognised.
     date_format, start, end
         As for `Bars.from_csv`; they do not concern the five-minute bars.
     permit : sequence of Permit or str
@@ -41,6 +43,7 @@ class CsvSource:
     iv: str | os.PathLike[str]
     market: MarketField = MarketField()  # noqa: RUF009
     intraday: str | os.PathLike[str] | None = None
+    stamps: Stamps | None = None
     date_format: str | None = None
     start: Day | None = None
     end: Day | None = None
@@ -75,7 +78,9 @@ class CsvSource:
             end=self.end,
             permit=self.permit,
         )
-        intraday = None if self.intraday is None else IntradayBars.from_csv(self.intraday)
+        intraday = None
+        if self.intraday is not None:
+            intraday = IntradayBars.from_csv(self.intraday, stamps=self.stamps)
         return Fetched(bars, intraday, now)
 
 

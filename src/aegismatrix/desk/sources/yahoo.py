@@ -19,6 +19,7 @@ from aegismatrix.desk.sources.patience import Attempt, Patience
 from aegismatrix.desk.sources.prices import COLUMNS, Interval, Prices
 from aegismatrix.desk.sources.refresh import refresh
 from aegismatrix.errors import BarsError
+from aegismatrix.market.arrays import DateArray
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.intraday import BAR_MINUTES, MARKET, IntradayBars
 from aegismatrix.market.market import OTHER, Market, market_named
@@ -146,7 +147,14 @@ class YahooSource:
                 return Stored(ask(since), since, now)
             cache = PriceCache(cache_folder(self.cache_dir), _PROVIDER, symbol, interval)
             try:
-                return refresh(cache, ask, since=since, now=now, afresh=afresh)
+                return refresh(
+                    cache,
+                    ask,
+                    since=since,
+                    now=now,
+                    afresh=afresh,
+                    sessions=_sessions(self.market, now) if interval == "1d" else None,
+                )
             except SourceError as error:
                 stored = self._permitted(cache, since, now)
                 if stored is None:
@@ -228,8 +236,19 @@ class YahooSource:
             raise SourceError(f"Yahoo {self.index} 5m", "no_data", "every row is blank")
         columns = {name: prices.column(name) for name in COLUMNS}
         return IntradayBars.from_arrays(
-            prices.stamps, **columns, source=f"Yahoo {self.index}", now=now
+            prices.stamps, **columns, source=f"Yahoo {self.index}", now=now, stamps="start"
         )
+
+
+def _sessions(market: Market | str | None, now: datetime) -> DateArray | None:
+    """The days that must have a bar by now, where the market's calendar is known."""
+    if not isinstance(market, Market) or market.calendar is None:
+        return None
+    calendar = market.calendar
+    today = market.trading_day(now)
+    if today < calendar.first:
+        return None
+    return calendar.sessions(calendar.first, min(today, calendar.declared_to))
 
 
 def _check_end(prices: Prices, source: str, asked_on: date) -> None:

@@ -2,7 +2,8 @@
 
 A session is a weekday's regular one. Special sessions, on holidays or weekends, are known by day
 but are no sessions here: nothing expires on them, and no horizon counts them. Beyond the calendar
-every question raises; nothing is guessed.
+every question raises; nothing is guessed, unless a provisional end was asked for (`provisional`),
+which the calendar then says of itself.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, fields, replace
+from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -71,13 +72,18 @@ class Calendar:
         Weekdays without a regular session, and whatever else has none.
     special : frozenset of date
         Days, weekends among them, of a special session; not regular ones.
+    fixed_holidays : frozenset of str
+        Days of every year without a session, ``MM-DD``: all that is known of years to come.
+    provisional_from : date or None
+        The first day that no exchange has declared yet; None where all are declared.
 
     Raises
     ------
     CalendarDayError
         If one of them is not a day.
     CalendarError
-        If `last` is before `first`, a day lies outside of them, or no weekday in them is a session.
+        If `last` is before `first`, a day lies outside of them, no weekday in them is a session, or
+        a fixed holiday is none.
 
     Examples
     --------
@@ -94,6 +100,8 @@ class Calendar:
     last: date
     closed: frozenset[date] = frozenset()
     special: frozenset[date] = frozenset()
+    fixed_holidays: frozenset[str] = frozenset()
+    provisional_from: date | None = None
 
     def __post_init__(self) -> None:
         for name in ("first", "last"):
@@ -110,6 +118,21 @@ class Calendar:
                 f"{self.name} is of {self.first} to {self.last}, and {beyond[0]} lies outside.",
                 remedy="Leave that day out, or let the calendar reach as far.",
             )
+        object.__setattr__(self, "fixed_holidays", frozenset(self.fixed_holidays))
+        for holiday in sorted(map(str, self.fixed_holidays)):
+            if not _is_day_of_a_year(holiday):
+                raise CalendarError(
+                    f"The fixed holiday {holiday[:40]!r} of {self.name} is no day of a year.",
+                    remedy="Give month and day, such as 08-15.",
+                )
+        if self.provisional_from is not None:
+            began = _date(whole_day(self.provisional_from))
+            object.__setattr__(self, "provisional_from", began)
+            if not self.first < began <= self.last:
+                raise CalendarError(
+                    f"{self.name} is provisional from {began}, which lies outside of it.",
+                    remedy=f"Give a day after {self.first}, up to {self.last}.",
+                )
         if not len(self._sessions):
             raise CalendarError(
                 f"{self.name} has no session from {self.first} to {self.last}.",
@@ -118,10 +141,166 @@ class Calendar:
 
     def __reduce__(self) -> tuple[object, ...]:
         # What is derived is not carried to another process: arrays would come out writable.
-        return Calendar, (self.name, self.first, self.last, self.closed, self.special)
+        return Calendar, tuple(getattr(self, one.name) for one in fields(self))
 
     def __repr__(self) -> str:
-        return f"Calendar({self.name}, {self.first} to {self.last}, {len(self._sessions)} sessions)"
+        began = self.provisional_from
+        guessed = "" if began is None else f", provisional from {began}"
+        return (
+            f"Calendar({self.name}, {self.first} to {self.last}, {len(self._sessions)} sessions"
+            f"{guessed})"
+        )
+
+    @property
+    def declared_to(self) -> date:
+        """The last day that the exchange has declared."""
+        began = self.provisional_from
+        return self.last if began is None else began - timedelta(days=1)
+
+    def is_provisional(self, day: Day) -> bool:
+        """Say whether no exchange has declared a day yet.
+
+        Parameters
+        ----------
+        day : date-like
+            As for `is_session`; it may lie beyond the calendar.
+
+        Returns
+        -------
+        bool
+
+        Raises
+        ------
+        CalendarDayError
+            If it is not a day.
+        """
+        return _date(whole_day(day)) > self.declared_to
+
+    def provisional(self, until: Day) -> Calendar:
+        """Go on after the end with weekdays, less the fixed holidays.
+
+        Parameters
+        ----------
+        until : date-like
+            At least so far.
+
+        Returns
+        -------
+        Calendar
+            The same where it reaches as far; otherwise one that says from when on it is
+            provisional. Feasts that move with the moon, and special sessions, are not in it.
+
+        Raises
+        ------
+        CalendarDayError
+            If it is not a day.
+
+        Examples
+        --------
+        >>> from aegismatrix.market.calendars.nse import NSE
+        >>> NSE.provisional("2027-03-31").next_session("2027-01-25")
+        datetime.date(2027, 1, 27)
+        """
+        end = _date(whole_day(until))
+        if end <= self.last:
+            return self
+        began = self.last + timedelta(days=1)
+        ahead = (began + timedelta(days=n) for n in range((end - self.last).days))
+        holidays = {day for day in ahead if day.strftime("%m-%d") in self.fixed_holidays}
+        return replace(
+            self,
+            last=end,
+            closed=self.closed | holidays,
+            provisional_from=self.provisional_from or began,
+        )
+
+    def followed_by(self, newer: Calendar) -> Calendar:
+        """Take another table for its own days, and keep the days outside of it.
+
+        Parameters
+        ----------
+        newer : Calendar
+            Of days that overlap with these or adjoin them.
+
+        Returns
+        -------
+        Calendar
+            With the newer one's name, and the fixed holidays of both. What was provisional of this
+            one is gone.
+
+        Raises
+        ------
+        CalendarError
+            If days lie between the two that neither knows.
+        """
+        held = self if self.provisional_from is None else self._cut(self.first, self.declared_to)
+        day = timedelta(days=1)
+        if newer.first > held.last + day or newer.last < held.first - day:
+            raise CalendarError(
+                f"{newer.name} is of {newer.first} to {newer.last}, and {held.name} of"
+                f" {held.first} to {held.last}: nobody knows the days between.",
+                remedy="Give a table of all years that lie between them, too.",
+            )
+
+        def joined(own: Iterable[date], of_newer: frozenset[date]) -> frozenset[date]:
+            return of_newer.union(one for one in own if not newer.first <= one <= newer.last)
+
+        return Calendar(
+            newer.name,
+            min(held.first, newer.first),
+            max(held.last, newer.last),
+            joined(held.closed, newer.closed),
+            joined(held.special, newer.special),
+            self.fixed_holidays | newer.fixed_holidays,
+            newer.provisional_from if newer.last >= held.last else None,
+        )
+
+    def with_closed(self, days: Iterable[Day]) -> Calendar:
+        """Add days on which there is no session after all.
+
+        Parameters
+        ----------
+        days : iterable of date-like
+            Such as of an election. Beyond the calendar they belong to its provisional years.
+
+        Returns
+        -------
+        Calendar
+            Its name says how many there are.
+
+        Raises
+        ------
+        CalendarDayError
+            If one is not a day.
+        CalendarRangeError
+            If one lies before the calendar.
+        """
+        closed = _days(days)
+        if not closed:
+            return self
+        latest = max(closed)
+        reached = self if latest <= self.last else self.provisional(date(latest.year, 12, 31))
+        for day in closed:
+            reached._known(day)
+        return replace(
+            reached,
+            name=f"{self.name} with closures added ({len(closed)})",
+            closed=reached.closed | closed,
+            special=reached.special - closed,
+        )
+
+    def _cut(self, first: date, last: date) -> Calendar:
+        def within(days: Iterable[date]) -> frozenset[date]:
+            return frozenset(day for day in days if first <= day <= last)
+
+        return replace(
+            self,
+            first=first,
+            last=last,
+            closed=within(self.closed),
+            special=within(self.special),
+            provisional_from=None,
+        )
 
     @classmethod
     def from_csv(cls, path: str | os.PathLike[str], *, name: str | None = None) -> Calendar:
@@ -390,6 +569,14 @@ def _date(day: np.datetime64) -> date:
 
 def _days(given: Iterable[Day]) -> frozenset[date]:
     return frozenset(_date(whole_day(day)) for day in given)
+
+
+def _is_day_of_a_year(text: str) -> bool:
+    try:
+        # A leap year has every day that there is.
+        return date.fromisoformat(f"2000-{text}").strftime("%m-%d") == text
+    except ValueError:
+        return False
 
 
 def _parsed(row: list[str]) -> date | None:
