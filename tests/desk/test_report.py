@@ -419,9 +419,11 @@ def test_every_number_of_the_summary_is_that_of_the_json(
     assert_summary_agrees(am.analyze(sample, engine=engine, now=NOW, notes=["one of them"]))
     for stop in (900, 1700, 2438, 3000, 3546):
         until = nifty[stop - WINDOW : stop]
-        now = after(str(until.dates[-1]))
-        made = am.analyze(until, engine=engine, now=now, intraday=five_minutes)
+        made = am.analyze(until, engine=engine, now=after(str(until.dates[-1])))
         assert f"to {made.seller.safe_range.expiry} at 80%" in made.summary()
+        assert_summary_agrees(made)
+        made = am.analyze(until, engine=engine, now=NOW, intraday=five_minutes)
+        assert "over 20 days at 80%" in made.summary()
         assert_summary_agrees(made)
 
 
