@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from aegismatrix.artifacts.manifest import (
 from aegismatrix.desk.cli.main import WRONG_INPUT, main
 from aegismatrix.engine.engine import Engine
 from aegismatrix.market.bars import Bars
+from aegismatrix.market.market import NIFTY
 from tests.examples import HORIZONS_DAYS, SIDES, history_columns, in_columns, is_surface
 
 PROBABILITIES = [
@@ -188,8 +189,9 @@ def test_a_day_after_training_carries_no_note_unless_its_market_is_another(
 ) -> None:
     last = max(np.datetime64(span.last) for spec in HEADS for span in spec.training)
     bars = sample[-LOOKBACK:]
-    weeks = -(-(last - bars.dates[-1]).astype(int) // 7) + 1
-    dates = bars.dates + np.timedelta64(7 * weeks, "D")
+    calendar = NIFTY.known_calendar()
+    ahead = calendar.sessions(calendar.first, calendar.last)
+    dates = ahead[: np.searchsorted(ahead, last) + 4][-LOOKBACK:]
     later = Bars.from_arrays(dates, bars.high, bars.low, bars.close, bars.iv, today=dates[-1])
     pair = write_pair(tmp_path, later)
     out = str(tmp_path / "out.csv")
@@ -217,10 +219,11 @@ def test_a_date_format_reads_what_would_be_ambiguous(
 ) -> None:
     (tmp_path / "iso").mkdir()
     (tmp_path / "slashed").mkdir()
-    assert main(["history", *write_pair(tmp_path / "iso", sample)]) == 0
+    other = ["--market", "other"]
+    assert main(["history", *write_pair(tmp_path / "iso", sample), *other]) == 0
     expected = capsys.readouterr().out
     slashed = write_pair(tmp_path / "slashed", sample, "%d/%m/%Y")
-    assert main(["history", *slashed, "--date-format", "%d/%m/%Y"]) == 0
+    assert main(["history", *slashed, "--date-format", "%d/%m/%Y", *other]) == 0
     assert capsys.readouterr().out == expected
     assert main(["history", *slashed]) == 2
     assert "--date-format" in capsys.readouterr().err
@@ -623,8 +626,14 @@ def test_verbose_says_what_is_done_on_standard_error(tmp_path: Path) -> None:
     ("expiry", "days"), [("weekly", 2), ("monthly", 22), ("2025-01-09", 7), (None, 2)]
 )
 def test_the_safe_range_of_a_report_lasts_until_an_expiry(
-    tmp_path: Path, market_sources: tuple[MarketSource, ...], expiry: str | None, days: int
+    tmp_path: Path,
+    market_sources: tuple[MarketSource, ...],
+    expiry: str | None,
+    days: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    evening = datetime(2024, 12, 31, 12, 0, tzinfo=timezone.utc)
+    monkeypatch.setattr("aegismatrix.desk.job.publish.utc_now", lambda: evening)
     source = market_sources[0]
     pair = ["--index", str(source.index), "--iv", str(source.iv)]
     option = [] if expiry is None else ["--expiry", expiry]

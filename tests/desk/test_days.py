@@ -202,9 +202,8 @@ def test_a_row_filled_forward_does_not_make_old_bars_current(
     close = cut.close[-1]
     dates = np.append(cut.dates, np.datetime64("2026-08-08"))
     prices = {name: np.append(getattr(cut, name), close) for name in ("high", "low", "close")}
-    iv = np.append(cut.iv, cut.iv[-1] + 0.01)
-    high, low, closes = prices.values()
-    flat = am.Bars(dates, high, low, closes, iv, source="filled")
+    high, low, close = prices.values()
+    flat = am.Bars(dates, high, low, close, np.append(cut.iv, cut.iv[-1] + 0.01))
     assert str(flat.last_session) == "2026-08-06"
     assert age_of(flat, SATURDAY).sessions == 1
     with raising((UnexpectedSessionsError, "filled_forward"), match="2026-08-08"):

@@ -98,6 +98,7 @@ def test_apart_from_what_a_market_decides_the_report_is_that_of_an_unknown_marke
     for report in (one, other):
         report["provenance"].pop("market")
         report.pop("session")
+        report.pop("publication")
         report["direction"]["today"].pop("last_update")
         for horizon in report["direction"]["horizons"].values():
             horizon.pop("target", None)
@@ -132,7 +133,8 @@ def test_what_closes_in_the_night_is_of_another_market(own: am.Bars) -> None:
     for bars, us in ((own, own), (own, replace(own, market="other"))):
         with pytest.raises(ContractError, match="closes before the US one"):
             last_night(bars, us, AFTER_CLOSE)
-    nifty = replace(own[:-1], market="nifty")
+    sessions = NIFTY.known_calendar().sessions("2013-01-01", own.dates[-2])[1 - len(own) :]
+    nifty = replace(own[:-1], dates=sessions, market="nifty")
     night = last_night(nifty, own, datetime(2019, 1, 1, tzinfo=timezone.utc))
     assert str(night.us_dates[0]) == "2018-12-28"
 
@@ -188,8 +190,12 @@ def test_the_job_runs_in_its_hours(own: am.Bars) -> None:
 
 
 def test_the_command_takes_a_market_file(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], repository: Path
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    repository: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("aegismatrix.desk.job.publish.utc_now", lambda: AFTER_CLOSE)
     path = tmp_path / "sp500.json"
     path.write_text(json.dumps(sp500().to_dict()), encoding="utf-8")
     sample = repository / "src/aegismatrix/desk/sources/sample_data"
