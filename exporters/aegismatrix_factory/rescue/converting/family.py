@@ -59,6 +59,8 @@ class Model:
         Labels of the classes in order; empty where there are none.
     takes_missing : bool
         Whether its library accepts NaN.
+    fills_missing : bool
+        Whether no NaN comes out, whatever goes in.
     windows : bool
         Whether the input is (N, rows, F).
     output_names : mapping of Answer to str
@@ -79,6 +81,7 @@ class Model:
     shown: tuple[Answer, ...] = ()
     classes: tuple[str, ...] = ()
     takes_missing: bool = False
+    fills_missing: bool = False
     windows: bool = False
     output_names: Mapping[Answer, str] = field(default_factory=dict)
     described: str = ""

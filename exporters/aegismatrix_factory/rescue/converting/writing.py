@@ -129,7 +129,11 @@ class Writer:
 
     def number(self, value: float) -> str:
         """Append one float64, which is matched to any shape."""
-        return self.weight(np.full(1, value))
+        return self.weight(np.full(1, float(value)))
+
+    def nan(self) -> str:
+        """Append NaN, which no artifact may hold as a weight."""
+        return self.add("Div", [self.number(0.0), self.number(0.0)])
 
     def axes(self, *axes: int) -> str:
         """Append a list of whole numbers."""

@@ -130,6 +130,7 @@ class _Walk:
         self.builders: dict[tuple[str, str], Builder] = {
             ("numpy", "ndarray"): never_called("numpy.ndarray"),
             ("numpy", "memmap"): never_called("numpy.memmap"),
+            ("numpy", "vectorize"): partial(self._inert, "numpy", "vectorize"),
             ("numpy", "dtype"): arrays.dtype,
             ("_codecs", "encode"): self._encode,
             ("collections", "OrderedDict"): self._ordered,
