@@ -71,6 +71,9 @@ class Model:
         What whoever uses it should know.
     details : mapping
         What else was kept; JSON values.
+    vocabulary : mapping or None
+        Where the graph begins at the counts of terms: the terms and how a document is taken apart
+        into them, as `aegismatrix_factory.rescue.tokeniser` reads it.
     tolerance : float
         What graph and oracle may differ by, divided by the largest answer where that is above 1.
     """
@@ -89,6 +92,7 @@ class Model:
     feature_names: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
+    vocabulary: Mapping[str, Any] | None = None
     tolerance: float = TOLERANCE
 
 

@@ -108,7 +108,9 @@ def _places(given: object, names: Sequence[str], width: int) -> tuple[int, ...]:
     if isinstance(given, np.ndarray):
         given = given.tolist()
     if not isinstance(given, list | tuple):
-        raise UnsupportedModelError("its ColumnTransformer takes one column as a line of its own")
+        raise UnsupportedModelError(
+            "its ColumnTransformer gives one column alone to a transformer, as text is given"
+        )
     if given and all(isinstance(one, bool | np.bool_) for one in given):
         if len(given) != width:
             raise InconsistentModelError("a mask of a ColumnTransformer is not of its columns")
@@ -195,6 +197,8 @@ def _part(value: object, reader: Reader) -> Part:
     part = reader.part(value)
     if "transformed" not in part.model.answers:
         raise UnsupportedModelError(f"it has a {part.described} among its transformers")
+    if part.model.vocabulary is not None:
+        raise UnsupportedModelError(f"it has a {part.described} of text beside other columns")
     return part
 
 

@@ -94,6 +94,7 @@ def _read(attributes: Attributes, reader: Reader) -> Model:
         feature_names=names if first is None or len(names) == first else (),
         warnings=tuple(dict.fromkeys(warning for part in parts for warning in part.model.warnings)),
         details={key: one for part in parts for key, one in part.model.details.items()},
+        vocabulary=parts[0].model.vocabulary,
         tolerance=max(part.model.tolerance for part in parts),
     )
 
