@@ -177,11 +177,15 @@ class Writer:
 
     def largest(self, x: str) -> str:
         """Return where the largest of each row is, the first of equals: float64 (N, 1)."""
+        return self.doubled(self.top(x, 1)[1])
+
+    def top(self, x: str, count: int) -> tuple[str, str]:
+        """Return the largest of each row and where they are (int64), the first of equals first."""
         name = f"v{len(self.nodes)}"
         self.nodes.append(
-            helper.make_node("TopK", [x, self.axes(1)], [f"{name}_value", name], axis=1)
+            helper.make_node("TopK", [x, self.axes(count)], [f"{name}_value", name], axis=1)
         )
-        return self.doubled(name)
+        return f"{name}_value", name
 
     def above(self, x: str, bound: float) -> str:
         """Return 1.0 where x is above a bound, else 0.0."""
