@@ -12,7 +12,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
@@ -38,6 +38,7 @@ from aegismatrix.artifacts.manifest import (
 from aegismatrix.artifacts.operators import IR_VERSION, OPSET
 from aegismatrix.errors import AegisError
 from aegismatrix_factory.conversion import finish
+from aegismatrix_factory.rescue import tokeniser
 from aegismatrix_factory.rescue.converting.checks import prove
 from aegismatrix_factory.rescue.converting.errors import OversizedModelError
 from aegismatrix_factory.rescue.converting.family import Oracle
@@ -54,6 +55,7 @@ REPORT_VERSION = 1
 """1: the first format."""
 
 KIND = "rescued"
+TOKENISER = "tokeniser.py"
 MODEL_SUFFIXES = frozenset({".pkl", ".pickle", ".p", ".joblib", ".sav", ".pt", ".pth", ".bin"})
 
 CONVERTED: Literal["converted"] = "converted"
@@ -120,11 +122,19 @@ class Artifact:
         The file's content.
     warnings : tuple of str
         What whoever uses it should know.
+    beside : mapping of str to bytes
+        Files that lie beside it, by name; its entry holds their hashes.
     """
 
     entry: Mapping[str, Any]
     data: bytes
     warnings: tuple[str, ...]
+    beside: Mapping[str, bytes] = field(default_factory=dict)
+
+    @property
+    def size_bytes(self) -> int:
+        """Of all its files."""
+        return len(self.data) + sum(len(content) for content in self.beside.values())
 
 
 @dataclass(frozen=True)
@@ -230,7 +240,7 @@ def rescue(
         for file, name, base in _files(old):
             verdict = _rescued(file, name, base, old, limits, taken)
             models += len(verdict.artifacts)
-            size_bytes += sum(len(artifact.data) for artifact in verdict.artifacts)
+            size_bytes += sum(artifact.size_bytes for artifact in verdict.artifacts)
             if models > MAX_ARTIFACTS or size_bytes > MAX_FOLDER_BYTES:
                 raise RescueFolderError(
                     str(old),
@@ -240,6 +250,8 @@ def rescue(
                 )
             for artifact in verdict.artifacts:
                 (fresh / str(artifact.entry["file"])).write_bytes(artifact.data)
+                for name_beside, content in artifact.beside.items():
+                    (fresh / name_beside).write_bytes(content)
             verdicts.append(verdict)
             if report is not None:
                 report(verdict)
@@ -327,7 +339,21 @@ def _written_by_a_rescue(folder: Path) -> set[str] | None:
     if REPORT_KEY not in manifest.beside:
         return None
     files = {model.file for model in manifest.models.values()}
+    files |= {name for entry in manifest.content["artifacts"] for name in _beside(entry)}
     return {MANIFEST_NAME, REPORT_NAME, *files}
+
+
+def _beside(entry: Mapping[str, Any]) -> list[str]:
+    """The names of the files that lie beside an artifact."""
+    told = entry.get("details", {}).get("text", {})
+    return [str(told[key]["file"]) for key in ("terms", "tokeniser") if key in told]
+
+
+def _text(called: str, vocabulary: Mapping[str, Any]) -> dict[str, bytes]:
+    """What is written beside the artifact of a text model: its terms, and what counts them."""
+    terms = json.dumps(vocabulary, ensure_ascii=False, sort_keys=True)
+    program = Path(tokeniser.__file__).read_bytes().replace(b"\r\n", b"\n")
+    return {f"{called}.terms.json": terms.encode("utf-8"), TOKENISER: program}
 
 
 def _files(old: Path) -> Iterator[tuple[Path, str, str | None]]:
@@ -435,6 +461,10 @@ def _artifact(
     texts = {one.name: one.texts for one in authored.columns if one.kind == "text"}
     if texts:
         details["texts"] = texts
+    beside = {} if model.vocabulary is None else _text(called, model.vocabulary)
+    if beside:
+        terms, program = (sealed_entry(name, content) for name, content in beside.items())
+        details["text"] = {"terms": terms, "tokeniser": program}
     if model.feature_names != shown(model.feature_names):
         details["feature_names"] = list(model.feature_names)
     if model.classes:
@@ -475,7 +505,7 @@ def _artifact(
         "warnings": list(model.warnings),
     }
     entry["checks"] = prove(part, authored, oracle, parse_model(entry), data)
-    return Artifact(entry, data, model.warnings)
+    return Artifact(entry, data, model.warnings, beside)
 
 
 def _manifest(verdicts: Sequence[Rescued], report: bytes) -> dict[str, Any]:

@@ -59,6 +59,8 @@ class Model:
         Labels of the classes in order; empty where there are none.
     takes_missing : bool
         Whether its library accepts NaN.
+    fills_missing : bool
+        Whether no NaN comes out, whatever goes in.
     windows : bool
         Whether the input is (N, rows, F).
     output_names : mapping of Answer to str
@@ -69,6 +71,9 @@ class Model:
         What whoever uses it should know.
     details : mapping
         What else was kept; JSON values.
+    vocabulary : mapping or None
+        Where the graph begins at the counts of terms: the terms and how a document is taken apart
+        into them, as `aegismatrix_factory.rescue.tokeniser` reads it.
     tolerance : float
         What graph and oracle may differ by, divided by the largest answer where that is above 1.
     """
@@ -79,6 +84,7 @@ class Model:
     shown: tuple[Answer, ...] = ()
     classes: tuple[str, ...] = ()
     takes_missing: bool = False
+    fills_missing: bool = False
     windows: bool = False
     output_names: Mapping[Answer, str] = field(default_factory=dict)
     described: str = ""
@@ -86,6 +92,7 @@ class Model:
     feature_names: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
+    vocabulary: Mapping[str, Any] | None = None
     tolerance: float = TOLERANCE
 
 

@@ -80,6 +80,8 @@ def author(part: Part) -> Authored:
     for answer in part.shown:
         said = _output(part, answer)
         table = part.graph(answer, writer, x)
+        if any(column is not None and column.kind == "text" for column in table.columns or ()):
+            raise UnsupportedModelError("its answer is text, which no artifact holds")
         tensor = table.numbers()
         if said.dtype == "int64":
             tensor = writer.add("Cast", [tensor], to=TensorProto.INT64)

@@ -18,6 +18,7 @@ from aegismatrix_factory.rescue.reading.records import Record
 _CARRIED_VALUES = 1000
 _MAX_PARTS = 64
 _MAX_DEPTH = 16
+_NO_LIBRARIES = ("numpy", "builtins", "__builtin__", "pathlib", "functools")
 
 ReadDocument = Callable[[bytes], Any]
 
@@ -85,7 +86,7 @@ def revive(value: object, read: ReadDocument) -> Contents:
     search = _Search(using)
     search.look(value, "", 0)
     if not search.models:
-        raise NotAModelError(f"it holds no model, but a {_kind(value)}")
+        raise NotAModelError(f"it holds no model, but {_kind(value)}")
     return Contents(tuple(search.models), search.carried, tuple(search.left_out), Oracle(using))
 
 
@@ -118,7 +119,7 @@ class _Search:
     def is_model(self, value: object) -> bool:
         if isinstance(value, Record):
             # Frames, dates and generators stand beside models and are none.
-            return not is_data(value.module) and value.module != "numpy"
+            return not is_data(value.module) and value.module not in _NO_LIBRARIES
         return self.using.find(value) is not None
 
     def hides_a_model(self, value: object, depth: int) -> bool:
@@ -160,6 +161,6 @@ def _is_plain(value: object) -> bool:
 
 def _kind(value: object) -> str:
     if isinstance(value, Mapping | list | tuple):
-        return "container without any"
-    names = {np.ndarray: "array", str: "text"}
-    return names.get(type(value), "single value")
+        return "a container without any"
+    names = {np.ndarray: "an array", str: "a text"}
+    return names.get(type(value), "a single value")

@@ -129,7 +129,11 @@ class Writer:
 
     def number(self, value: float) -> str:
         """Append one float64, which is matched to any shape."""
-        return self.weight(np.full(1, value))
+        return self.weight(np.full(1, float(value)))
+
+    def nan(self) -> str:
+        """Append NaN, which no artifact may hold as a weight."""
+        return self.add("Div", [self.number(0.0), self.number(0.0)])
 
     def axes(self, *axes: int) -> str:
         """Append a list of whole numbers."""
@@ -173,11 +177,15 @@ class Writer:
 
     def largest(self, x: str) -> str:
         """Return where the largest of each row is, the first of equals: float64 (N, 1)."""
+        return self.doubled(self.top(x, 1)[1])
+
+    def top(self, x: str, count: int) -> tuple[str, str]:
+        """Return the largest of each row and where they are (int64), the first of equals first."""
         name = f"v{len(self.nodes)}"
         self.nodes.append(
-            helper.make_node("TopK", [x, self.axes(1)], [f"{name}_value", name], axis=1)
+            helper.make_node("TopK", [x, self.axes(count)], [f"{name}_value", name], axis=1)
         )
-        return self.doubled(name)
+        return f"{name}_value", name
 
     def above(self, x: str, bound: float) -> str:
         """Return 1.0 where x is above a bound, else 0.0."""

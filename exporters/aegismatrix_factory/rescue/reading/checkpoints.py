@@ -35,6 +35,7 @@ Array = NDArray[Any]
 codecs.lookup("cp437")
 
 _ENTRIES = 100_000
+_SCRIPT = "/constants.pkl"
 _AXES = 32
 _KEY = re.compile(r"[0-9]{1,9}", re.ASCII)
 _FILE_NAME = re.compile(r"[A-Za-z0-9_.\- ]{1,128}", re.ASCII)
@@ -93,6 +94,11 @@ class _Archive:
         except _ZIP_FAULTS as error:
             raise MalformedError("its zip directory is damaged") from error
         self.entries: dict[str, zipfile.ZipInfo] = {}
+        if any(_SCRIPT in f"/{entry.filename}" for entry in entries):
+            raise ContainerError(
+                "a TorchScript archive, which holds a program",
+                remedy="Save the state dict of the network instead: torch.save(net.state_dict()).",
+            )
         roots = set()
         total_bytes = 0
         for entry in entries:

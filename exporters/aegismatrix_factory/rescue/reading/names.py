@@ -16,8 +16,27 @@ from aegismatrix_factory.rescue.reading.errors import (
 LIBRARIES = frozenset({"sklearn", "xgboost", "lightgbm", "catboost", "imblearn", "_loss"})
 """Whatever these name becomes an inert record: what a record means is not decided here."""
 
-DATA = ("numpy.random", "pandas", "scipy.sparse", "datetime", "decimal", "fractions", "pytz")
+DATA = ("numpy.random", "numpy.ma", "pandas", "scipy", "datetime", "decimal", "fractions", "pytz")
 """What these name stands beside a model, as a frame or a generator does, and is inert as well."""
+
+_PYTHON = ("int", "float", "str", "bool", "dict", "list", "tuple", "long", "unicode")
+_WARNINGS = ("FutureWarning", "DeprecationWarning", "UserWarning")
+_SCALARS = (
+    *("bool_", "bool", "str_", "object_", "float16", "float32", "float64"),
+    *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+)
+_FUNCTIONS = ("log", "log1p", "log2", "log10", "exp", "expm1", "sqrt", "cbrt", "square", "absolute")
+
+TYPES = frozenset(
+    {(module, name) for module in ("builtins", "__builtin__") for name in (*_PYTHON, *_WARNINGS)}
+    | {("numpy", name) for name in (*_SCALARS, *_FUNCTIONS)}
+)
+"""Types and functions that a model keeps as a value, such as the dtype of an encoder."""
+
+PATHS = frozenset(
+    ("pathlib", name)
+    for name in ("PosixPath", "WindowsPath", "Path", "PurePosixPath", "PureWindowsPath")
+)
 
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 

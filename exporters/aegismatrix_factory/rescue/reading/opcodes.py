@@ -20,7 +20,7 @@ import numpy as np
 from aegismatrix_factory.rescue.reading import arrays
 from aegismatrix_factory.rescue.reading.errors import LimitError, MalformedError
 from aegismatrix_factory.rescue.reading.limits import Budget
-from aegismatrix_factory.rescue.reading.names import is_data, is_record, refusal
+from aegismatrix_factory.rescue.reading.names import PATHS, TYPES, is_data, is_record, refusal
 from aegismatrix_factory.rescue.reading.records import Name, OrderedDraft, RecordDraft
 from aegismatrix_factory.rescue.reading.settling import settle
 
@@ -39,6 +39,9 @@ _LATIN = frozenset({"latin1", "latin-1", "iso-8859-1"})
 _BUILTINS = ("builtins", "__builtin__")
 _RECONSTRUCTORS = (("copyreg", "_reconstructor"), ("copy_reg", "_reconstructor"))
 _NUMPY = ("numpy.core", "numpy._core")
+_COMPILED_FUNCTIONS = tuple(f"{folder}._multiarray_umath" for folder in _NUMPY)
+# Compiled, their states are no attributes: the trees of neighbours.
+_COMPILED = ("sklearn.neighbors.", "sklearn.metrics.")
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,7 @@ class _Walk:
         self.builders: dict[tuple[str, str], Builder] = {
             ("numpy", "ndarray"): never_called("numpy.ndarray"),
             ("numpy", "memmap"): never_called("numpy.memmap"),
+            ("numpy", "vectorize"): partial(self._inert, "numpy", "vectorize"),
             ("numpy", "dtype"): arrays.dtype,
             ("_codecs", "encode"): self._encode,
             ("collections", "OrderedDict"): self._ordered,
@@ -138,6 +142,7 @@ class _Walk:
             self.builders[f"{folder}.numeric", "_frombuffer"] = partial(
                 arrays.from_buffer, budget=budget
             )
+            self.builders[folder, "_ufunc_reconstruct"] = self._function
         for module in _BUILTINS:
             self.builders[module, "object"] = never_called("object")
             self.builders[module, "bytes"] = _bytes
@@ -145,6 +150,14 @@ class _Walk:
             self.builders[module, "complex"] = _complex
             self.builders[module, "set"] = self._set
             self.builders[module, "frozenset"] = self._frozen
+            self.builders[module, "slice"] = partial(self._inert, module, "slice")
+        for module, kind in TYPES:
+            self.builders.setdefault((module, kind), never_called(kind))
+        for module, kind in PATHS:
+            self.builders[module, kind] = partial(self._inert, module, kind)
+        self.builders["collections", "defaultdict"] = self._default
+        self.builders["functools", "partial"] = self._partial
+        self.builders["dill._dill", "_create_array"] = self._dilled
         for pair in _RECONSTRUCTORS:
             self.builders[pair] = self._reconstructor
         self.builders.update(names)
@@ -260,6 +273,8 @@ class _Walk:
     def name(self, module: str, name: str) -> Name:
         if len(module) > _NAME_BYTES or len(name) > _NAME_BYTES:
             raise refusal(module, name)
+        if module in _COMPILED_FUNCTIONS and ("numpy", name) in TYPES:
+            module = "numpy"
         if (module, name) not in self.builders:
             if not is_record(module, name):
                 raise refusal(module, name)
@@ -272,12 +287,52 @@ class _Walk:
         return self.name(module, name)
 
     def call(self, function: Any, arguments: Any) -> None:
+        if isinstance(function, RecordDraft) and function.module == "functools":
+            function = function.arguments[0]
         if not isinstance(function, Name) or not isinstance(arguments, tuple):
             raise self.bad("it calls what is no function")
         self.made(self.builders[function.module, function.name](arguments))
 
     def _record(self, module: str, name: str, arguments: tuple[Any, ...]) -> RecordDraft:
         return RecordDraft(module, name, arguments)
+
+    def _inert(self, module: str, name: str, arguments: tuple[Any, ...]) -> RecordDraft:
+        return RecordDraft(module, name, arguments)
+
+    def _default(self, arguments: tuple[Any, ...]) -> OrderedDraft:
+        """A dict of defaults, which are of no matter to who reads what is there."""
+        if len(arguments) > 1 or not all(isinstance(one, Name) for one in arguments):
+            raise self.bad("defaultdict is called in a way that no library writes")
+        return OrderedDraft()
+
+    def _partial(self, arguments: tuple[Any, ...]) -> RecordDraft:
+        """What pandas makes its blocks with; the call of it makes a record as well."""
+        if len(arguments) != 1 or not isinstance(arguments[0], Name):
+            raise self.bad("partial is called in a way that no library writes")
+        if not is_data(arguments[0].module):
+            raise refusal("functools", "partial")
+        return RecordDraft("functools", "partial", arguments)
+
+    def _function(self, arguments: tuple[Any, ...]) -> Name:
+        if len(arguments) != 2 or ("numpy", arguments[1]) not in TYPES:
+            raise self.bad("_ufunc_reconstruct names no function that is known")
+        return Name("numpy", arguments[1])
+
+    def _dilled(self, arguments: tuple[Any, ...]) -> arrays.ArrayDraft:
+        """An array as dill makes it: how it is begun, its state, and further attributes."""
+        if len(arguments) not in (3, 4) or (len(arguments) == 4 and arguments[3]):
+            raise self.bad("dill's array is made in a way that dill does not")
+        begin, given, state = arguments[:3]
+        if (
+            not isinstance(begin, Name)
+            or begin.name != "_reconstruct"
+            or begin.module not in {f"{folder}.multiarray" for folder in _NUMPY}
+            or not isinstance(given, tuple)
+        ):
+            raise self.bad("dill's array is made in a way that dill does not")
+        made = arrays.reconstruct(given)
+        made.build(state, self.budget)
+        return made
 
     def _reconstructor(self, arguments: tuple[Any, ...]) -> Any:
         if (
@@ -410,7 +465,7 @@ class _Walk:
             if type(state) is not dict:
                 raise self.bad("an ordered dict is given a state that no library writes")
         elif isinstance(target, RecordDraft):
-            if not is_data(target.module):
+            if not self.is_opaque(target, state):
                 self.check_state(state)
             if target.state is not None:
                 raise self.bad("an object is given its state twice", code="hostile-state")
@@ -434,6 +489,12 @@ class _Walk:
         if made is None or shape != target.shape:
             raise self.bad("joblib's pickle inside of a pickle is not the array that it says")
         return made
+
+    def is_opaque(self, target: RecordDraft, state: Any) -> bool:
+        """Whether a state is of no class of models, and no attributes are made of it."""
+        if target.module.startswith(_COMPILED):
+            return isinstance(state, tuple) and len(state) > 2
+        return is_data(target.module) or target.module == "functools"
 
     def check_state(self, state: Any) -> None:
         parts = state if isinstance(state, tuple) and len(state) == 2 else (state,)

@@ -15,7 +15,7 @@ import numpy as np
 from aegismatrix_factory.rescue.reading.arrays import ArrayDraft, DtypeDraft
 from aegismatrix_factory.rescue.reading.errors import LimitError, MalformedError, clipped
 from aegismatrix_factory.rescue.reading.limits import Budget
-from aegismatrix_factory.rescue.reading.names import is_record
+from aegismatrix_factory.rescue.reading.names import TYPES, is_record
 from aegismatrix_factory.rescue.reading.records import Name, Record, RecordDraft
 
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, bytearray, np.generic, np.ndarray)
@@ -45,7 +45,8 @@ def _leaf(value: object) -> _Settled | None:
         size = len(value) if isinstance(value, str | bytes | bytearray) else _VALUE_BYTES
         return _Settled(value, 1, size, 0)
     if isinstance(value, Name):
-        if not is_record(value.module, value.name) and value.module != "numpy":
+        known = is_record(value.module, value.name) or (value.module, value.name) in TYPES
+        if not known and value.module != "numpy":
             raise MalformedError(
                 f"the class {clipped(value.module)}.{clipped(value.name)} stands where a value"
                 " must",

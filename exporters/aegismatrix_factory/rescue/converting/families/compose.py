@@ -86,15 +86,27 @@ def _read(attributes: Attributes, reader: Reader) -> Model:
         answers={answer: last.width(answer, width) for answer in last.model.answers},
         shown=last.shown,
         classes=last.model.classes,
-        takes_missing=all(part.model.takes_missing for part in parts),
+        takes_missing=_takes_missing(parts),
+        fills_missing=any(part.model.fills_missing for part in parts),
         output_names=last.model.output_names,
         described=f"Pipeline of {', '.join(part.described for part in parts)}",
         version=last.version if alike else ", ".join(dict.fromkeys(versions)),
         feature_names=names if first is None or len(names) == first else (),
         warnings=tuple(dict.fromkeys(warning for part in parts for warning in part.model.warnings)),
-        details=last.model.details,
+        details={key: one for part in parts for key, one in part.model.details.items()},
+        vocabulary=parts[0].model.vocabulary,
         tolerance=max(part.model.tolerance for part in parts),
     )
+
+
+def _takes_missing(parts: list[Part]) -> bool:
+    """Whether NaN passes every step, up to one that leaves none."""
+    for part in parts:
+        if not part.model.takes_missing:
+            return False
+        if part.model.fills_missing:
+            return True
+    return True
 
 
 def _graph(part: Part, answer: Answer, writer: Writer, x: Table) -> Table:

@@ -1,0 +1,89 @@
+"""scikit-learn's searches, which answer as the best estimator that they found does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from aegismatrix_factory.rescue.converting.attributes import Attributes, known
+from aegismatrix_factory.rescue.converting.family import (
+    Answer,
+    Family,
+    Model,
+    Oracle,
+    Part,
+    Probes,
+    Reader,
+    Rows,
+)
+from aegismatrix_factory.rescue.converting.parameters import FloatArray
+from aegismatrix_factory.rescue.converting.writing import Table, Writer
+
+
+def _read(attributes: Attributes, reader: Reader) -> Model:
+    best = reader.part(attributes.need("best_estimator_"))
+    names = best.model.feature_names or attributes.column_names(best.n_features)
+    return replace(
+        best.model,
+        parameters=best,
+        described=f"{attributes.name} of {best.described}",
+        feature_names=names,
+    )
+
+
+def _graph(part: Part, answer: Answer, writer: Writer, x: Table) -> Table:
+    best: Part = part.parameters
+    return best.graph(answer, writer, x)
+
+
+def _oracle(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) -> FloatArray:
+    return oracle.answer(attributes.need("best_estimator_"), answer, rows)
+
+
+def _probe(part: Part, random: np.random.Generator, rows: int) -> Probes:
+    best: Part = part.parameters
+    return best.probes(random, rows)
+
+
+_SEARCH = known(
+    """
+    estimator cv cv_results_ error_score best_index_ best_params_ best_score_ iid multimetric_
+    n_jobs n_splits_ pre_dispatch refit refit_time_ return_train_score scorer_ scoring verbose
+    fit_params _checked_cv_orig
+    """
+)
+_HALVING = known(
+    """
+    random_state _n_samples_orig aggressive_elimination factor max_resources max_resources_
+    min_resources min_resources_ n_candidates_ n_iterations_ n_possible_iterations_
+    n_remaining_candidates_ n_required_iterations_ n_resources_ resource
+    """
+)
+_MODULES = ("sklearn.model_selection._search",)
+_HALVED = ("sklearn.model_selection._search_successive_halving",)
+
+FAMILIES = tuple(
+    Family(
+        name=name,
+        modules=modules,
+        library="scikit-learn",
+        releases=((0, 20), (1, 9)),
+        used=known("best_estimator_"),
+        harmless={**_SEARCH, **harmless},
+        read=_read,
+        graph=_graph,
+        oracle=_oracle,
+        probe=_probe,
+    )
+    for name, modules, harmless in (
+        ("GridSearchCV", _MODULES, known("param_grid")),
+        ("RandomizedSearchCV", _MODULES, known("param_distributions n_iter random_state")),
+        ("HalvingGridSearchCV", _HALVED, {**_HALVING, **known("param_grid")}),
+        (
+            "HalvingRandomSearchCV",
+            _HALVED,
+            {**_HALVING, **known("param_distributions n_candidates")},
+        ),
+    )
+)
