@@ -197,8 +197,9 @@ class Calendar:
 
         Examples
         --------
-        >>> from aegismatrix.market.calendars.nse import NSE
-        >>> NSE.provisional("2027-03-31").next_session("2027-01-25")
+        >>> import aegismatrix as am
+        >>> declared = am.market_named("nifty").calendar
+        >>> declared.provisional("2027-03-31").next_session("2027-01-25")
         datetime.date(2027, 1, 27)
         """
         end = _date(whole_day(until))
