@@ -11,6 +11,7 @@ import sys
 import time
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import aegismatrix as am
 from aegismatrix.desk.monitoring.journal import Journal
@@ -26,7 +27,7 @@ def forms(bars: Bars) -> dict[str, Bars]:
     """The same bars with their days given as text, dates, midnights and instants."""
     days: list[date] = bars.dates.tolist()
     midnights = [datetime(day.year, day.month, day.day, tzinfo=IST) for day in days]
-    given = {
+    given: dict[str, Any] = {
         "text": [day.isoformat() for day in days],
         "dates": days,
         "midnights of the exchange": midnights,

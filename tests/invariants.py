@@ -217,7 +217,8 @@ def assert_invariants_of_seller(report: am.Report, engine: am.Engine, bars: am.B
     assert 0 < pain.lower < pain.upper < math.inf
     assert pain.method == ("distribution" if report.provenance.chain_source is None else CHAIN)
     assert pain.method == CHAIN or pain.lower < spot < pain.upper
-    assert 0 <= pain.confidence <= 1
+    assert pain.confidence is not None or pain.method == CHAIN
+    assert 0 <= (pain.confidence or 0.0) <= 1
     for skew in (seller.skew.put_skew, seller.skew.call_skew, seller.skew.net_skew):
         assert -1 <= skew <= 1
 

@@ -76,7 +76,7 @@ def numbers_of(report: am.Report) -> tuple[float, ...]:
         seller.expiry_stress.score,
         seller.breach_probabilities[2].probability,
         seller.safe_range.log_distance,
-        seller.max_pain.confidence,
+        seller.max_pain.confidence or 0.0,
         *(one.score for one in report.buyer.breakout_next),
         report.buyer.spike_direction_bias.up_prob,
         report.buyer.theta_edge.score,
@@ -84,7 +84,11 @@ def numbers_of(report: am.Report) -> tuple[float, ...]:
         *(
             number
             for forecast in report.direction.horizons.values()
-            for number in (*forecast.probabilities.values(), forecast.move_interval_80.upper)
+            for number in (
+                *forecast.probabilities.values(),
+                forecast.move_interval_80.upper,
+                forecast.move_size_points,
+            )
         ),
     )
 

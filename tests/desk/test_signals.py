@@ -108,7 +108,10 @@ def test_max_pain_confidence_is_the_mass_of_its_zone() -> None:
     draws = np.random.default_rng(1).normal(0.0, deviation, 400_000)
     inside = ((20_000 * np.exp(draws) > zone.lower) & (20_000 * np.exp(draws) < zone.upper)).mean()
     assert zone.confidence == pytest.approx(inside, abs=0.003)
-    assert max_pain(20_000.0, 0.02).confidence > max_pain(20_000.0, 0.08).confidence
+    narrow, wide = max_pain(20_000.0, 0.02).confidence, max_pain(20_000.0, 0.08).confidence
+    assert narrow is not None
+    assert wide is not None
+    assert narrow > wide
 
 
 def test_max_pain_takes_the_zone_of_an_option_chain_and_its_mass_from_the_forecast() -> None:

@@ -85,6 +85,8 @@ def chains(draw: st.DrawFn) -> OptionChain:
     for side in (calls, puts):
         if not any(side):
             side[0] = 1
+    if calls == puts:
+        puts[0] += 1
     return make(sorted(strikes), calls, puts)
 
 

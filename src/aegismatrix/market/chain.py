@@ -284,5 +284,6 @@ class OptionChain(ReadOnlyArrays):
         for side, values in sides.items():
             if not values.any():
                 raise ChainError(self.source, "open_interest", f"no {side} is open at any strike")
-        if np.array_equal(self.call_open_interest, self.put_open_interest):
+        is_open = int(np.count_nonzero(self.call_open_interest))
+        if is_open >= MIN_STRIKES and np.array_equal(*sides.values()):
             raise ChainError(self.source, "same_sides", "both sides are equal")

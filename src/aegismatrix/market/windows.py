@@ -141,7 +141,7 @@ class Windows:
 
     def _until_next_session(self, values: FloatArray) -> FloatArray:
         """By row, the lowest from it to the next row of a session, both included."""
-        found = values.copy()
+        found: FloatArray = values.copy()
         is_session = np.zeros(len(values), dtype=bool)
         is_session[self.rows[self.rows != _ABSENT]] = True
         for row in np.flatnonzero(~is_session[:-1])[::-1]:

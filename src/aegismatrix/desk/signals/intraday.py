@@ -342,7 +342,7 @@ def _relation(intraday: IntradayBars, day: np.datetime64, bars: Bars) -> str:
     if day <= last:
         return "same" if day == last else "older"
     calendar = bars.market.calendar
-    if calendar is not None and calendar.first <= last.item() and day.item() <= calendar.last:
+    if calendar is not None and calendar.days[0] <= last and day <= calendar.days[-1]:
         return "next" if calendar.trading_days_between(last, day) == 1 else "later"
     between = bool(((intraday.sessions > last) & (intraday.sessions < day)).any())
     near = _days_between(last, day) <= NEIGHBOUR_CALENDAR_DAYS
@@ -352,7 +352,7 @@ def _relation(intraday: IntradayBars, day: np.datetime64, bars: Bars) -> str:
 def _is_special(day: np.datetime64, bars: Bars) -> bool:
     """Whether the calendar knows the day, and of no regular session on it."""
     calendar = bars.market.calendar
-    if calendar is None or not calendar.first <= day.item() <= calendar.declared_to:
+    if calendar is None or day < calendar.days[0] or calendar.is_provisional(day):
         return False
     return calendar.session_kind(day, traded=True) == "special"
 
