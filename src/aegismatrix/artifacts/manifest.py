@@ -211,6 +211,13 @@ class ModelSpec:
         For features: by column; empty where that was not sealed.
     meanings : mapping of str to Meaning
         By column, what the maker of a model says of it; empty for models that the package knows.
+
+    Examples
+    --------
+    >>> import aegismatrix as am
+    >>> trap = next(spec for spec in am.list_models() if spec.name == "trap")
+    >>> trap.question
+    'Will realised volatility over the next 5, 10, 20 trading days exceed implied?'
     """
 
     name: str
@@ -233,7 +240,15 @@ class ModelSpec:
     meanings: Mapping[str, Meaning] = field(default_factory=dict)
 
     def own_judgements(self) -> tuple[Mapping[str, Any], ...]:
-        """Return the judgements on the market that was modelled: the first one trained on."""
+        """Return the judgements on the market that was modelled: the first one trained on.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> trap = next(spec for spec in am.list_models() if spec.name == "trap")
+        >>> [one["output"] for one in trap.own_judgements()]
+        ['trap_5', 'trap_10', 'trap_20']
+        """
         return tuple(
             judgement
             for judgement in self.judgements
@@ -285,6 +300,13 @@ class Manifest:
         without those that were not sealed. Not read until asked for.
     sha256 : str
         Of the file's bytes as they were read: what a signature is held against.
+
+    Examples
+    --------
+    >>> import aegismatrix as am
+    >>> manifest = am.Engine().manifest
+    >>> manifest.market, manifest.is_quick, list(manifest.models)[:2]
+    ('nifty', False, ['features', 'trap'])
     """
 
     folder: Path
@@ -314,6 +336,12 @@ class Manifest:
         Raises
         ------
         UnknownModelError
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> am.Engine().manifest.model("trap").file
+        'trap.onnx'
         """
         if name not in self.models:
             raise UnknownModelError(name, known=tuple(self.models), path=str(self.folder))
@@ -535,6 +563,12 @@ def list_models(path: str | os.PathLike[str] | None = None) -> tuple[ModelSpec, 
     Raises
     ------
     ArtifactsNotFoundError, ManifestError, ManifestVersionError
+
+    Examples
+    --------
+    >>> import aegismatrix as am
+    >>> [spec.name for spec in am.list_models()][:3]
+    ['features', 'trap', 'regime']
     """
     return tuple(read_manifest(path).models.values())
 

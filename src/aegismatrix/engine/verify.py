@@ -32,6 +32,13 @@ class Finding:
         Name of the artifact, or ``manifest``.
     error : AegisError
         What is wrong, and the remedy.
+
+    Examples
+    --------
+    >>> import aegismatrix as am
+    >>> (finding,) = am.verify("no_such_folder")
+    >>> finding.artifact, type(finding.error).__name__
+    ('manifest', 'ArtifactsNotFoundError')
     """
 
     artifact: str
@@ -59,6 +66,12 @@ def verify(
     -------
     list of Finding
         Empty when all is well.
+
+    Examples
+    --------
+    >>> import aegismatrix as am
+    >>> am.verify()
+    []
     """
     try:
         manifest = read_manifest(path)

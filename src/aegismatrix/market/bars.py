@@ -117,12 +117,24 @@ class Bars(ReadOnlyArrays):
         Where they came from.
     iv_fills : tuple of IvFill
         The days whose iv was carried forward.
+<<<<<<< HEAD
     permits : tuple of Permit
         Real exceptions to what bars have to be; given as ``KIND:DATE`` too.
     days : SessionReport
         The bars held against the exchange's calendar.
     prints : PrintReport
         The rows that no market shows.
+=======
+
+    Examples
+    --------
+    >>> import aegismatrix as am
+    >>> bars = am.sample_bars()
+    >>> len(bars), str(bars.dates[-1]), float(bars.close[-1])
+    (1257, '2018-12-31', 2506.85)
+    >>> bars[-300:]
+    Bars(300 of 'other' from sp500_daily.csv, 2017-10-20 to 2018-12-31, close 2506.85, iv 25.42 %)
+>>>>>>> f2fa811 (Say which names are public, show each at work, and let the design name the modules that there are)
     """
 
     dates: DateArray
@@ -278,6 +290,14 @@ class Bars(ReadOnlyArrays):
             One of its children, naming rows and remedy.
         MarketError
             If there is no such market.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> days = ["2024-01-02", "2024-01-03"]
+        >>> high, low, close = [21756, 21678], [21555, 21500], [21666, 21517]
+        >>> am.Bars.from_arrays(days, high, low, close, iv=[14.6, 14.1])
+        Bars(2 of 'nifty' from arrays, 2024-01-02 to 2024-01-03, close 21517, iv 14.1 %)
         """
         market = market_named(market)
         columns = {"high": high, "low": low, "close": close}
@@ -334,6 +354,12 @@ class Bars(ReadOnlyArrays):
             One of its children, naming file, rows and remedy.
         MarketError
             If there is no such market.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> am.Bars.from_csv("nifty.csv", iv="india_vix.csv", start="2018-01-01")
+        Bars(251 of 'nifty' from nifty.csv, 2018-01-02 to 2018-12-31, close 2506.85, iv 25.42 %)
         """
         from aegismatrix.market.readers import read_csv
 
@@ -398,6 +424,14 @@ class Bars(ReadOnlyArrays):
             One of its children, naming rows and remedy.
         MarketError
             If there is no such market.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> import aegismatrix as am
+        >>> index, iv = pd.read_csv("nifty.csv"), pd.read_csv("india_vix.csv")
+        >>> len(am.Bars.from_frames(index, iv))
+        1257
         """
         from aegismatrix.market.readers import read_frame
 
@@ -507,6 +541,12 @@ class Bars(ReadOnlyArrays):
         -------
         str
             sha256, hexadecimal.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> am.sample_bars().digest()[:16]
+        '5bdab8cf3f6aadf8'
         """
         sha256 = hashlib.sha256()
         sha256.update(np.ascontiguousarray(self.dates.astype("<M8[D]")).tobytes())

@@ -138,6 +138,13 @@ class DirectionSignal:
     risk_score : float
         Uncertainty, 0 to 1: the mean of the horizons' normalised entropy and of the percentile at
         which the volatility index stands in its year.
+
+    Examples
+    --------
+    >>> import aegismatrix as am
+    >>> direction = am.analyze(am.sample_bars()).direction
+    >>> list(direction.horizons)
+    ['t1', 't3', 't5', 't10', 't20', 't40']
     """
 
     today: TodayForecast

@@ -266,6 +266,15 @@ class SellerSignal:
         Expiry stress in the words of older tiles.
     daily_flag : {'FAVOURABLE', 'NEUTRAL', 'RISKY'}
         The flag in the words of older tiles.
+
+    Examples
+    --------
+    >>> import aegismatrix as am
+    >>> seller = am.analyze(am.sample_bars()).seller
+    >>> list(seller.trap.horizons)
+    ['5', '10', '20']
+    >>> seller.safe_range.lower < 2506.85 < seller.safe_range.upper
+    True
     """
 
     safe_range: SafeRange

@@ -35,8 +35,18 @@ class CsvSource:
         What the stamps of the five-minute bars are of; by default recognised.
     date_format, start, end
         As for `Bars.from_csv`; they do not concern the five-minute bars.
+<<<<<<< HEAD
     permit : sequence of Permit or str
         As for `Bars.from_csv`.
+=======
+
+    Examples
+    --------
+    >>> import aegismatrix as am
+    >>> source = am.CsvSource("nifty.csv", "india_vix.csv")
+    >>> source.description
+    'CSV files nifty.csv, india_vix.csv'
+>>>>>>> f2fa811 (Say which names are public, show each at work, and let the design name the modules that there are)
     """
 
     index: str | os.PathLike[str]
@@ -67,6 +77,12 @@ class CsvSource:
         ------
         BarsError
             One of its children, naming file, rows and remedy.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> len(am.CsvSource("nifty.csv", "india_vix.csv").fetch().bars)
+        1257
         """
         now = utc_now()
         bars = Bars.from_csv(

@@ -73,6 +73,13 @@ class YahooSource:
     ------
     ValueError
         For five-minute bars of another market, or `allow_stale` without a cache.
+
+    Examples
+    --------
+    >>> import aegismatrix as am
+    >>> source = am.YahooSource("^GSPC", "^VIX")
+    >>> source.description, source.market.name
+    ('Yahoo ^GSPC with ^VIX', 'other')
     """
 
     index: str = NIFTY_SYMBOL
@@ -124,6 +131,15 @@ class YahooSource:
             If the cache is damaged, unrecognised, busy or unusable.
         BarsError
             One of its children, if what was fetched are no valid bars.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> from datetime import timedelta
+        >>> source = am.YahooSource(allow_stale=timedelta(hours=18))
+        >>> fetched = source.fetch()  # doctest: +SKIP
+        >>> fetched.freshness  # doctest: +SKIP
+        'fetched 2025-11-26T11:00:00Z, last bar 2025-11-26'
         """
         attempt = self.patience.begin()
         try:
