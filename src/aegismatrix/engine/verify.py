@@ -24,7 +24,7 @@ from aegismatrix.errors import AegisError
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that `verify` found to be off.
+    """One check of `verify` that failed.
 
     Attributes
     ----------
