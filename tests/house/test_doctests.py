@@ -18,9 +18,9 @@ STARTS = ("03:45", "03:50", "03:55")
 
 
 def write_files(folder: Path) -> None:
-    """Write the files that the examples read: the sample in the place of a user's own bars."""
+    """Write the files that the examples read, the sample among them."""
     data = Path(am.__file__).parent / "desk" / "sources" / "sample_data"
-    for name, sample in (("nifty.csv", "sp500_daily.csv"), ("india_vix.csv", "vix_daily.csv")):
+    for name, sample in (("sp500.csv", "sp500_daily.csv"), ("vix.csv", "vix_daily.csv")):
         lines = (data / sample).read_text(encoding="utf-8").splitlines()
         _write(folder / name, (line for line in lines if not line.startswith("#")))
     bars = [f"2024-01-02T{start},21700,21730,21695,21710.{n}" for n, start in enumerate(STARTS)]

@@ -196,48 +196,45 @@ class Record:
 class Report:
     """What `analyze` says about the last bar.
 
-        Attributes
-        ----------
-        generated_at : str
-            ISO 8601, UTC; two runs on the same bars and artifacts differ in it and in `publication`.
-        as_of : str
-            Day of the last bar.
-        session : {'closed', 'partial'}
-            Whether that day's session had ended when the report was made.
-        market : MarketState
-            Spot, volatility index, regime.
-        direction : DirectionSignal
-            Sign and size of the moves ahead.
-        seller : SellerSignal
-            What a seller of options reads.
-        buyer : BuyerSignal
-            What a buyer of options reads.
-        intraday : IntradaySignal or None
-            The last session of the 5-minute bars, where given.
-        price_history : PriceHistory
-            The last sessions.
-        provenance : Provenance
-            Where the numbers come from.
-        record : Record
-            What a log keeps; no part of the JSON.
-        overnight : OvernightSignal or None
-            The next session given the US close, where US bars were.
-        monitoring : mapping or None
-            What earlier forecasts were worth (`MonitorReport.block`), where they are logged.
-        further_models : tuple of FurtherModel
-            What models say that were added to the package's own.
-    <<<<<<< HEAD
-        publication : Publication or None
-            When it was made, and how old the bars were then.
-    =======
+    Attributes
+    ----------
+    generated_at : str
+        ISO 8601, UTC; two runs on the same bars and artifacts differ in it and in `publication`.
+    as_of : str
+        Day of the last bar.
+    session : {'closed', 'partial'}
+        Whether that day's session had ended when the report was made.
+    market : MarketState
+        Spot, volatility index, regime.
+    direction : DirectionSignal
+        Sign and size of the moves ahead.
+    seller : SellerSignal
+        What a seller of options reads.
+    buyer : BuyerSignal
+        What a buyer of options reads.
+    intraday : IntradaySignal or None
+        The last session of the 5-minute bars, where given.
+    price_history : PriceHistory
+        The last sessions.
+    provenance : Provenance
+        Where the numbers come from.
+    record : Record
+        What a log keeps; no part of the JSON.
+    overnight : OvernightSignal or None
+        The next session given the US close, where US bars were.
+    monitoring : mapping or None
+        What earlier forecasts were worth (`MonitorReport.block`), where they are logged.
+    further_models : tuple of FurtherModel
+        What models say that were added to the package's own.
+    publication : Publication or None
+        When it was made, and how old the bars were then.
 
-        Examples
-        --------
-        >>> import aegismatrix as am
-        >>> report = am.analyze(am.sample_bars())
-        >>> report.as_of, report.market.spot, report.provenance.demonstration
-        ('2018-12-31', 2506.85, 'other market, in-sample')
-    >>>>>>> f2fa811 (Say which names are public, show each at work, and let the design name the modules that there are)
+    Examples
+    --------
+    >>> import aegismatrix as am
+    >>> report = am.analyze(am.sample_bars())
+    >>> report.as_of, report.market.spot, report.provenance.demonstration
+    ('2018-12-31', 2506.85, 'other market, in-sample')
     """
 
     generated_at: str

@@ -97,44 +97,41 @@ class IvFill:
 class Bars(ReadOnlyArrays):
     """Daily bars, oldest first; an instance that exists is valid.
 
-        Make one with `from_csv`, `from_frames` or `from_arrays`. A slice (``bars[-300:]``) is again
-        `Bars`, and is not refused for what the whole was allowed. What a report on the last bar needs
-        besides is checked by `check_reportable`; `docs/bars.md` says what is checked where.
+    Make one with `from_csv`, `from_frames` or `from_arrays`. A slice (``bars[-300:]``) is again
+    `Bars`, and is not refused for what the whole was allowed. What a report on the last bar needs
+    besides is checked by `check_reportable`; `docs/bars.md` says what is checked where.
 
-        Attributes
-        ----------
-        dates : ndarray of shape (T,), datetime64[D]
-            Exchange dates, strictly rising.
-        high, low, close : ndarray of shape (T,), float64
-            Index points.
-        iv : ndarray of shape (T,), float64
-            The volatility index at its close, in per cent a year.
-        open : ndarray of shape (T,), float64, or None
-            Index points as given, NaN where unknown; no model uses it.
-        market : Market
-            Whose bars these are; a name of one is taken too.
-        source : str
-            Where they came from.
-        iv_fills : tuple of IvFill
-            The days whose iv was carried forward.
-    <<<<<<< HEAD
-        permits : tuple of Permit
-            Real exceptions to what bars have to be; given as ``KIND:DATE`` too.
-        days : SessionReport
-            The bars held against the exchange's calendar.
-        prints : PrintReport
-            The rows that no market shows.
-    =======
+    Attributes
+    ----------
+    dates : ndarray of shape (T,), datetime64[D]
+        Exchange dates, strictly rising.
+    high, low, close : ndarray of shape (T,), float64
+        Index points.
+    iv : ndarray of shape (T,), float64
+        The volatility index at its close, in per cent a year.
+    open : ndarray of shape (T,), float64, or None
+        Index points as given, NaN where unknown; no model uses it.
+    market : Market
+        Whose bars these are; a name of one is taken too.
+    source : str
+        Where they came from.
+    iv_fills : tuple of IvFill
+        The days whose iv was carried forward.
+    permits : tuple of Permit
+        Real exceptions to what bars have to be; given as ``KIND:DATE`` too.
+    days : SessionReport
+        The bars held against the exchange's calendar.
+    prints : PrintReport
+        The rows that no market shows.
 
-        Examples
-        --------
-        >>> import aegismatrix as am
-        >>> bars = am.sample_bars()
-        >>> len(bars), str(bars.dates[-1]), float(bars.close[-1])
-        (1257, '2018-12-31', 2506.85)
-        >>> bars[-300:]
-        Bars(300 of 'other' from sp500_daily.csv, 2017-10-20 to 2018-12-31, close 2506.85, iv 25.42 %)
-    >>>>>>> f2fa811 (Say which names are public, show each at work, and let the design name the modules that there are)
+    Examples
+    --------
+    >>> import aegismatrix as am
+    >>> bars = am.sample_bars()
+    >>> len(bars), str(bars.dates[-1]), float(bars.close[-1])
+    (1257, '2018-12-31', 2506.85)
+    >>> bars[-300:]
+    Bars(300 of 'other' from sp500_daily.csv, 2017-10-20 to 2018-12-31, close 2506.85, iv 25.42 %)
     """
 
     dates: DateArray
@@ -226,6 +223,11 @@ class Bars(ReadOnlyArrays):
             last five does.
         SpikeError
             If one of the last five rows moves beyond the market's circuit breaker.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> am.sample_bars().check_reportable()
         """
         calendar = self.market.calendar
         check_reportable(self.dates, self.days, calendar, self.permits, self.source)
@@ -358,8 +360,8 @@ class Bars(ReadOnlyArrays):
         Examples
         --------
         >>> import aegismatrix as am
-        >>> am.Bars.from_csv("nifty.csv", iv="india_vix.csv", start="2018-01-01")
-        Bars(251 of 'nifty' from nifty.csv, 2018-01-02 to 2018-12-31, close 2506.85, iv 25.42 %)
+        >>> am.Bars.from_csv("sp500.csv", iv="vix.csv", market="other", start="2018-01-01")
+        Bars(251 of 'other' from sp500.csv, 2018-01-02 to 2018-12-31, close 2506.85, iv 25.42 %)
         """
         from aegismatrix.market.readers import read_csv
 
@@ -429,8 +431,8 @@ class Bars(ReadOnlyArrays):
         --------
         >>> import pandas as pd
         >>> import aegismatrix as am
-        >>> index, iv = pd.read_csv("nifty.csv"), pd.read_csv("india_vix.csv")
-        >>> len(am.Bars.from_frames(index, iv))
+        >>> index, iv = pd.read_csv("sp500.csv"), pd.read_csv("vix.csv")
+        >>> len(am.Bars.from_frames(index, iv, market="other"))
         1257
         """
         from aegismatrix.market.readers import read_frame

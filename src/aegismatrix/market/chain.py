@@ -243,6 +243,16 @@ class OptionChain(ReadOnlyArrays):
         Returns
         -------
         int
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import aegismatrix as am
+        >>> strikes = np.arange(21500.0, 22001.0, 100.0)
+        >>> calls, puts = [9, 12, 20, 31, 28, 15], [18, 30, 25, 14, 8, 3]
+        >>> chain = am.OptionChain.from_arrays(strikes, calls, puts)
+        >>> chain.strikes_left_out(50.0)
+        5
         """
         steps = np.rint(np.diff(self.strikes) / step_points).astype(np.int64)
         return int(np.maximum(steps - 1, 0).sum())

@@ -80,36 +80,33 @@ _PRICES = ("open", "high", "low", "close")
 class IntradayBars(ReadOnlyArrays):
     """Five-minute bars, oldest first; an instance that exists is valid.
 
-        Make one with `from_csv`, `from_frame` or `from_arrays`, which leave out what is blank or
-        outside of the session; in bars made directly nothing may be either.
+    Make one with `from_csv`, `from_frame` or `from_arrays`, which leave out what is blank or
+    outside of the session; in bars made directly nothing may be either.
 
-        Attributes
-        ----------
-        starts : ndarray of shape (T,), datetime64[s]
-            When each bar starts, UTC, strictly rising, on multiples of five minutes.
-        open, high, low, close : ndarray of shape (T,), float64
-            Index points.
-        source : str
-            Where they came from.
-        dropped : int
-            Bars outside of the session that were left out.
-        blank : int
-            Rows blank in all four columns that were left out.
-    <<<<<<< HEAD
-        shifted : bool
-            Whether their stamps were those of their ends, and were moved to their starts.
-    =======
+    Attributes
+    ----------
+    starts : ndarray of shape (T,), datetime64[s]
+        When each bar starts, UTC, strictly rising, on multiples of five minutes.
+    open, high, low, close : ndarray of shape (T,), float64
+        Index points.
+    source : str
+        Where they came from.
+    dropped : int
+        Bars outside of the session that were left out.
+    blank : int
+        Rows blank in all four columns that were left out.
+    shifted : bool
+        Whether their stamps were those of their ends, and were moved to their starts.
 
-        Examples
-        --------
-        >>> import numpy as np
-        >>> import aegismatrix as am
-        >>> starts = np.datetime64("2024-01-02T03:45") + 5 * np.arange(3) * np.timedelta64(1, "m")
-        >>> close = np.array([21710.0, 21724.0, 21718.0])
-        >>> bars = am.IntradayBars.from_arrays(starts, close - 4.0, close + 6.0, close - 9.0, close)
-        >>> bars.slots
-        array([0, 1, 2])
-    >>>>>>> f2fa811 (Say which names are public, show each at work, and let the design name the modules that there are)
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import aegismatrix as am
+    >>> starts = np.datetime64("2024-01-02T03:45") + 5 * np.arange(3) * np.timedelta64(1, "m")
+    >>> close = np.array([21710.0, 21724.0, 21718.0])
+    >>> bars = am.IntradayBars.from_arrays(starts, close - 4.0, close + 6.0, close - 9.0, close)
+    >>> bars.slots
+    array([0, 1, 2])
     """
 
     starts: DateArray
@@ -388,6 +385,16 @@ class IntradayBars(ReadOnlyArrays):
         Returns
         -------
         IntradayBars or None
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import aegismatrix as am
+        >>> starts = np.datetime64("2024-01-02T03:45") + 5 * np.arange(3) * np.timedelta64(1, "m")
+        >>> close = np.array([21710.0, 21724.0, 21718.0])
+        >>> bars = am.IntradayBars.from_arrays(starts, close - 4.0, close + 6.0, close - 9.0, close)
+        >>> len(bars.on(bars.sessions[-1:]))
+        3
         """
         of_days = np.isin(self.days, days)
         if of_days.all():

@@ -382,6 +382,13 @@ class Market:
         ------
         CalendarDayError
             If it is not a day.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> nifty = am.market_named("nifty")
+        >>> nifty.reaching("2018-12-31") is nifty
+        True
         """
         calendar, when = self.calendar, _plain_day(day)
         if calendar is None or when > calendar.declared_to + _PROVISIONAL:

@@ -320,8 +320,8 @@ def _add_bars(parser: argparse.ArgumentParser) -> None:
         type=_permit,
         action="append",
         default=[],
-        help="accept a real exception, such as missing:2026-01-15: move, copy, frozen_iv, missing or"
-        " unexpected, with its day; may be repeated",
+        help="accept a real exception, such as missing:2026-01-15: move, copy, frozen_iv, missing"
+        " or unexpected, with its day; may be repeated",
     )
     bars.add_argument(
         "--calendar",

@@ -23,30 +23,27 @@ if TYPE_CHECKING:
 class CsvSource:
     """CSV files, read anew at every fetch.
 
-        Attributes
-        ----------
-        index, iv : path-like
-            Daily bars and their volatility index, as `Bars.from_csv` reads them.
-        market : Market
-            Whose bars these are; a name of one is taken too.
-        intraday : path-like, optional
-            Five-minute bars, as `IntradayBars.from_csv` reads them.
-        stamps : {'start', 'end'}, optional
-            What the stamps of the five-minute bars are of; by default recognised.
-        date_format, start, end
-            As for `Bars.from_csv`; they do not concern the five-minute bars.
-    <<<<<<< HEAD
-        permit : sequence of Permit or str
-            As for `Bars.from_csv`.
-    =======
+    Attributes
+    ----------
+    index, iv : path-like
+        Daily bars and their volatility index, as `Bars.from_csv` reads them.
+    market : Market
+        Whose bars these are; a name of one is taken too.
+    intraday : path-like, optional
+        Five-minute bars, as `IntradayBars.from_csv` reads them.
+    stamps : {'start', 'end'}, optional
+        What the stamps of the five-minute bars are of; by default recognised.
+    date_format, start, end
+        As for `Bars.from_csv`; they do not concern the five-minute bars.
+    permit : sequence of Permit or str
+        As for `Bars.from_csv`.
 
-        Examples
-        --------
-        >>> import aegismatrix as am
-        >>> source = am.CsvSource("nifty.csv", "india_vix.csv")
-        >>> source.description
-        'CSV files nifty.csv, india_vix.csv'
-    >>>>>>> f2fa811 (Say which names are public, show each at work, and let the design name the modules that there are)
+    Examples
+    --------
+    >>> import aegismatrix as am
+    >>> source = am.CsvSource("sp500.csv", "vix.csv", market="other")
+    >>> source.description
+    'CSV files sp500.csv, vix.csv'
     """
 
     index: str | os.PathLike[str]
@@ -81,7 +78,7 @@ class CsvSource:
         Examples
         --------
         >>> import aegismatrix as am
-        >>> len(am.CsvSource("nifty.csv", "india_vix.csv").fetch().bars)
+        >>> len(am.CsvSource("sp500.csv", "vix.csv", market="other").fetch().bars)
         1257
         """
         now = utc_now()

@@ -173,6 +173,14 @@ class Calendar:
         ------
         CalendarDayError
             If it is not a day.
+
+        Examples
+        --------
+        >>> from datetime import date
+        >>> import aegismatrix as am
+        >>> year = am.Calendar("Mine", date(2026, 1, 1), date(2026, 12, 31), {date(2026, 1, 26)})
+        >>> year.is_provisional("2026-06-01"), year.is_provisional("2027-06-01")
+        (False, True)
         """
         return _date(whole_day(day)) > self.declared_to
 
@@ -233,6 +241,15 @@ class Calendar:
         ------
         CalendarError
             If days lie between the two that neither knows.
+
+        Examples
+        --------
+        >>> from datetime import date
+        >>> import aegismatrix as am
+        >>> year = am.Calendar("Mine", date(2026, 1, 1), date(2026, 12, 31), {date(2026, 1, 26)})
+        >>> newer = am.Calendar("Mine too", date(2027, 1, 1), date(2027, 12, 31))
+        >>> str(year.followed_by(newer).last)
+        '2027-12-31'
         """
         held = self if self.provisional_from is None else self._cut(self.first, self.declared_to)
         day = timedelta(days=1)
@@ -275,6 +292,14 @@ class Calendar:
             If one is not a day.
         CalendarRangeError
             If one lies before the calendar.
+
+        Examples
+        --------
+        >>> from datetime import date
+        >>> import aegismatrix as am
+        >>> year = am.Calendar("Mine", date(2026, 1, 1), date(2026, 12, 31), {date(2026, 1, 26)})
+        >>> year.with_closed([date(2026, 1, 27)]).is_session("2026-01-27")
+        False
         """
         closed = _days(days)
         if not closed:
