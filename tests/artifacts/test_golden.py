@@ -313,7 +313,7 @@ def test_artifacts_without_golden_values_verify_and_the_command_says_what_it_lef
     *_, last, _ = capsys.readouterr().out.splitlines()
     assert last.startswith(f"ok   {GOLDEN_NAME}: ")
     drop_golden(folder)
-    assert GOLDEN_KEY not in read_manifest(folder).beside
+    assert GOLDEN_KEY not in read_manifest(folder).attachments
     assert read_golden(read_manifest(folder)) is None
     assert am.verify(folder, golden=True) == []
     assert main(["verify", "--golden", str(folder)]) == 0

@@ -144,13 +144,13 @@ def sources(arguments: argparse.Namespace) -> Sequence[MarketSource | FetchedMar
     )
     if arguments.pool_index is None:
         return (own,)
-    beside = modelled_market(arguments.pool_market)
-    if beside.name == market.name:
+    pool = modelled_market(arguments.pool_market)
+    if pool.name == market.name:
         raise MarketError(
             f"The market to model and the one to pool with are both called {market.name}.",
             remedy="Give another name (--pool-market NAME).",
         )
-    return own, MarketSource(beside.name, arguments.pool_index, arguments.pool_iv, beside)
+    return own, MarketSource(pool.name, arguments.pool_index, arguments.pool_iv, pool)
 
 
 def modelled_market(text: str) -> Market:
@@ -252,9 +252,9 @@ def _check(arguments: argparse.Namespace) -> None:
     ):
         if (getattr(arguments, one) is None) != (getattr(arguments, other) is None):
             error(f"--{one} and --{other} go together".replace("_", "-"))
-    for beside in ("pool_index", "overnight_index", "market"):
-        if getattr(arguments, beside) is not None and arguments.index is None:
-            error(f"--{beside} goes with --index".replace("_", "-"))
+    for option in ("pool_index", "overnight_index", "market"):
+        if getattr(arguments, option) is not None and arguments.index is None:
+            error(f"--{option} goes with --index".replace("_", "-"))
     if arguments.index is not None and arguments.market is None:
         error("--index needs --market NAME, the name that is sealed: nifty, sp500, or your own")
 

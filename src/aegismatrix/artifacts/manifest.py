@@ -264,7 +264,7 @@ class ModelSpec:
 
 @dataclass(frozen=True)
 class SealedFile:
-    """A file beside the models that is sealed and that no model needs.
+    """An attachment: a file that is sealed with the models and that no model needs.
 
     Attributes
     ----------
@@ -295,8 +295,8 @@ class Manifest:
         By name, in sealed order.
     content : dict
         All that the file says.
-    beside : mapping of str to SealedFile
-        What is sealed beside the models, by `WALKFORWARD_KEY`, `GOLDEN_KEY` and `REPORT_KEY`;
+    attachments : mapping of str to SealedFile
+        What is sealed besides the models, by `WALKFORWARD_KEY`, `GOLDEN_KEY` and `REPORT_KEY`;
         without those that were not sealed. Not read until asked for.
     sha256 : str
         Of the file's bytes as they were read: what a signature is held against.
@@ -313,7 +313,7 @@ class Manifest:
     digest: str
     models: Mapping[str, ModelSpec]
     content: Mapping[str, Any]
-    beside: Mapping[str, SealedFile]
+    attachments: Mapping[str, SealedFile]
     sha256: str
 
     @property
@@ -456,7 +456,7 @@ def read_manifest(path: str | os.PathLike[str] | None = None) -> Manifest:
     try:
         models = [parse_model(entry) for entry in content["artifacts"]]
         # Artifacts that were sealed before there were such files have none.
-        beside = {
+        attachments = {
             key: _parse_file(content[key])
             for key in (WALKFORWARD_KEY, GOLDEN_KEY, REPORT_KEY)
             if content.get(key) is not None
@@ -473,7 +473,7 @@ def read_manifest(path: str | os.PathLike[str] | None = None) -> Manifest:
         )
     by_name = {model.name: model for model in models}
     sha256 = hashlib.sha256(data).hexdigest()
-    return Manifest(folder, digest, by_name, content, beside, sha256)
+    return Manifest(folder, digest, by_name, content, attachments, sha256)
 
 
 def read_artifact(manifest: Manifest, name: str) -> bytes:
@@ -515,8 +515,8 @@ def read_artifact(manifest: Manifest, name: str) -> bytes:
     raise ArtifactHashError(str(path), expected=spec.sha256, actual=actual)
 
 
-def read_beside(manifest: Manifest, key: str) -> bytes | None:
-    """Read a file that is sealed beside the models into memory and verify those bytes.
+def read_attachment(manifest: Manifest, key: str) -> bytes | None:
+    """Read an attachment into memory and verify those bytes.
 
     Parameters
     ----------
@@ -534,7 +534,7 @@ def read_beside(manifest: Manifest, key: str) -> bytes | None:
     ------
     MissingArtifactError, ArtifactSizeError, ArtifactHashError
     """
-    sealed = manifest.beside.get(key)
+    sealed = manifest.attachments.get(key)
     if sealed is None:
         return None
     path = manifest.folder / sealed.file
@@ -647,7 +647,9 @@ def parse_strict_json(data: bytes) -> Any:
     ValueError, RecursionError
         If it is not JSON, has NaN or infinity, or a key stands twice in it.
     """
-    return json.loads(data, parse_constant=_refuse_constant, object_pairs_hook=_refuse_twins)
+    return json.loads(
+        data, parse_constant=_reject_constant, object_pairs_hook=_reject_duplicate_keys
+    )
 
 
 def parse_model(entry: Mapping[str, Any]) -> ModelSpec:
@@ -676,8 +678,8 @@ def parse_model(entry: Mapping[str, Any]) -> ModelSpec:
         size_bytes=sealed.size_bytes,
         kind=entries.text(entry["kind"]),
         question=entries.text(entry["question"]),
-        lookback_bars=entries.whole(entry["lookback_bars"], least=1),
-        rows=entries.whole(entry["rows"], least=1),
+        lookback_bars=entries.expect_int(entry["lookback_bars"], least=1),
+        rows=entries.expect_int(entry["rows"], least=1),
         features=tuple(entries.text(feature["name"]) for feature in entry["features"]),
         inputs=tuple(_array_spec(array) for array in entry["inputs"]),
         outputs=tuple(_array_spec(array) for array in entry["outputs"]),
@@ -716,8 +718,8 @@ def _meaning(entry: Mapping[str, Any]) -> Meaning:
 def _event(entry: Mapping[str, Any]) -> EventSpec:
     return EventSpec(
         kind=entries.text(entry["kind"]),
-        horizon_days=entries.whole(entry["horizon_days"], least=1),
-        classes=tuple(entries.whole(number) for number in entry["classes"]),
+        horizon_days=entries.expect_int(entry["horizon_days"], least=1),
+        classes=tuple(entries.expect_int(number) for number in entry["classes"]),
         parameters={
             entries.text(name): entries.number(value) for name, value in entry["parameters"].items()
         },
@@ -734,14 +736,14 @@ def _training_span(entry: Mapping[str, Any]) -> TrainingSpan:
         market=entries.text(entry["market"]),
         first=entries.day(entry["first"]),
         last=entries.day(entry["last"]),
-        rows=entries.whole(entry["rows"]),
+        rows=entries.expect_int(entry["rows"]),
         sha256=entries.sha256(entry["sha256"]),
     )
 
 
 def _parse_file(entry: Mapping[str, Any]) -> SealedFile:
     file = entries.plain_file_name(entry["file"])
-    size = entries.whole(entry["size_bytes"], least=1)
+    size = entries.expect_int(entry["size_bytes"], least=1)
     if size > MAX_ARTIFACT_BYTES:
         raise ValueError(f"{file} is sealed with {size} bytes")
     return SealedFile(file, entries.sha256(entry["sha256"]), size)
@@ -772,7 +774,7 @@ def _is_genuine(data: bytes, digest: object) -> bool:
     return data[start:end] == sha256.encode("ascii") and digest == sha256
 
 
-def _refuse_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _reject_duplicate_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """A key that stands twice could say one thing to the digest and another to the reader."""
     content = dict(pairs)
     if len(content) < len(pairs):
@@ -780,7 +782,7 @@ def _refuse_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return content
 
 
-def _refuse_constant(name: str) -> float:
+def _reject_constant(name: str) -> float:
     raise ValueError(f"{name} is not JSON")
 
 
@@ -790,7 +792,7 @@ def _array_spec(entry: Mapping[str, Any]) -> ArraySpec:
         name=entries.text(entry["name"]),
         dtype=entries.text(entry["dtype"]),
         shape=tuple(
-            entries.text(size) if isinstance(size, str) else entries.whole(size)
+            entries.text(size) if isinstance(size, str) else entries.expect_int(size)
             for size in entry["shape"]
         ),
         unit=entries.text(entry["unit"]),

@@ -775,9 +775,9 @@ def _further_lines(models: Sequence[Mapping[str, Any]]) -> list[str]:
     for model in models:
         lines.append(f"{model['model']} {model['version']}: {model['question']}")
         for output in model["outputs"]:
-            usual = f"; usual {output['base_rate']:.0%}" if "base_rate" in output else ""
+            rate = f"; usual {output['base_rate']:.0%}" if "base_rate" in output else ""
             lines.append(
-                f"  {output['wording']}  {output['probability']:.0%}{usual} ({output['verdict']})"
+                f"  {output['wording']}  {output['probability']:.0%}{rate} ({output['verdict']})"
             )
     return lines
 

@@ -207,7 +207,7 @@ class Engine:
         self.manifest = manifest = read_manifest(path)
         self._model = load_model(manifest, ENGINE_NAME)
         _check_engine(manifest)
-        self._beside: dict[str, Model] = {}
+        self._opened: dict[str, Model] = {}
         self._heads = [out for out in self._model.spec.outputs if out.unit == _PROBABILITY]
         self._inputs = {array.name for array in self._model.spec.inputs}
         self._spans = _training_spans(manifest)
@@ -466,9 +466,9 @@ class Engine:
 
     def _open(self, name: str) -> Model:
         """Open an artifact beside the fused one, when it is first asked for."""
-        if name not in self._beside:
-            self._beside[name] = load_model(self.manifest, name)
-        return self._beside[name]
+        if name not in self._opened:
+            self._opened[name] = load_model(self.manifest, name)
+        return self._opened[name]
 
     def _surface(self, wanted: str | None) -> str:
         for head in self._heads:

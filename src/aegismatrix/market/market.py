@@ -295,11 +295,11 @@ class Market:
         """
         from aegismatrix.market.descriptions import read_description
 
-        return cls.from_dict(read_description(path), beside=path)
+        return cls.from_dict(read_description(path), path=path)
 
     @classmethod
     def from_dict(
-        cls, description: Mapping[str, Any], *, beside: str | os.PathLike[str] = "market.json"
+        cls, description: Mapping[str, Any], *, path: str | os.PathLike[str] = "market.json"
     ) -> Market:
         """Make a market from plain values, as `to_dict` and market files have them.
 
@@ -307,7 +307,7 @@ class Market:
         ----------
         description : mapping
             As ``docs/markets.md`` describes it.
-        beside : path-like
+        path : path-like
             The file that they are from: a calendar's table is looked for in its folder.
 
         Returns
@@ -328,12 +328,12 @@ class Market:
         from aegismatrix.market.descriptions import market_fields
 
         try:
-            given, rule = market_fields(description, beside)
+            given, rule = market_fields(description, path)
             return cls(**given, expiries=None if rule is None else ExpiryRule(**rule))
         except MarketFileError:
             raise
         except MarketError as error:
-            raise MarketFileError(os.fspath(beside), error.problem.rstrip(".")) from error
+            raise MarketFileError(os.fspath(path), error.problem.rstrip(".")) from error
 
     def to_dict(self) -> dict[str, Any]:
         """Return the market as plain values, for a file or a record.

@@ -493,7 +493,7 @@ def _print_passed(
     for name, model in manifest.models.items():
         if name not in failed:
             print(f"ok   {model.file}: {model.size_bytes} bytes, sha256 {model.sha256[:16]}")
-    values = manifest.beside.get(GOLDEN_KEY)
+    values = manifest.attachments.get(GOLDEN_KEY)
     if values is None:
         print("     golden values: not checked, this folder has none")
     elif not golden:

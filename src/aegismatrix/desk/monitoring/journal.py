@@ -168,9 +168,9 @@ def claims_of(report: Report) -> tuple[Claim, ...]:
     """
     record = report.record
     events = [
-        Claim(name, name, days, probability, None, None, usual, _end(report, days))
+        Claim(name, name, days, probability, None, None, base_rate, _end(report, days))
         for name, probability in record.probabilities.items()
-        for usual, days in ((record.base_rates.get(name), record.horizon_days.get(name)),)
+        for base_rate, days in ((record.base_rates.get(name), record.horizon_days.get(name)),)
         if days is not None
     ]
     claims = (*events, *_touches(report), _safe_range(report))

@@ -601,10 +601,10 @@ def expiry_stress(
     -------
     ExpiryStress
     """
-    score, usual = (0.5 * of["medium"] + of["high"] for of in (probabilities, base_rates))
+    score, base_rate = (0.5 * of["medium"] + of["high"] for of in (probabilities, base_rates))
     return ExpiryStress(
         score=score,
-        label=LEVELS["expiry_stress"].label(score, usual),
+        label=LEVELS["expiry_stress"].label(score, base_rate),
         probabilities=dict(probabilities),
     )
 

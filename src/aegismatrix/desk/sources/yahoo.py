@@ -302,8 +302,8 @@ def _without_blank_end(
     prices: Prices, columns: tuple[str, ...], name: str, notes: list[str]
 ) -> Prices:
     """Leave out last rows that are blank in any column: bars that are not there yet."""
-    whole = np.flatnonzero(~_blank(prices, columns).any(axis=0))
-    length = int(whole[-1]) + 1 if whole.size else 0
+    filled = np.flatnonzero(~_blank(prices, columns).any(axis=0))
+    length = int(filled[-1]) + 1 if filled.size else 0
     for stamp in prices.stamps[length : length + 1]:
         rows = "row is" if len(prices) == length + 1 else f"{len(prices) - length} rows are"
         notes.append(f"{name}: the last {rows} blank, from {stamp} on, and left out.")
