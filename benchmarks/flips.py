@@ -102,8 +102,8 @@ def sealed_files(manifest: Manifest) -> dict[str, frozenset[str]]:
     for spec in manifest.models.values():
         way = "Engine" if spec.name == ENGINE_NAME else "load_models"
         readers[spec.file] = frozenset({"verify", way})
-    for beside in manifest.beside.values():
-        readers[beside.file] = frozenset({"verify"})
+    for attached in manifest.attachments.values():
+        readers[attached.file] = frozenset({"verify"})
     return readers
 
 

@@ -516,7 +516,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(newest_interpreter(interpreters()))
             return 0
         models = find_artifacts(arguments.models).resolve()
-        if GOLDEN_KEY not in read_manifest(models).beside:
+        if GOLDEN_KEY not in read_manifest(models).attachments:
             parser.error(f"{models} seals no golden values")
         if arguments.others:
             write_document("others", others_text(run_others(models, arguments.cache)))

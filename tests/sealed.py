@@ -46,7 +46,7 @@ def copy_with_golden(place: Path) -> Path:
     """Copy the bundled artifacts; if they seal no golden values, seal what they say here."""
     folder = Path(shutil.copytree(find_artifacts(), place))
     manifest = read_manifest(folder)
-    if GOLDEN_KEY not in manifest.beside:
+    if GOLDEN_KEY not in manifest.attachments:
         seal_golden(folder, golden_of(manifest))
     return folder
 

@@ -1,5 +1,8 @@
 """Portable, verified market models: raw bars in, calibrated probabilities out.
 
+The names in ``__all__`` and those of `aegismatrix.errors` are public. The modules that they come
+from are internal: they may move without notice.
+
 >>> import aegismatrix as am
 >>> bars = am.sample_bars()
 >>> am.Engine().predict(bars)["trap"].shape
@@ -14,21 +17,26 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from aegismatrix import errors as errors
-    from aegismatrix.artifacts.manifest import list_models
+    from aegismatrix.artifacts.manifest import Manifest, ModelSpec, list_models
     from aegismatrix.desk.analysis import analyze
+    from aegismatrix.desk.monitoring.journal import Journal
+    from aegismatrix.desk.monitoring.monitor import MonitorReport, monitor
     from aegismatrix.desk.report import Report
     from aegismatrix.desk.signals.buyer import BuyerSignal
     from aegismatrix.desk.signals.direction import DirectionSignal
     from aegismatrix.desk.signals.market import MarketState
     from aegismatrix.desk.signals.seller import SellerSignal
+    from aegismatrix.desk.sources.local import CsvSource
     from aegismatrix.desk.sources.sample import sample_bars
+    from aegismatrix.desk.sources.yahoo import YahooSource
     from aegismatrix.engine.engine import Engine, Forecast
     from aegismatrix.engine.model import Model, load_models
-    from aegismatrix.engine.verify import verify
+    from aegismatrix.engine.verify import Finding, verify
     from aegismatrix.errors import AegisError
     from aegismatrix.market.bars import Bars
     from aegismatrix.market.calendars.calendar import Calendar
     from aegismatrix.market.chain import OptionChain
+    from aegismatrix.market.events import Event, Output
     from aegismatrix.market.intraday import IntradayBars
     from aegismatrix.market.market import ExpiryRule, Market, market_named
 
@@ -39,22 +47,32 @@ __all__ = [
     "Bars",
     "BuyerSignal",
     "Calendar",
+    "CsvSource",
     "DirectionSignal",
     "Engine",
+    "Event",
     "ExpiryRule",
+    "Finding",
     "Forecast",
     "IntradayBars",
+    "Journal",
+    "Manifest",
     "Market",
     "MarketState",
     "Model",
+    "ModelSpec",
+    "MonitorReport",
     "OptionChain",
+    "Output",
     "Report",
     "SellerSignal",
+    "YahooSource",
     "__version__",
     "analyze",
     "list_models",
     "load_models",
     "market_named",
+    "monitor",
     "sample_bars",
     "verify",
 ]
@@ -65,21 +83,31 @@ _HOMES = {
     "Bars": "market.bars",
     "BuyerSignal": "desk.signals.buyer",
     "Calendar": "market.calendars.calendar",
+    "CsvSource": "desk.sources.local",
     "DirectionSignal": "desk.signals.direction",
     "Engine": "engine.engine",
+    "Event": "market.events",
     "ExpiryRule": "market.market",
+    "Finding": "engine.verify",
     "Forecast": "engine.engine",
     "IntradayBars": "market.intraday",
+    "Journal": "desk.monitoring.journal",
+    "Manifest": "artifacts.manifest",
     "Market": "market.market",
     "MarketState": "desk.signals.market",
     "Model": "engine.model",
+    "ModelSpec": "artifacts.manifest",
+    "MonitorReport": "desk.monitoring.monitor",
     "OptionChain": "market.chain",
+    "Output": "market.events",
     "Report": "desk.report",
     "SellerSignal": "desk.signals.seller",
+    "YahooSource": "desk.sources.yahoo",
     "analyze": "desk.analysis",
     "list_models": "artifacts.manifest",
     "load_models": "engine.model",
     "market_named": "market.market",
+    "monitor": "desk.monitoring.monitor",
     "sample_bars": "desk.sources.sample",
     "verify": "engine.verify",
 }
@@ -96,4 +124,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, "errors"})
+    return sorted([*__all__, "errors"])

@@ -67,6 +67,15 @@ class AegisError(Exception):
         One sentence: what to do about it.
     kind : str
         A stable code for the case, where a class has several; empty otherwise.
+
+    Examples
+    --------
+    >>> import aegismatrix as am
+    >>> try:
+    ...     am.Engine("no_such_folder")
+    ... except am.AegisError as error:
+    ...     print(error.problem)
+    There is no manifest.json in no_such_folder.
     """
 
     problem: str

@@ -313,12 +313,12 @@ def test_artifacts_without_golden_values_verify_and_the_command_says_what_it_lef
     *_, last, _ = capsys.readouterr().out.splitlines()
     assert last.startswith(f"ok   {GOLDEN_NAME}: ")
     drop_golden(folder)
-    assert GOLDEN_KEY not in read_manifest(folder).beside
+    assert GOLDEN_KEY not in read_manifest(folder).attachments
     assert read_golden(read_manifest(folder)) is None
     assert am.verify(folder, golden=True) == []
     assert main(["verify", "--golden", str(folder)]) == 0
     *_, last, _ = capsys.readouterr().out.splitlines()
-    assert last == "     golden values: not checked, these artifacts seal none"
+    assert last == "     golden values: not checked, this folder has none"
     assert main(["verify", "--golden", "--quiet", str(folder)]) == 0
     assert capsys.readouterr().out == ""
 
@@ -336,7 +336,7 @@ def test_a_graph_is_run_only_where_who_sealed_it_is_trusted(
     monkeypatch.setattr(Model, "run_validated", counted)
     assert am.verify(folder) == []
     assert main(["verify", str(folder)]) == 0
-    assert "golden values: not run; --golden does that" in capsys.readouterr().out
+    assert "golden values: not run; add --golden" in capsys.readouterr().out
     assert ran == []
     assert am.verify(folder, golden=True) == []
     assert ran == list(read_manifest(folder).models)
@@ -351,8 +351,8 @@ def test_the_command_names_the_artifact_whose_numbers_are_others(
     change_golden(folder, change)
     assert main(["verify", "--golden", str(folder)]) == 1
     lines = capsys.readouterr().out.splitlines()
-    (off,) = (line for line in lines if line.startswith("off"))
-    assert off.startswith("off  trap: trap: probability differs from its golden values by 0.01")
+    (off,) = (line for line in lines if line.startswith("FAIL"))
+    assert off.startswith("FAIL trap: trap: probability differs from its golden values by 0.01")
     assert not [line for line in lines if GOLDEN_NAME in line]
 
 

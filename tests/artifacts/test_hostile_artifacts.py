@@ -981,7 +981,7 @@ def test_the_command_ends_with_a_finding_and_no_traceback(
         [*COMMAND, str(folder)], capture_output=True, text=True, check=False, timeout=SECONDS
     )
     assert (done.returncode, done.stderr) == (1, "")
-    assert "off " in done.stdout
+    assert "FAIL " in done.stdout
 
 
 def test_the_benchmark_of_flips_counts_what_is_refused_and_what_is_overlooked(

@@ -682,9 +682,9 @@ def test_the_command_lists_a_signature_that_is_off_among_the_findings(
     for quiet in ([], ["--quiet"]):
         assert main(["verify", "--signature", *key, *quiet, str(folder)]) == 1
         out, err = lines(capsys)
-        engine, signature = (line for line in out if line.startswith("off  "))
-        assert engine.startswith(f"off  {ENGINE_NAME}: ")
-        assert signature.startswith("off  signature: ")
+        engine, signature = (line for line in out if line.startswith("FAIL "))
+        assert engine.startswith(f"FAIL {ENGINE_NAME}: ")
+        assert signature.startswith("FAIL signature: ")
         assert "trusted here" in signature
         assert err == ""
     assert main(["verify", "--signature", *key, "--json", str(folder)]) == 1
@@ -724,7 +724,7 @@ def test_hashes_are_checked_and_shown_where_the_signature_cannot_be_and_the_comm
     assert main(["verify", "--signature", *more, str(folder)]) == 2
     out, err = lines(capsys)
     assert len(out) == len(list_models()) + 3
-    assert [line for line in out if line.startswith("off  ")] == out[-2:-1] * damaged
+    assert [line for line in out if line.startswith("FAIL ")] == out[-2:-1] * damaged
     assert out[-1] == "     signature: not checked"
     (said,) = err.splitlines()
     assert said.startswith("aegismatrix: ")
@@ -742,7 +742,7 @@ def test_a_manifest_that_is_off_leaves_no_signature_to_check(
     (folder / MANIFEST_NAME).write_text("{}")
     assert main(["verify", "--signature", str(folder)]) == 1
     (line,) = lines(capsys)[0]
-    assert line.startswith("off  manifest: ")
+    assert line.startswith("FAIL manifest: ")
     assert main(["verify", "--signature", "--json", str(folder)]) == 1
     said = json.loads("\n".join(lines(capsys)[0]))
     assert said["signature"] == {"status": "not checked"}
@@ -753,7 +753,7 @@ def test_the_command_does_not_look_at_a_signature_unless_it_is_asked_and_says_so
 ) -> None:
     (folder / SIGNATURE_NAME).write_bytes(b"off")
     assert main(["verify", str(folder)]) == 0
-    assert lines(capsys)[0][-1] == "     signature: not looked at; --signature does that"
+    assert lines(capsys)[0][-1] == "     signature: not checked; add --signature"
     assert main(["verify", "--json", str(folder)]) == 0
     said = json.loads("\n".join(lines(capsys)[0]))
     assert said["signature"] == {"status": "not asked for"}

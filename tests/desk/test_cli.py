@@ -460,7 +460,7 @@ def test_models_lists_each_with_its_spans_verdicts_and_intervals(
     for spec in list_models():
         line = next(lines)
         assert line.startswith(f"{spec.name} {spec.version}: ")
-        assert line.endswith("nothing of its own to learn") != bool(spec.training)
+        assert line.endswith("not trained") != bool(spec.training)
         for span in spec.training:
             assert f"{span.market} {span.first} to {span.last}" in line
         for judgement in own_judgements(spec) if spec.training else ():
@@ -515,7 +515,7 @@ def test_verify_says_ok_for_the_manifest_and_each_artifact(
     manifest, *lines, golden, note = captured.out.splitlines()
     assert "golden" in golden
     assert manifest.startswith(f"ok   manifest {read_manifest().digest[:16]}")
-    assert note == "     signature: not looked at; --signature does that"
+    assert note == "     signature: not checked; add --signature"
     for spec, line in zip(list_models(), lines, strict=True):
         assert line == f"ok   {spec.file}: {spec.size_bytes} bytes, sha256 {spec.sha256[:16]}"
     assert captured.err == ""
@@ -531,7 +531,7 @@ def test_verify_names_the_artifact_that_is_off_and_no_other(
     lines = [line for line in lines if "golden" not in line]
     assert len(lines) == len(list_models())
     (off,) = (line for line in lines if not line.startswith("ok   "))
-    assert off.startswith(f"off  {name}: ")
+    assert off.startswith(f"FAIL {name}: ")
     assert "truncated" in off
 
 
@@ -543,7 +543,7 @@ def test_verify_finds_a_foreign_model_beside_the_others(
     *fine, golden, last, _ = capsys.readouterr().out.splitlines()
     assert len(fine) == 1 + len(list_models())
     assert "golden" in golden
-    assert last.startswith("off  stranger.onnx: ")
+    assert last.startswith("FAIL stranger.onnx: ")
 
 
 @pytest.mark.parametrize("damage", [Path.unlink, lambda file: file.write_text("{}")])
@@ -553,7 +553,7 @@ def test_verify_of_a_folder_whose_manifest_is_off_is_one_finding(
     damage(folder / MANIFEST_NAME)
     assert main(["verify", str(folder)]) == 1
     (line,) = capsys.readouterr().out.splitlines()
-    assert line.startswith("off  manifest: ")
+    assert line.startswith("FAIL manifest: ")
 
 
 def test_models_as_json_has_the_judgements(capsys: pytest.CaptureFixture[str]) -> None:
@@ -602,7 +602,7 @@ def test_quiet_says_nothing_but_faults(
     (folder / read_manifest().model(ENGINE_NAME).file).write_bytes(b"cut")
     assert main(["verify", "-q", str(folder)]) == 1
     (line,) = capsys.readouterr().out.splitlines()
-    assert line.startswith("off  ")
+    assert line.startswith("FAIL ")
 
 
 def test_report_as_json_is_what_is_in_the_file(

@@ -63,7 +63,7 @@ def test_every_sealed_file_is_listed_with_the_hash_of_its_bytes(out: Path) -> No
         if one["bom-ref"].startswith("artifact:")
     }
     sealed = {spec.file for spec in manifest.models.values()}
-    assert found.keys() == {*sealed, *(one.file for one in manifest.beside.values())}
+    assert found.keys() == {*sealed, *(one.file for one in manifest.attachments.values())}
     for file, one in found.items():
         assert one["hashes"] == [{"alg": "SHA-256", "content": sha256(find_artifacts() / file)}]
         assert one["type"] == ("machine-learning-model" if file in sealed else "data")

@@ -156,7 +156,7 @@ def test_a_signed_folder_is_verified_with_the_key_that_the_package_lists(
 
 def test_a_folder_in_which_anything_is_off_is_not_signed(folder: Path, listed: Path) -> None:
     manifest = read_manifest(folder)
-    for name in (manifest.model("trap").file, manifest.beside[WALKFORWARD_KEY].file):
+    for name in (manifest.model("trap").file, manifest.attachments[WALKFORWARD_KEY].file):
         file = folder / name
         data = file.read_bytes()
         file.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))

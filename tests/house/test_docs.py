@@ -124,3 +124,33 @@ def test_every_row_of_a_table_has_as_many_cells_as_its_header(repository: Path) 
             checked += bool(header and cells)
             header = cells
     assert checked > 100
+
+
+@pytest.mark.parametrize(
+    ("package", "heading"),
+    [
+        ("src/aegismatrix", "## The package, `src/aegismatrix`"),
+        ("exporters/aegismatrix_factory", "## The factory, `exporters/aegismatrix_factory`"),
+    ],
+)
+def test_the_design_names_every_module_of_the_house_and_no_other(
+    package: str, heading: str, repository: Path
+) -> None:
+    text = (repository / "docs" / "design.md").read_text(encoding="utf-8")
+    section = text.split(heading)[1].split("\n## ")[0]
+    named: list[str] = []
+    for room in re.split(r"\n\n(?=`\w+/`,)", section):
+        prefix = found[1] if (found := re.match(r"`(\w+/)`,", room)) else ""
+        for row in re.findall(r"^\| (`.+?) \|", room, flags=re.MULTILINE):
+            named += [f"{prefix}{name}" for name in re.findall(r"`([\w/]+(?:\.py|/))`", row)]
+    folders = tuple(name for name in named if name.endswith("/"))
+    modules = {
+        file.relative_to(repository / package).as_posix()
+        for file in (repository / package).rglob("*.py")
+        if file.name != "__init__.py" or file.parent == repository / "src/aegismatrix"
+    }
+    assert len(named) == len(set(named))
+    assert {name for name in modules if not name.startswith(folders)} == {
+        name for name in named if name not in folders
+    }
+    assert all(any(name.startswith(folder) for name in modules) for folder in folders)

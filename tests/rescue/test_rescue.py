@@ -602,7 +602,7 @@ def test_the_command_line_says_that_a_rescued_model_was_never_judged(
     rescue(old, tmp_path / "new")
     assert command(["models", "--models", str(tmp_path / "new")]) == 0
     assert (
-        "forest scikit-learn 1.5.2: rescued: what it was trained on is unknown, and it was never"
+        "forest scikit-learn 1.5.2: rescued: training data unknown, never"
         " judged" in capsys.readouterr().out
     )
     assert command(["verify", str(tmp_path / "new")]) == 0

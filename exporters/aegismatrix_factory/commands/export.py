@@ -1,4 +1,4 @@
-"""The command `export`: sealed artifacts out of what a training left."""
+"""The command `export`: turn a training into sealed artifacts."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from aegismatrix_factory.extras import check_extra, needing
 ARTIFACTS = Path("models_onnx")
 
 _DESCRIPTION = """\
-Export what `train` left: ONNX artifacts, proven, sealed, put in place in one step.
+Turn a training of `train` into ONNX artifacts: convert, prove, seal, and replace in one step.
 
-Artifacts that are there already stay if they forecast better."""
+Keep the artifacts that are there already if they forecast better."""
 
 
 def add_arguments(parser: argparse.ArgumentParser, home: Path = Path()) -> None:
@@ -28,17 +28,25 @@ def add_arguments(parser: argparse.ArgumentParser, home: Path = Path()) -> None:
         The folder that the defaults lie in; the current one unless told otherwise.
     """
     parser.add_argument(
-        "--training", type=Path, metavar="DIR", default=home / TRAINING, help="default: %(default)s"
+        "--training",
+        type=Path,
+        metavar="DIR",
+        default=home / TRAINING,
+        help="read the training from this folder (%(default)s)",
     )
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", default=home / ARTIFACTS, help="default: %(default)s"
+        "--out",
+        type=Path,
+        metavar="DIR",
+        default=home / ARTIFACTS,
+        help="write the artifacts to this folder (%(default)s)",
     )
     parser.add_argument(
         "--head",
         metavar="MODULE:NAME",
         action="append",
         default=[],
-        help="a further model, as it was given to train; may be given again",
+        help="export a further model, as it was given to train; may be repeated",
     )
     parser.add_argument(
         "--force",
@@ -80,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 COMMAND = Command(
-    summary="turn what train left into sealed artifacts",
+    summary="turn a training into sealed artifacts",
     description=_DESCRIPTION,
     add_arguments=add_arguments,
     run=run,

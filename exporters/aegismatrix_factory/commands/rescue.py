@@ -32,9 +32,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser : ArgumentParser
         Where to.
     """
-    parser.add_argument("old", type=Path, metavar="OLD_DIR", help="is never written to")
-    parser.add_argument("new", type=Path, metavar="NEW_DIR", help="absent, empty, or of a rescue")
-    parser.add_argument("--json", action="store_true", help="print the report, not the table")
+    parser.add_argument(
+        "old",
+        type=Path,
+        metavar="OLD_DIR",
+        help="read legacy files from this folder; it is never written to",
+    )
+    parser.add_argument(
+        "new",
+        type=Path,
+        metavar="NEW_DIR",
+        help="write to this folder: a new or empty one, or one of an earlier rescue",
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print the report as JSON instead of the table"
+    )
     limits = parser.add_argument_group("limits", "what one file may cost to read")
     for field in fields(Limits):
         limits.add_argument(

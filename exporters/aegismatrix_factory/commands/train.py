@@ -22,7 +22,7 @@ TRAINING = Path("build") / "training"
 _DESCRIPTION = """\
 Train and judge every model of the registry on real bars.
 
-What it leaves in the folder that --out names is what `export` turns into artifacts."""
+`export` turns the folder that --out names into artifacts."""
 
 
 def add_arguments(parser: argparse.ArgumentParser, home: Path = Path()) -> None:
@@ -36,68 +36,75 @@ def add_arguments(parser: argparse.ArgumentParser, home: Path = Path()) -> None:
         The folder that the default of ``--out`` lies in; the current one unless told otherwise.
     """
     parser.add_argument(
-        "--index", type=Path, metavar="CSV", help="daily bars of an index: date, high, low, close"
+        "--index", type=Path, metavar="CSV", help="read daily bars: date, high, low, close"
     )
     parser.add_argument(
-        "--iv", type=Path, metavar="CSV", help="its volatility index: date, close in per cent"
+        "--iv", type=Path, metavar="CSV", help="read its volatility index: date, close in per cent"
     )
     parser.add_argument(
         "--market",
         metavar="NAME",
-        help="whose bars --index and --iv are: the name that is sealed, such as sp500, or a market"
+        help="name the market of --index and --iv; the name is sealed, such as sp500, or a market"
         " file FILE.json",
     )
     parser.add_argument(
-        "--pool-index", type=Path, metavar="CSV", help="a second index to pool with"
+        "--pool-index", type=Path, metavar="CSV", help="read a second index to pool with"
     )
-    parser.add_argument("--pool-iv", type=Path, metavar="CSV", help="its volatility index")
+    parser.add_argument("--pool-iv", type=Path, metavar="CSV", help="read its volatility index")
     parser.add_argument(
         "--pool-market",
         metavar="NAME",
         default="pool",
-        help="whose they are, likewise (default: %(default)s)",
+        help="name the market of the second index (default: %(default)s)",
     )
     parser.add_argument(
-        "--overnight-index", type=Path, metavar="CSV", help="S&P 500, for the overnight model"
+        "--overnight-index",
+        type=Path,
+        metavar="CSV",
+        help="read S&P 500 bars for the overnight model",
     )
     parser.add_argument(
-        "--overnight-iv", type=Path, metavar="CSV", help="VIX, for the overnight model"
+        "--overnight-iv", type=Path, metavar="CSV", help="read the VIX for the overnight model"
     )
     parser.add_argument(
         "--bars",
         type=Path,
         metavar="DIR",
-        help="folder of nifty and sp500 bars instead (default: the one that AEGISMATRIX_MARKET"
-        " names)",
+        help="read nifty and sp500 bars from this folder instead (default: the one that"
+        " AEGISMATRIX_MARKET names)",
     )
     parser.add_argument(
         "--source",
         choices=("yahoo",),
-        help="fetch nifty and sp500 bars up to the last full day instead (extra 'yahoo'); they are"
-        " kept in --out",
+        help="fetch nifty and sp500 bars up to the last full day instead (extra 'yahoo') and keep"
+        " them in --out",
     )
     parser.add_argument(
         "--head",
         metavar="MODULE:NAME",
         action="append",
         default=[],
-        help="a further model, beside those of installed packages; may be given again",
+        help="train a further model, besides those of installed packages; may be repeated",
     )
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", default=home / TRAINING, help="default: %(default)s"
+        "--out",
+        type=Path,
+        metavar="DIR",
+        default=home / TRAINING,
+        help="write the training to this folder (%(default)s)",
     )
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="few refits, to see that every step works: no skill is demonstrated then, and manifest"
-        " and card say so",
+        help="refit a few times only, to see that every step works; manifest and card then say that"
+        " no skill is demonstrated",
     )
     parser.add_argument(
         "--device",
         choices=("cpu", "cuda"),
         default="cpu",
-        help="where torch fits the network: cpu, on which the same bars give the same weights to"
-        " the last bit, or cuda (default: %(default)s)",
+        help="fit the network on cpu, where the same bars give the same weights to the last bit, or"
+        " on cuda (default: %(default)s)",
     )
 
 
@@ -137,13 +144,13 @@ def sources(arguments: argparse.Namespace) -> Sequence[MarketSource | FetchedMar
     )
     if arguments.pool_index is None:
         return (own,)
-    beside = modelled_market(arguments.pool_market)
-    if beside.name == market.name:
+    pool = modelled_market(arguments.pool_market)
+    if pool.name == market.name:
         raise MarketError(
             f"The market to model and the one to pool with are both called {market.name}.",
             remedy="Give another name (--pool-market NAME).",
         )
-    return own, MarketSource(beside.name, arguments.pool_index, arguments.pool_iv, beside)
+    return own, MarketSource(pool.name, arguments.pool_index, arguments.pool_iv, pool)
 
 
 def modelled_market(text: str) -> Market:
@@ -228,7 +235,7 @@ def run(arguments: argparse.Namespace) -> int:
             print(f"{head.name}: left out, the bars that it needs were not given (--help)")
     if arguments.quick:
         print(f"quick: {effort.refits} refits; not a judgement to rely on")
-    print(f"left in {arguments.out}")
+    print(f"written to {arguments.out}")
     return 0
 
 
@@ -245,9 +252,9 @@ def _check(arguments: argparse.Namespace) -> None:
     ):
         if (getattr(arguments, one) is None) != (getattr(arguments, other) is None):
             error(f"--{one} and --{other} go together".replace("_", "-"))
-    for beside in ("pool_index", "overnight_index", "market"):
-        if getattr(arguments, beside) is not None and arguments.index is None:
-            error(f"--{beside} goes with --index".replace("_", "-"))
+    for option in ("pool_index", "overnight_index", "market"):
+        if getattr(arguments, option) is not None and arguments.index is None:
+            error(f"--{option} goes with --index".replace("_", "-"))
     if arguments.index is not None and arguments.market is None:
         error("--index needs --market NAME, the name that is sealed: nifty, sp500, or your own")
 

@@ -20,7 +20,7 @@ from aegismatrix.artifacts.manifest import (
     MANIFEST_NAME,
     WALKFORWARD_KEY,
     Manifest,
-    read_beside,
+    read_attachment,
     read_manifest,
 )
 from aegismatrix.errors import AegisError, ArtifactError
@@ -271,7 +271,7 @@ def decide(comparison: Comparison | None, target: Path, force: str | None) -> st
 
 
 def _losses(manifest: Manifest) -> MarketLosses:
-    data = read_beside(manifest, WALKFORWARD_KEY)
+    data = read_attachment(manifest, WALKFORWARD_KEY)
     if data is None:
         raise ValueError("the champion has no sealed losses")
     return parse_losses(data)[0]

@@ -100,23 +100,23 @@ def prove_features(model: Model, data: bytes, markets: Sequence[MarketRows]) -> 
     for market in markets:
         feed = bars_feed(market.bars)
         given = model.run(**feed)
-        whole = given["features"]
+        full = given["features"]
         if not np.array_equal(given["implied_sigma"], market.implied_sigma):
             raise ParityError("features", "implied_sigma", worst=np.inf, tolerance=0.0)
         standard: Any = reference.run(["features"], feed)
-        difference = _largest(whole - standard[0]) if whole.shape == standard[0].shape else np.inf
+        difference = _largest(full - standard[0]) if full.shape == standard[0].shape else np.inf
         # Written so that NaN fails.
         if not difference <= RUNTIME_TOLERANCE:
             raise ParityError(
                 "features", "the reference runtime", worst=difference, tolerance=RUNTIME_TOLERANCE
             )
         worst = max(worst, difference)
-        rows += len(whole)
+        rows += len(full)
         for _ in range(SUB_RANGES):
             start = int(random.integers(0, len(market.bars) - lookback))
             stop = int(random.integers(start + lookback, len(market.bars) + 1))
             part = model.run(**{name: values[start:stop] for name, values in feed.items()})
-            same = whole[start : stop - lookback + 1]
+            same = full[start : stop - lookback + 1]
             if not np.array_equal(part["features"], same):
                 raise ParityError(
                     "features",

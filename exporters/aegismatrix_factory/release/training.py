@@ -352,7 +352,7 @@ def _market_as_trained(entry: Mapping[str, Any], features: Model, folder: Path) 
         name=entry["name"],
         index=folder / entry["index"],
         iv=folder / entry["iv"],
-        market=Market.from_dict(entry["market"], beside=folder / RECORD_NAME),
+        market=Market.from_dict(entry["market"], path=folder / RECORD_NAME),
         scored_from=entry["scored_from"],
         scored_to=entry["scored_to"],
         us_index=folder / us["index"] if us else None,

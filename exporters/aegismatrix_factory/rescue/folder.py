@@ -31,7 +31,7 @@ from aegismatrix.artifacts.manifest import (
     MAX_FOLDER_BYTES,
     REPORT_KEY,
     parse_model,
-    read_beside,
+    read_attachment,
     read_manifest,
     render_manifest,
 )
@@ -333,10 +333,10 @@ def _written_by_a_rescue(folder: Path) -> set[str] | None:
     """The names of the files in a folder that an earlier rescue wrote; None if it is no such."""
     try:
         manifest = read_manifest(folder)
-        read_beside(manifest, REPORT_KEY)
+        read_attachment(manifest, REPORT_KEY)
     except AegisError:
         return None
-    if REPORT_KEY not in manifest.beside:
+    if REPORT_KEY not in manifest.attachments:
         return None
     files = {model.file for model in manifest.models.values()}
     files |= {name for entry in manifest.content["artifacts"] for name in _beside(entry)}

@@ -47,7 +47,7 @@ def text(value: object) -> str:
     return value
 
 
-def whole(value: object, *, least: int = 0) -> int:
+def expect_int(value: object, *, least: int = 0) -> int:
     """Return a value that is a whole number.
 
     Parameters

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from aegismatrix.artifacts import fields as entries
 from aegismatrix.artifacts.errors import GoldenMismatchError, GoldenValuesError
-from aegismatrix.artifacts.manifest import GOLDEN_KEY, Manifest, parse_strict_json, read_beside
+from aegismatrix.artifacts.manifest import GOLDEN_KEY, Manifest, parse_strict_json, read_attachment
 
 GOLDEN_VERSION = 1
 """1: the first format."""
@@ -83,10 +83,10 @@ def read_golden(manifest: Manifest) -> dict[str, GoldenCase] | None:
     ------
     MissingArtifactError, ArtifactSizeError, ArtifactHashError, GoldenValuesError
     """
-    data = read_beside(manifest, GOLDEN_KEY)
+    data = read_attachment(manifest, GOLDEN_KEY)
     if data is None:
         return None
-    path = str(manifest.folder / manifest.beside[GOLDEN_KEY].file)
+    path = str(manifest.folder / manifest.attachments[GOLDEN_KEY].file)
     cases = parse_golden(data, path)
     if cases.keys() != manifest.models.keys():
         odd = sorted(cases.keys() ^ manifest.models.keys())

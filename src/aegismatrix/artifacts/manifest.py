@@ -211,6 +211,13 @@ class ModelSpec:
         For features: by column; empty where that was not sealed.
     meanings : mapping of str to Meaning
         By column, what the maker of a model says of it; empty for models that the package knows.
+
+    Examples
+    --------
+    >>> import aegismatrix as am
+    >>> trap = next(spec for spec in am.list_models() if spec.name == "trap")
+    >>> trap.question
+    'Will realised volatility over the next 5, 10, 20 trading days exceed implied?'
     """
 
     name: str
@@ -233,7 +240,15 @@ class ModelSpec:
     meanings: Mapping[str, Meaning] = field(default_factory=dict)
 
     def own_judgements(self) -> tuple[Mapping[str, Any], ...]:
-        """Return the judgements on the market that was modelled: the first one trained on."""
+        """Return the judgements on the market that was modelled: the first one trained on.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> trap = next(spec for spec in am.list_models() if spec.name == "trap")
+        >>> [one["output"] for one in trap.own_judgements()]
+        ['trap_5', 'trap_10', 'trap_20']
+        """
         return tuple(
             judgement
             for judgement in self.judgements
@@ -249,7 +264,7 @@ class ModelSpec:
 
 @dataclass(frozen=True)
 class SealedFile:
-    """A file beside the models that is sealed and that no model needs.
+    """An attachment: a file that is sealed with the models and that no model needs.
 
     Attributes
     ----------
@@ -280,18 +295,25 @@ class Manifest:
         By name, in sealed order.
     content : dict
         All that the file says.
-    beside : mapping of str to SealedFile
-        What is sealed beside the models, by `WALKFORWARD_KEY`, `GOLDEN_KEY` and `REPORT_KEY`;
+    attachments : mapping of str to SealedFile
+        What is sealed besides the models, by `WALKFORWARD_KEY`, `GOLDEN_KEY` and `REPORT_KEY`;
         without those that were not sealed. Not read until asked for.
     sha256 : str
         Of the file's bytes as they were read: what a signature is held against.
+
+    Examples
+    --------
+    >>> import aegismatrix as am
+    >>> manifest = am.Engine().manifest
+    >>> manifest.market, manifest.is_quick, list(manifest.models)[:2]
+    ('nifty', False, ['features', 'trap'])
     """
 
     folder: Path
     digest: str
     models: Mapping[str, ModelSpec]
     content: Mapping[str, Any]
-    beside: Mapping[str, SealedFile]
+    attachments: Mapping[str, SealedFile]
     sha256: str
 
     @property
@@ -314,6 +336,12 @@ class Manifest:
         Raises
         ------
         UnknownModelError
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> am.Engine().manifest.model("trap").file
+        'trap.onnx'
         """
         if name not in self.models:
             raise UnknownModelError(name, known=tuple(self.models), path=str(self.folder))
@@ -428,7 +456,7 @@ def read_manifest(path: str | os.PathLike[str] | None = None) -> Manifest:
     try:
         models = [parse_model(entry) for entry in content["artifacts"]]
         # Artifacts that were sealed before there were such files have none.
-        beside = {
+        attachments = {
             key: _parse_file(content[key])
             for key in (WALKFORWARD_KEY, GOLDEN_KEY, REPORT_KEY)
             if content.get(key) is not None
@@ -445,7 +473,7 @@ def read_manifest(path: str | os.PathLike[str] | None = None) -> Manifest:
         )
     by_name = {model.name: model for model in models}
     sha256 = hashlib.sha256(data).hexdigest()
-    return Manifest(folder, digest, by_name, content, beside, sha256)
+    return Manifest(folder, digest, by_name, content, attachments, sha256)
 
 
 def read_artifact(manifest: Manifest, name: str) -> bytes:
@@ -487,8 +515,8 @@ def read_artifact(manifest: Manifest, name: str) -> bytes:
     raise ArtifactHashError(str(path), expected=spec.sha256, actual=actual)
 
 
-def read_beside(manifest: Manifest, key: str) -> bytes | None:
-    """Read a file that is sealed beside the models into memory and verify those bytes.
+def read_attachment(manifest: Manifest, key: str) -> bytes | None:
+    """Read an attachment into memory and verify those bytes.
 
     Parameters
     ----------
@@ -506,7 +534,7 @@ def read_beside(manifest: Manifest, key: str) -> bytes | None:
     ------
     MissingArtifactError, ArtifactSizeError, ArtifactHashError
     """
-    sealed = manifest.beside.get(key)
+    sealed = manifest.attachments.get(key)
     if sealed is None:
         return None
     path = manifest.folder / sealed.file
@@ -535,6 +563,12 @@ def list_models(path: str | os.PathLike[str] | None = None) -> tuple[ModelSpec, 
     Raises
     ------
     ArtifactsNotFoundError, ManifestError, ManifestVersionError
+
+    Examples
+    --------
+    >>> import aegismatrix as am
+    >>> [spec.name for spec in am.list_models()][:3]
+    ['features', 'trap', 'regime']
     """
     return tuple(read_manifest(path).models.values())
 
@@ -613,7 +647,9 @@ def parse_strict_json(data: bytes) -> Any:
     ValueError, RecursionError
         If it is not JSON, has NaN or infinity, or a key stands twice in it.
     """
-    return json.loads(data, parse_constant=_refuse_constant, object_pairs_hook=_refuse_twins)
+    return json.loads(
+        data, parse_constant=_reject_constant, object_pairs_hook=_reject_duplicate_keys
+    )
 
 
 def parse_model(entry: Mapping[str, Any]) -> ModelSpec:
@@ -642,8 +678,8 @@ def parse_model(entry: Mapping[str, Any]) -> ModelSpec:
         size_bytes=sealed.size_bytes,
         kind=entries.text(entry["kind"]),
         question=entries.text(entry["question"]),
-        lookback_bars=entries.whole(entry["lookback_bars"], least=1),
-        rows=entries.whole(entry["rows"], least=1),
+        lookback_bars=entries.expect_int(entry["lookback_bars"], least=1),
+        rows=entries.expect_int(entry["rows"], least=1),
         features=tuple(entries.text(feature["name"]) for feature in entry["features"]),
         inputs=tuple(_array_spec(array) for array in entry["inputs"]),
         outputs=tuple(_array_spec(array) for array in entry["outputs"]),
@@ -682,8 +718,8 @@ def _meaning(entry: Mapping[str, Any]) -> Meaning:
 def _event(entry: Mapping[str, Any]) -> EventSpec:
     return EventSpec(
         kind=entries.text(entry["kind"]),
-        horizon_days=entries.whole(entry["horizon_days"], least=1),
-        classes=tuple(entries.whole(number) for number in entry["classes"]),
+        horizon_days=entries.expect_int(entry["horizon_days"], least=1),
+        classes=tuple(entries.expect_int(number) for number in entry["classes"]),
         parameters={
             entries.text(name): entries.number(value) for name, value in entry["parameters"].items()
         },
@@ -700,14 +736,14 @@ def _training_span(entry: Mapping[str, Any]) -> TrainingSpan:
         market=entries.text(entry["market"]),
         first=entries.day(entry["first"]),
         last=entries.day(entry["last"]),
-        rows=entries.whole(entry["rows"]),
+        rows=entries.expect_int(entry["rows"]),
         sha256=entries.sha256(entry["sha256"]),
     )
 
 
 def _parse_file(entry: Mapping[str, Any]) -> SealedFile:
     file = entries.plain_file_name(entry["file"])
-    size = entries.whole(entry["size_bytes"], least=1)
+    size = entries.expect_int(entry["size_bytes"], least=1)
     if size > MAX_ARTIFACT_BYTES:
         raise ValueError(f"{file} is sealed with {size} bytes")
     return SealedFile(file, entries.sha256(entry["sha256"]), size)
@@ -738,7 +774,7 @@ def _is_genuine(data: bytes, digest: object) -> bool:
     return data[start:end] == sha256.encode("ascii") and digest == sha256
 
 
-def _refuse_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _reject_duplicate_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """A key that stands twice could say one thing to the digest and another to the reader."""
     content = dict(pairs)
     if len(content) < len(pairs):
@@ -746,7 +782,7 @@ def _refuse_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return content
 
 
-def _refuse_constant(name: str) -> float:
+def _reject_constant(name: str) -> float:
     raise ValueError(f"{name} is not JSON")
 
 
@@ -756,7 +792,7 @@ def _array_spec(entry: Mapping[str, Any]) -> ArraySpec:
         name=entries.text(entry["name"]),
         dtype=entries.text(entry["dtype"]),
         shape=tuple(
-            entries.text(size) if isinstance(size, str) else entries.whole(size)
+            entries.text(size) if isinstance(size, str) else entries.expect_int(size)
             for size in entry["shape"]
         ),
         unit=entries.text(entry["unit"]),

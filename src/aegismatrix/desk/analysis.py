@@ -121,6 +121,13 @@ def analyze(
         If they are given and the artifacts hold no ``overnight.onnx``.
     ContractError, ArtifactError
         If an artifact is not what was sealed, or says what it must not.
+
+    Examples
+    --------
+    >>> import aegismatrix as am
+    >>> report = am.analyze(am.sample_bars())
+    >>> report.as_of, report.seller.safe_range.horizon_days
+    ('2018-12-31', 20)
     """
     check_inputs(bars, intraday, chain, overnight)
     check_notes(notes)

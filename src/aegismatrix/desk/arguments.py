@@ -163,7 +163,7 @@ def horizon_of(
             raise ContractError(
                 "report", "expiry", "goes without horizon_days", remedy="Give one of the two."
             )
-        return _whole("horizon_days", horizon_days), None, ()
+        return _checked_horizon("horizon_days", horizon_days), None, ()
     market = bars.market
     if expiry is None and market.expiries is None:
         return HORIZON_DAYS, None, ()
@@ -292,18 +292,18 @@ def moment_of(now: object) -> datetime:
     )
 
 
-def _whole(name: str, days: int) -> int:
+def _checked_horizon(name: str, days: int) -> int:
     """Return a horizon as an int; numpy's integers are not JSON."""
     try:
         if isinstance(days, bool):
             raise TypeError("a truth value")
-        whole = operator.index(days)
+        checked = operator.index(days)
     except TypeError as error:
         raise ContractError(
             "report", name, f"is {days!r}", remedy="Give whole trading days from 1 to 30."
         ) from error
-    if not 1 <= whole <= LONGEST_DAYS:
+    if not 1 <= checked <= LONGEST_DAYS:
         raise ContractError(
             "report", name, f"is {days!r}", remedy=f"Give 1 to {LONGEST_DAYS} trading days."
         )
-    return whole
+    return checked

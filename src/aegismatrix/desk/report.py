@@ -228,6 +228,13 @@ class Report:
         What models say that were added to the package's own.
     publication : Publication or None
         When it was made, and how old the bars were then.
+
+    Examples
+    --------
+    >>> import aegismatrix as am
+    >>> report = am.analyze(am.sample_bars())
+    >>> report.as_of, report.market.spot, report.provenance.demonstration
+    ('2018-12-31', 2506.85, 'other market, in-sample')
     """
 
     generated_at: str
@@ -253,6 +260,13 @@ class Report:
         -------
         dict
             As the shipped JSON Schema says (`schema`).
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> report = am.analyze(am.sample_bars())
+        >>> report.to_dict()["market"]["spot"]
+        2506.85
         """
         plain: dict[str, Any] = {
             "format_version": FORMAT_VERSION,
@@ -437,6 +451,14 @@ class Report:
         ------
         OutputError
             If the file cannot be written; the previous one is untouched then.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> report = am.analyze(am.sample_bars())
+        >>> text = report.to_json("aegismatrix.json")
+        >>> text.startswith("{")
+        True
         """
         text = json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n"
         if path is not None:
@@ -462,6 +484,14 @@ class Report:
             If Jinja2 is not installed (extra ``report``).
         OutputError
             If the file cannot be written; the previous one is untouched then.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> report = am.analyze(am.sample_bars())
+        >>> page = report.to_html("aegismatrix.html")
+        >>> "<script" in page
+        False
         """
         # Imported here, since a service that only wants the JSON never draws a page.
         from aegismatrix.desk.html.page import render_page
@@ -489,6 +519,12 @@ class Report:
             If jsonschema is not installed.
         ContractError
             If a field is missing, of another type or out of its range.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> report = am.analyze(am.sample_bars())
+        >>> report.validate()
         """
         try:
             import jsonschema
@@ -505,7 +541,15 @@ class Report:
             ) from error
 
     def summary(self) -> str:
-        """Return a few lines for a terminal, each forecast with its verdict."""
+        """Return a few lines for a terminal, each forecast with its verdict.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> report = am.analyze(am.sample_bars())
+        >>> report.summary().splitlines()[0]
+        '2018-12-31 (closed)  spot 2506.85 (+0.85%), vix 25.42 (-2.92), HIGH_VOL_BEAR'
+        """
         # From the values of the JSON, so that both say the same to the last digit.
         plain = self.to_dict()
         lines = [
@@ -561,6 +605,13 @@ class Report:
         -------
         str
             ``demonstrated``, ``none demonstrated`` or ``not judged``.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> report = am.analyze(am.sample_bars())
+        >>> report.verdict("no_such_output")
+        'not judged'
         """
         judged = self.provenance.skill.get(output)
         return str(judged["verdict"]) if judged else NOT_JUDGED
@@ -724,9 +775,9 @@ def _further_lines(models: Sequence[Mapping[str, Any]]) -> list[str]:
     for model in models:
         lines.append(f"{model['model']} {model['version']}: {model['question']}")
         for output in model["outputs"]:
-            usual = f"; usual {output['base_rate']:.0%}" if "base_rate" in output else ""
+            rate = f"; usual {output['base_rate']:.0%}" if "base_rate" in output else ""
             lines.append(
-                f"  {output['wording']}  {output['probability']:.0%}{usual} ({output['verdict']})"
+                f"  {output['wording']}  {output['probability']:.0%}{rate} ({output['verdict']})"
             )
     return lines
 

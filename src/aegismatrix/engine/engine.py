@@ -87,6 +87,15 @@ class Forecast:
         By model name: the columns of `table`.
     manifest_digest : str
         Which set of artifacts said so.
+
+    Examples
+    --------
+    >>> import aegismatrix as am
+    >>> forecast = am.Engine().predict(am.sample_bars())
+    >>> list(forecast)
+    ['trap', 'regime', 'breach', 'breakout', 'spike', 'theta', 'direction']
+    >>> forecast["breach"].shape
+    (1, 3, 4, 6)
     """
 
     dates: DateArray
@@ -120,6 +129,13 @@ class Forecast:
         dict of str to ndarray of shape (N,)
             In the order in which the engine gives them; of a surface, the probability of either
             edge, with the distance named in basis points of spot.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> past = am.Engine().history(am.sample_bars())
+        >>> past.table()["trap_5"].shape == (len(past),)
+        True
         """
         return {
             column: values
@@ -139,6 +155,13 @@ class Forecast:
         -------
         dict of str to float
             As `table` has them.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> forecast = am.Engine().predict(am.sample_bars())
+        >>> 0.0 < forecast.row()["trap_5"] < 1.0
+        True
         """
         return {column: float(values[position]) for column, values in self.table().items()}
 
@@ -171,13 +194,20 @@ class Engine:
     ------
     ArtifactError
         One of its children, saying which file and why.
+
+    Examples
+    --------
+    >>> import aegismatrix as am
+    >>> engine = am.Engine()
+    >>> [head.name for head in engine.heads][:3]
+    ['trap', 'regime', 'breach']
     """
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
         self.manifest = manifest = read_manifest(path)
         self._model = load_model(manifest, ENGINE_NAME)
         _check_engine(manifest)
-        self._beside: dict[str, Model] = {}
+        self._opened: dict[str, Model] = {}
         self._heads = [out for out in self._model.spec.outputs if out.unit == _PROBABILITY]
         self._inputs = {array.name for array in self._model.spec.inputs}
         self._spans = _training_spans(manifest)
@@ -231,6 +261,14 @@ class Engine:
         ------
         InsufficientHistoryError
             Saying how many bars are missing.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> bars = am.sample_bars()
+        >>> engine = am.Engine()
+        >>> engine.predict(bars)["trap"].shape
+        (1, 3)
         """
         return self._forecast(bars, horizon_days, distance, last_only=True)
 
@@ -259,6 +297,15 @@ class Engine:
         ------
         InsufficientHistoryError
             Saying how many bars are missing.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> bars = am.sample_bars()
+        >>> engine = am.Engine()
+        >>> past = engine.history(bars[-400:])
+        >>> len(past) == 400 - engine.lookback_bars + 1, past.in_sample.all().item()
+        (True, True)
         """
         return self._forecast(bars, horizon_days, distance, last_only=False)
 
@@ -287,6 +334,15 @@ class Engine:
             Saying how many bars are missing.
         ContractError
             If the artifacts give no surface, or it does not reach a probability.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> bars = am.sample_bars()
+        >>> engine = am.Engine()
+        >>> week, month = engine.breach_distances(bars, [(5, 0.5), (20, 0.5)])
+        >>> bool(week < month)
+        True
         """
         from aegismatrix.engine.surface import distances_of
 
@@ -330,6 +386,15 @@ class Engine:
         ------
         UnknownModelError
             If no such fits are sealed.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> bars = am.sample_bars()
+        >>> engine = am.Engine()
+        >>> past = engine.history(bars[-400:])
+        >>> engine.unseen("breakout", past).shape == (len(past),)
+        True
         """
         past = self._open(past_of(head))
         starts = np.array([first for first, _ in past.spec.stretches], dtype="datetime64[D]")
@@ -370,6 +435,12 @@ class Engine:
             If the artifacts hold no ``overnight.onnx``: it is made where US bars are at hand.
         ContractError
             If nights and days differ, or one is not known.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> "overnight" in am.Engine().manifest.models
+        True
         """
         if OVERNIGHT not in self.manifest.models:
             raise UnknownModelError(
@@ -395,9 +466,9 @@ class Engine:
 
     def _open(self, name: str) -> Model:
         """Open an artifact beside the fused one, when it is first asked for."""
-        if name not in self._beside:
-            self._beside[name] = load_model(self.manifest, name)
-        return self._beside[name]
+        if name not in self._opened:
+            self._opened[name] = load_model(self.manifest, name)
+        return self._opened[name]
 
     def _surface(self, wanted: str | None) -> str:
         for head in self._heads:

@@ -48,6 +48,13 @@ class Model:
     ----------
     spec : ModelSpec
         Everything sealed about it: contract, training span, judgements.
+
+    Examples
+    --------
+    >>> import aegismatrix as am
+    >>> trap = am.load_models()["trap"]
+    >>> trap.name, [array.name for array in trap.spec.inputs]
+    ('trap', ['features'])
     """
 
     def __init__(self, spec: ModelSpec, session: onnxruntime.InferenceSession) -> None:
@@ -77,6 +84,15 @@ class Model:
         ArtifactRejectedError
             If it holds what no artifact may hold, onnxruntime does not load it, or a name, type,
             shape or look-back differs.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> manifest = am.Engine().manifest
+        >>> spec = manifest.model("trap")
+        >>> data = (manifest.folder / spec.file).read_bytes()
+        >>> am.Model.from_bytes(spec, data, spec.file).name
+        'trap'
         """
         check_content(data, path)
         session = _open_session(data, path)
@@ -135,6 +151,16 @@ class Model:
             If an output is NaN or infinite.
         ModelFailedError
             If onnxruntime gives up.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> bars = am.sample_bars()
+        >>> models = am.load_models()
+        >>> given = {name: getattr(bars, name) for name in ("high", "low", "close", "iv")}
+        >>> features = models["features"].run(**given)["features"]
+        >>> models["trap"].run(features=features)["probability"].shape[1:]
+        (3,)
         """
         self._check_inputs(arrays)
         return self.run_validated(arrays)
@@ -159,6 +185,14 @@ class Model:
             outside of 0 and 1.
         ModelFailedError
             If onnxruntime gives up.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> bars = am.sample_bars()
+        >>> given = {name: getattr(bars, name) for name in ("high", "low", "close", "iv")}
+        >>> am.load_models()["features"].run_validated(given)["implied_sigma"].ndim
+        1
         """
         try:
             values = self._session.run(self._output_names, arrays)
@@ -294,6 +328,12 @@ def load_models(path: str | os.PathLike[str] | None = None) -> dict[str, Model]:
     ------
     ArtifactError
         One of its children, saying which file and why. There is no partial result.
+
+    Examples
+    --------
+    >>> import aegismatrix as am
+    >>> list(am.load_models())[:3]
+    ['features', 'trap', 'regime']
     """
     manifest = read_manifest(path)
     return {

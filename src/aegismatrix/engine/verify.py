@@ -14,7 +14,7 @@ from aegismatrix.artifacts.manifest import (
     REPORT_KEY,
     WALKFORWARD_KEY,
     Manifest,
-    read_beside,
+    read_attachment,
     read_manifest,
     unlisted_files,
 )
@@ -24,7 +24,7 @@ from aegismatrix.errors import AegisError
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that `verify` found to be off.
+    """One check of `verify` that failed.
 
     Attributes
     ----------
@@ -32,6 +32,13 @@ class Finding:
         Name of the artifact, or ``manifest``.
     error : AegisError
         What is wrong, and the remedy.
+
+    Examples
+    --------
+    >>> import aegismatrix as am
+    >>> (finding,) = am.verify("no_such_folder")
+    >>> finding.artifact, type(finding.error).__name__
+    ('manifest', 'ArtifactsNotFoundError')
     """
 
     artifact: str
@@ -59,6 +66,12 @@ def verify(
     -------
     list of Finding
         Empty when all is well.
+
+    Examples
+    --------
+    >>> import aegismatrix as am
+    >>> am.verify()
+    []
     """
     try:
         manifest = read_manifest(path)
@@ -75,23 +88,24 @@ def verify_manifest(manifest: Manifest, *, golden: bool) -> list[Finding]:
     manifest : Manifest
         What is sealed.
     golden : bool
-        Whether to run the golden values, where they are sealed: ``GOLDEN_KEY in manifest.beside``.
+        Whether to run the golden values, where they are sealed:
+        ``GOLDEN_KEY in manifest.attachments``.
 
     Returns
     -------
     list of Finding
     """
-    findings, beside = [], []
+    findings, of_attachments = [], []
     cases: Mapping[str, GoldenCase] = {}
     for key in (WALKFORWARD_KEY, REPORT_KEY):
         try:
-            read_beside(manifest, key)
+            read_attachment(manifest, key)
         except AegisError as error:
-            beside.append(Finding(key, error))
+            of_attachments.append(Finding(key, error))
     try:
         cases = read_golden(manifest) or {}
     except AegisError as error:
-        beside.append(Finding(GOLDEN_KEY, error))
+        of_attachments.append(Finding(GOLDEN_KEY, error))
     for name in manifest.models:
         try:
             model = load_model(manifest, name)
@@ -103,7 +117,7 @@ def verify_manifest(manifest: Manifest, *, golden: bool) -> list[Finding]:
         Finding(os.path.basename(error.path), error)  # noqa: PTH119
         for error in unlisted_files(manifest)
     ]
-    return [*findings, *_unsealed(manifest), *beside, *unlisted]
+    return [*findings, *_unsealed(manifest), *of_attachments, *unlisted]
 
 
 def _unsealed(manifest: Manifest) -> list[Finding]:

@@ -123,6 +123,15 @@ class Bars(ReadOnlyArrays):
         The bars held against the exchange's calendar.
     prints : PrintReport
         The rows that no market shows.
+
+    Examples
+    --------
+    >>> import aegismatrix as am
+    >>> bars = am.sample_bars()
+    >>> len(bars), str(bars.dates[-1]), float(bars.close[-1])
+    (1257, '2018-12-31', 2506.85)
+    >>> bars[-300:]
+    Bars(300 of 'other' from sp500_daily.csv, 2017-10-20 to 2018-12-31, close 2506.85, iv 25.42 %)
     """
 
     dates: DateArray
@@ -214,6 +223,11 @@ class Bars(ReadOnlyArrays):
             last five does.
         SpikeError
             If one of the last five rows moves beyond the market's circuit breaker.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> am.sample_bars().check_reportable()
         """
         calendar = self.market.calendar
         check_reportable(self.dates, self.days, calendar, self.permits, self.source)
@@ -278,6 +292,14 @@ class Bars(ReadOnlyArrays):
             One of its children, naming rows and remedy.
         MarketError
             If there is no such market.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> days = ["2024-01-02", "2024-01-03"]
+        >>> high, low, close = [21756, 21678], [21555, 21500], [21666, 21517]
+        >>> am.Bars.from_arrays(days, high, low, close, iv=[14.6, 14.1])
+        Bars(2 of 'nifty' from arrays, 2024-01-02 to 2024-01-03, close 21517, iv 14.1 %)
         """
         market = market_named(market)
         columns = {"high": high, "low": low, "close": close}
@@ -334,6 +356,12 @@ class Bars(ReadOnlyArrays):
             One of its children, naming file, rows and remedy.
         MarketError
             If there is no such market.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> am.Bars.from_csv("sp500.csv", iv="vix.csv", market="other", start="2018-01-01")
+        Bars(251 of 'other' from sp500.csv, 2018-01-02 to 2018-12-31, close 2506.85, iv 25.42 %)
         """
         from aegismatrix.market.readers import read_csv
 
@@ -398,6 +426,14 @@ class Bars(ReadOnlyArrays):
             One of its children, naming rows and remedy.
         MarketError
             If there is no such market.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> import aegismatrix as am
+        >>> index, iv = pd.read_csv("sp500.csv"), pd.read_csv("vix.csv")
+        >>> len(am.Bars.from_frames(index, iv, market="other"))
+        1257
         """
         from aegismatrix.market.readers import read_frame
 
@@ -507,6 +543,12 @@ class Bars(ReadOnlyArrays):
         -------
         str
             sha256, hexadecimal.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> am.sample_bars().digest()[:16]
+        '5bdab8cf3f6aadf8'
         """
         sha256 = hashlib.sha256()
         sha256.update(np.ascontiguousarray(self.dates.astype("<M8[D]")).tobytes())

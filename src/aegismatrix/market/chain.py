@@ -53,6 +53,16 @@ class OptionChain(ReadOnlyArrays):
         Where the chain came from.
     expiry : str or None
         When its options expire, ISO 8601.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import aegismatrix as am
+    >>> strikes = np.arange(21500.0, 22001.0, 100.0)
+    >>> calls, puts = [9, 12, 20, 31, 28, 15], [18, 30, 25, 14, 8, 3]
+    >>> chain = am.OptionChain.from_arrays(strikes, calls, puts)
+    >>> chain
+    OptionChain(6 strikes from arrays, 21500 to 22000)
     """
 
     strikes: FloatArray
@@ -114,6 +124,15 @@ class OptionChain(ReadOnlyArrays):
         ------
         ChainError, LengthMismatchError, UnreadableCellError, BarsError
             Naming rows and remedy.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import aegismatrix as am
+        >>> strikes = np.arange(21500.0, 22001.0, 100.0)
+        >>> calls, puts = [9, 12, 20, 31, 28, 15], [18, 30, 25, 14, 8, 3]
+        >>> am.OptionChain.from_arrays(strikes, calls, puts, expiry="2024-01-04").expiry
+        '2024-01-04'
         """
         return cls(
             as_floats(strikes, source, "strikes"),
@@ -145,6 +164,12 @@ class OptionChain(ReadOnlyArrays):
         ------
         BarsError
             One of its children, naming file, rows and remedy.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> len(am.OptionChain.from_csv("option_chain.csv"))
+        6
         """
         name = os.path.basename(path_text(path))  # noqa: PTH119
         return cls._of(read_csv_columns(path, required=_COLUMNS), expiry, name)
@@ -174,6 +199,13 @@ class OptionChain(ReadOnlyArrays):
             If pandas is not installed.
         BarsError
             One of its children, naming rows and remedy.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> import aegismatrix as am
+        >>> len(am.OptionChain.from_frame(pd.read_csv("option_chain.csv")))
+        6
         """
         columns = read_frame_columns(frame, source=source, required=_COLUMNS)
         return cls._of(columns, expiry, source)
@@ -211,6 +243,16 @@ class OptionChain(ReadOnlyArrays):
         Returns
         -------
         int
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import aegismatrix as am
+        >>> strikes = np.arange(21500.0, 22001.0, 100.0)
+        >>> calls, puts = [9, 12, 20, 31, 28, 15], [18, 30, 25, 14, 8, 3]
+        >>> chain = am.OptionChain.from_arrays(strikes, calls, puts)
+        >>> chain.strikes_left_out(50.0)
+        5
         """
         steps = np.rint(np.diff(self.strikes) / step_points).astype(np.int64)
         return int(np.maximum(steps - 1, 0).sum())
@@ -227,6 +269,15 @@ class OptionChain(ReadOnlyArrays):
         ------
         ChainError
             If spot does not lie within the strikes.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import aegismatrix as am
+        >>> strikes = np.arange(21500.0, 22001.0, 100.0)
+        >>> calls, puts = [9, 12, 20, 31, 28, 15], [18, 30, 25, 14, 8, 3]
+        >>> chain = am.OptionChain.from_arrays(strikes, calls, puts)
+        >>> chain.check_spot(21710.0)
         """
         lower, upper = float(self.strikes[0]), float(self.strikes[-1])
         if not (math.isfinite(spot) and lower <= spot <= upper):

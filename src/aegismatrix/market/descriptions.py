@@ -50,7 +50,7 @@ def read_description(path: str | os.PathLike[str]) -> Mapping[str, Any]:
 
 
 def market_fields(
-    description: Mapping[str, Any], beside: str | os.PathLike[str]
+    description: Mapping[str, Any], path: str | os.PathLike[str]
 ) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """Return what a description says as the fields of a market and of its expiry rule.
 
@@ -58,7 +58,7 @@ def market_fields(
     ----------
     description : mapping
         Plain values.
-    beside : path-like
+    path : path-like
         The file that the path of a calendar's table stands in.
 
     Returns
@@ -73,7 +73,7 @@ def market_fields(
     MarketFileError
         Naming the key that is unknown, missing or of another form.
     """
-    place = os.fspath(beside)
+    place = os.fspath(path)
     readers: Mapping[str, Callable[[Any], Any]] = {
         "name": _text,
         "title": _text,
@@ -94,7 +94,7 @@ def market_fields(
     of_rule: Mapping[str, Callable[[Any], Any]] = {
         "weekday_since": _weekday_since,
         "weekly_since": _day,
-        "week_of_month": _whole,
+        "week_of_month": _expect_int,
     }
     given = {key: value for key, value in _object(rule, place).items() if value is not None}
     read = _read(given, of_rule, "expiries.", place)
@@ -171,7 +171,7 @@ def _number(value: Any) -> float:
     return float(value)
 
 
-def _whole(value: Any) -> int:
+def _expect_int(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError
     return value

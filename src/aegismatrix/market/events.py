@@ -74,6 +74,12 @@ class Event:
         The answers that count as the event; most kinds answer 1 for yes and 0 for no.
     parameters : mapping of str to float
         What the question is asked with, by name.
+
+    Examples
+    --------
+    >>> import aegismatrix as am
+    >>> am.Event("close_above", horizon_days=5, parameters={"fraction": 0.02})
+    Event(kind='close_above', horizon_days=5, classes=(1,), parameters={'fraction': 0.02})
     """
 
     kind: str
@@ -101,6 +107,13 @@ class Output:
         What decides it; None if nothing is known that does.
     unit : str
         Unit of the value.
+
+    Examples
+    --------
+    >>> import aegismatrix as am
+    >>> rally = am.Event("close_above", horizon_days=5, parameters={"fraction": 0.02})
+    >>> am.Output("rally_5", "rally", "rally_5", "Two per cent up within a week", rally).unit
+    'probability'
     """
 
     column: str

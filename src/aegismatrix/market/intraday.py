@@ -97,6 +97,16 @@ class IntradayBars(ReadOnlyArrays):
         Rows blank in all four columns that were left out.
     shifted : bool
         Whether their stamps were those of their ends, and were moved to their starts.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import aegismatrix as am
+    >>> starts = np.datetime64("2024-01-02T03:45") + 5 * np.arange(3) * np.timedelta64(1, "m")
+    >>> close = np.array([21710.0, 21724.0, 21718.0])
+    >>> bars = am.IntradayBars.from_arrays(starts, close - 4.0, close + 6.0, close - 9.0, close)
+    >>> bars.slots
+    array([0, 1, 2])
     """
 
     starts: DateArray
@@ -174,6 +184,16 @@ class IntradayBars(ReadOnlyArrays):
         ------
         BarsError
             One of its children, naming rows and remedy.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import aegismatrix as am
+        >>> starts = np.datetime64("2024-01-02T03:45") + 5 * np.arange(3) * np.timedelta64(1, "m")
+        >>> close = np.array([21710.0, 21724.0, 21718.0])
+        >>> bars = am.IntradayBars.from_arrays(starts, close - 4.0, close + 6.0, close - 9.0, close)
+        >>> len(bars), bars.source
+        (3, 'arrays')
         """
         prices = zip(_PRICES, (open, high, low, close), strict=True)
         columns = {name: as_floats(values, source, name) for name, values in prices}
@@ -210,6 +230,12 @@ class IntradayBars(ReadOnlyArrays):
         ------
         BarsError
             One of its children, naming file, rows and remedy.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> len(am.IntradayBars.from_csv("nifty_5min.csv"))
+        3
         """
         table = read_csv(path, required=_PRICES, date_format=date_format, unit="s")
         name = os.path.basename(path_text(path))  # noqa: PTH119
@@ -248,6 +274,13 @@ class IntradayBars(ReadOnlyArrays):
             If pandas is not installed.
         BarsError
             One of its children, naming rows and remedy.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> import aegismatrix as am
+        >>> len(am.IntradayBars.from_frame(pd.read_csv("nifty_5min.csv")))
+        3
         """
         table = read_frame(frame, source=source, required=_PRICES, unit="s")
         return cls._cut(table, now, stamps)
@@ -324,6 +357,16 @@ class IntradayBars(ReadOnlyArrays):
             If that day has no bars.
         FrozenBarsError
             If that session ends in half an hour of identical bars.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import aegismatrix as am
+        >>> starts = np.datetime64("2024-01-02T03:45") + 5 * np.arange(3) * np.timedelta64(1, "m")
+        >>> close = np.array([21710.0, 21724.0, 21718.0])
+        >>> bars = am.IntradayBars.from_arrays(starts, close - 4.0, close + 6.0, close - 9.0, close)
+        >>> len(bars.session("2024-01-02"))
+        3
         """
         wanted = as_date(day, "day of a session")
         of_day = self.days == wanted
@@ -342,6 +385,16 @@ class IntradayBars(ReadOnlyArrays):
         Returns
         -------
         IntradayBars or None
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import aegismatrix as am
+        >>> starts = np.datetime64("2024-01-02T03:45") + 5 * np.arange(3) * np.timedelta64(1, "m")
+        >>> close = np.array([21710.0, 21724.0, 21718.0])
+        >>> bars = am.IntradayBars.from_arrays(starts, close - 4.0, close + 6.0, close - 9.0, close)
+        >>> len(bars.on(bars.sessions[-1:]))
+        3
         """
         of_days = np.isin(self.days, days)
         if of_days.all():

@@ -59,6 +59,14 @@ class ExpiryRule:
     ------
     MarketError
         If there is no weekday, they are not in order, or one of the numbers is none of these.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> import aegismatrix as am
+    >>> thursdays = am.ExpiryRule(((date(2019, 1, 1), 3),), weekly_since=date(2019, 2, 11))
+    >>> thursdays.kinds
+    ('weekly', 'monthly')
     """
 
     weekday_since: tuple[tuple[date, int], ...]
@@ -89,7 +97,28 @@ class ExpiryRule:
         return ("monthly",) if self.weekly_since is None else ("weekly", "monthly")
 
     def kind_on(self, day: Day) -> ExpiryKind:
-        """Return the kind of the contracts that expire first, as they were traded on a day."""
+        """Return the kind of the contracts that expire first, as they were traded on a day.
+
+        Parameters
+        ----------
+        day : date-like
+            The exchange's.
+
+        Returns
+        -------
+        {'weekly', 'monthly'}
+
+        Raises
+        ------
+        CalendarDayError
+            If it is not a day.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> am.market_named("nifty").expiries.kind_on("2018-12-31")
+        'monthly'
+        """
         since = self.weekly_since
         return "monthly" if since is None or whole_day(day) < np.datetime64(since) else "weekly"
 
@@ -257,14 +286,20 @@ class Market:
         ------
         MarketFileError
             If it cannot be read, is not of that form, or describes no market.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> am.Market.from_file("market.json").title
+        'S&P 500'
         """
         from aegismatrix.market.descriptions import read_description
 
-        return cls.from_dict(read_description(path), beside=path)
+        return cls.from_dict(read_description(path), path=path)
 
     @classmethod
     def from_dict(
-        cls, description: Mapping[str, Any], *, beside: str | os.PathLike[str] = "market.json"
+        cls, description: Mapping[str, Any], *, path: str | os.PathLike[str] = "market.json"
     ) -> Market:
         """Make a market from plain values, as `to_dict` and market files have them.
 
@@ -272,7 +307,7 @@ class Market:
         ----------
         description : mapping
             As ``docs/markets.md`` describes it.
-        beside : path-like
+        path : path-like
             The file that they are from: a calendar's table is looked for in its folder.
 
         Returns
@@ -283,16 +318,22 @@ class Market:
         ------
         MarketFileError
             If they describe no market.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> am.Market.from_dict({"name": "sp500", "title": "S&P 500"})
+        Market('sp500', S&P 500)
         """
         from aegismatrix.market.descriptions import market_fields
 
         try:
-            given, rule = market_fields(description, beside)
+            given, rule = market_fields(description, path)
             return cls(**given, expiries=None if rule is None else ExpiryRule(**rule))
         except MarketFileError:
             raise
         except MarketError as error:
-            raise MarketFileError(os.fspath(beside), error.problem.rstrip(".")) from error
+            raise MarketFileError(os.fspath(path), error.problem.rstrip(".")) from error
 
     def to_dict(self) -> dict[str, Any]:
         """Return the market as plain values, for a file or a record.
@@ -301,6 +342,12 @@ class Market:
         -------
         dict
             Strict JSON; `from_dict` makes an equal market of it.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> am.Market("sp500", title="S&P 500").to_dict()
+        {'name': 'sp500', 'title': 'S&P 500'}
         """
         from aegismatrix.market.descriptions import plain_market
 
@@ -335,6 +382,13 @@ class Market:
         ------
         CalendarDayError
             If it is not a day.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> nifty = am.market_named("nifty")
+        >>> nifty.reaching("2018-12-31") is nifty
+        True
         """
         calendar, when = self.calendar, _plain_day(day)
         if calendar is None or when > calendar.declared_to + _PROVISIONAL:
@@ -353,6 +407,13 @@ class Market:
         ------
         MarketError
             If the market has none.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> nifty = am.market_named("nifty")
+        >>> nifty.known_calendar().is_session("2024-01-26")
+        False
         """
         calendar = self.calendar
         if calendar is None:
@@ -379,6 +440,14 @@ class Market:
         ------
         NaiveMomentError
             If the moment carries no UTC offset.
+
+        Examples
+        --------
+        >>> from datetime import datetime, timezone
+        >>> import aegismatrix as am
+        >>> nifty = am.market_named("nifty")
+        >>> nifty.trading_day(datetime(2024, 1, 1, 19, 0, tzinfo=timezone.utc))
+        datetime.date(2024, 1, 2)
         """
         clock = self.clock
         given = _aware(moment)
@@ -401,6 +470,12 @@ class Market:
         ------
         CalendarDayError
             If it is not a day.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> str(am.market_named("nifty").opens_at("2024-01-02"))
+        '2024-01-02 03:45:00+00:00'
         """
         return self._at(day, self.opens or time())
 
@@ -421,6 +496,12 @@ class Market:
         ------
         CalendarDayError
             If it is not a day.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> str(am.market_named("nifty").closes_at("2024-01-02"))
+        '2024-01-02 10:00:00+00:00'
         """
         return self._at(day, self.closes or _DAY_OVER)
 
@@ -445,6 +526,13 @@ class Market:
             If it is not a day.
         NaiveMomentError
             If the moment carries no UTC offset.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> nifty = am.market_named("nifty")
+        >>> nifty.session_state("2024-01-02", nifty.opens_at("2024-01-02"))
+        'partial'
         """
         local = _aware(moment).astimezone(self.clock or timezone.utc)
         when, today = whole_day(day), np.datetime64(local.date())
@@ -472,6 +560,14 @@ class Market:
             If its day, or the last session closed by then, lies beyond the calendar.
         MarketError
             If the market has no calendar.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> nifty = am.market_named("nifty")
+        >>> clock = nifty.session_at(nifty.opens_at("2024-01-02"))
+        >>> clock.is_open, str(clock.completed)
+        (True, '2024-01-01')
         """
         calendar = self.known_calendar()
         local = _aware(moment).astimezone(self.clock)
@@ -506,6 +602,12 @@ class Market:
             If `last` is before `first`, or there is no such kind.
         MarketError
             If the market has no calendar or no expiries.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> am.market_named("nifty").expiry_days("2024-01-01", "2024-01-31", "monthly")
+        array(['2024-01-25'], dtype='datetime64[D]')
         """
         return self.known_calendar().between(self._expiries(kind), first, last)
 
@@ -533,6 +635,12 @@ class Market:
             contracts yet.
         CalendarError, MarketError
             As for `expiry_days`.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> am.market_named("nifty").next_expiry("2024-01-02")
+        datetime.date(2024, 1, 4)
         """
         calendar, known = self.known_calendar(), self._expiries(kind)
         since = None if self.expiries is None else self.expiries.weekly_since
@@ -565,6 +673,12 @@ class Market:
         ------
         CalendarDayError, CalendarRangeError, CalendarError, MarketError
             As for `next_expiry`.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> am.market_named("nifty").trading_days_to_expiry("2024-01-02")
+        2
         """
         return self.known_calendar().trading_days_between(day, self.next_expiry(day, kind))
 

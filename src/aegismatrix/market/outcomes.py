@@ -212,10 +212,10 @@ def breakout_label(bars: Bars, offset_days: int, times: float = BREAKOUT_RANGES)
         average, that session or the close before it is not known.
     """
     row = _row_with_close_before(bars, offset_days)
-    usual = average_true_range(bars)
-    known = (row > 0) & ~np.isnan(usual)
+    mean_range = average_true_range(bars)
+    known = (row > 0) & ~np.isnan(mean_range)
     label = np.full(len(bars), np.nan)
-    label[known] = true_range(bars)[row[known]] > times * usual[known]
+    label[known] = true_range(bars)[row[known]] > times * mean_range[known]
     return label
 
 

@@ -165,13 +165,13 @@ def skill_interval(
 def _resampled_means(values: FloatArray, horizon_days: int) -> FloatArray:
     count = len(values)
     block = min(block_days(horizon_days), count)
-    whole, rest = divmod(count, block)
+    full_blocks, rest = divmod(count, block)
     # The standard library's generator: importing numpy's would cost a tenth of a cold start.
-    draws = Random(_BOOTSTRAP_SEED).choices(range(count), k=_BOOTSTRAP_SAMPLES * (whole + 1))
-    starts = np.array(draws).reshape(_BOOTSTRAP_SAMPLES, whole + 1)
+    draws = Random(_BOOTSTRAP_SEED).choices(range(count), k=_BOOTSTRAP_SAMPLES * (full_blocks + 1))
+    starts = np.array(draws).reshape(_BOOTSTRAP_SAMPLES, full_blocks + 1)
     total = np.concatenate([[0.0], np.cumsum(np.concatenate([values, values]))])
-    sums = (total[starts[:, :whole] + block] - total[starts[:, :whole]]).sum(axis=1)
-    sums += total[starts[:, whole] + rest] - total[starts[:, whole]]
+    sums = (total[starts[:, :full_blocks] + block] - total[starts[:, :full_blocks]]).sum(axis=1)
+    sums += total[starts[:, full_blocks] + rest] - total[starts[:, full_blocks]]
     return np.asarray(sums / count)
 
 

@@ -135,7 +135,7 @@ def _line(event: str, content: Mapping[str, Any], started: float) -> None:
 
 
 def monitor(arguments: argparse.Namespace) -> int:
-    """Score what was published, once it is over."""
+    """Score the published forecasts whose outcome is known."""
     from aegismatrix.desk.monitoring.journal import Journal
     from aegismatrix.desk.monitoring.monitor import CRITICAL
     from aegismatrix.desk.monitoring.monitor import monitor as monitored
@@ -362,7 +362,7 @@ def _last_day(forecast: Forecast, bars: Bars, manifest: Manifest) -> Iterable[st
     if bars.market.name != manifest.market:
         yield f"demonstration: other market{', in-sample' if forecast.in_sample[-1] else ''}"
     elif forecast.in_sample[-1]:
-        yield "in-sample: the models have seen this day; it is no evidence of skill"
+        yield "in-sample: the models were trained on this day, so it is no evidence of skill"
 
 
 def _is_of(judgement: Mapping[str, Any], column: str) -> bool:
@@ -384,7 +384,7 @@ def _verdict(judgement: Mapping[str, Any]) -> str:
 
 
 def models(arguments: argparse.Namespace) -> int:
-    """Say what there is, and what it was worth."""
+    """List models and their walk-forward skill."""
     if arguments.json:
         listed = [
             {
@@ -403,9 +403,9 @@ def models(arguments: argparse.Namespace) -> int:
         print("quick training: few refits; not a judgement to rely on")
     for model in list_models(arguments.models):
         spans = ", ".join(f"{span.market} {span.first} to {span.last}" for span in model.training)
-        learnt = f"trained on {spans}" if spans else f"{model.kind}, nothing of its own to learn"
+        learnt = f"trained on {spans}" if spans else f"{model.kind}, not trained"
         if model.kind == "rescued":
-            learnt = "rescued: what it was trained on is unknown, and it was never judged"
+            learnt = "rescued: training data unknown, never judged"
         print(f"{model.name} {model.version}: {learnt}")
         for judgement in model.own_judgements():
             print(f"  {judgement['output']:14} {_verdict(judgement)}")
@@ -413,7 +413,7 @@ def models(arguments: argparse.Namespace) -> int:
 
 
 def verify(arguments: argparse.Namespace) -> int:
-    """Check every artifact, and whose they are if asked."""
+    """Check every artifact and, if asked, the signature."""
     from aegismatrix.engine.verify import Finding, verify_manifest
 
     if arguments.key is not None and not arguments.signature:
@@ -441,12 +441,12 @@ def verify(arguments: argparse.Namespace) -> int:
         print(json.dumps(said, indent=2))
     else:
         if manifest is not None and not arguments.quiet:
-            off = {finding.artifact for finding in findings}
-            _say_what_is_fine(manifest, off, signed, golden=golden)
+            failed = {finding.artifact for finding in findings}
+            _print_passed(manifest, failed, signed, golden=golden)
         for finding in findings:
-            print(f"off  {finding}")
+            print(f"FAIL {finding}")
         if manifest is not None and not arguments.quiet and signed is None:
-            asked = "not checked" if arguments.signature else "not looked at; --signature does that"
+            asked = "not checked" if arguments.signature else "not checked; add --signature"
             print(f"     signature: {asked}")
     if unchecked is not None:
         raise unchecked
@@ -486,20 +486,20 @@ def _signature_fields(
     return {"status": "not checked" if arguments.signature else "not asked for"}
 
 
-def _say_what_is_fine(
-    manifest: Manifest, off: set[str], signed: Signature | SignatureError | None, *, golden: bool
+def _print_passed(
+    manifest: Manifest, failed: set[str], signed: Signature | SignatureError | None, *, golden: bool
 ) -> None:
     print(f"ok   manifest {manifest.digest[:16]}: {manifest.folder}")
     for name, model in manifest.models.items():
-        if name not in off:
+        if name not in failed:
             print(f"ok   {model.file}: {model.size_bytes} bytes, sha256 {model.sha256[:16]}")
-    values = manifest.beside.get(GOLDEN_KEY)
+    values = manifest.attachments.get(GOLDEN_KEY)
     if values is None:
-        print("     golden values: not checked, these artifacts seal none")
+        print("     golden values: not checked, this folder has none")
     elif not golden:
-        print("     golden values: not run; --golden does that, if you trust who sealed the folder")
-    elif not off & {GOLDEN_KEY, *manifest.models}:
-        print(f"ok   {values.file}: every artifact gives the numbers here that it was sealed with")
+        print("     golden values: not run; add --golden if you trust who sealed the folder")
+    elif not failed & {GOLDEN_KEY, *manifest.models}:
+        print(f"ok   {values.file}: every artifact computes its sealed numbers here")
     if ENGINE_NAME in manifest.models:
         for missing in missing_from(manifest):
             print(f"     report: cannot be made of these artifacts. {missing}")

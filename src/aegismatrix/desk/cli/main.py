@@ -112,79 +112,85 @@ def _parser(others: Mapping[str, Command | AegisError]) -> argparse.ArgumentPars
     parser.add_argument("--version", action="version", version=f"aegismatrix {__version__}")
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     shared = _Parser(add_help=False)
-    shared.add_argument("--quiet", "-q", action="store_true", help="say nothing but faults")
-    shared.add_argument("--verbose", "-v", action="store_true", help="say what is being done")
-    shared.add_argument("--json", action="store_true", help="print JSON instead of words")
+    shared.add_argument("--quiet", "-q", action="store_true", help="print errors only")
+    shared.add_argument(
+        "--verbose", "-v", action="store_true", help="log each step to standard error"
+    )
+    shared.add_argument("--json", action="store_true", help="print JSON instead of text")
 
     def add(name: str, what: str) -> argparse.ArgumentParser:
         command = subparsers.add_parser(name, help=what, description=what, parents=[shared])
         command.set_defaults(parser=command, root=parser, interrupted="interrupted")
         return command
 
-    report = add("report", "everything about the last bar, as JSON and a page")
+    report = add("report", "write the report on the last bar, as JSON and a page")
     _add_bars(report)
     _add_publishing(report)
     report.set_defaults(run=commands.report)
 
-    run = add("run", "the scheduled job: fetch, analyse, write, keep the forecast")
+    run = add("run", "run the scheduled job: fetch bars, write the report, log the forecast")
     _add_bars(run)
     _add_publishing(run)
-    run.add_argument("--journal", metavar="FILE", help="forecast log (default: in --out)")
+    run.add_argument(
+        "--journal", metavar="FILE", help="log forecasts in this file (default: in --out)"
+    )
     run.add_argument(
         "--every",
         metavar="STEP",
         type=_age,
-        help="again and again in the exchange's hours, or NSE's if unknown, such as 30m",
+        help="repeat while the exchange is open (NSE, if its hours are unknown), such as 30m",
     )
-    run.add_argument("--only-open", action="store_true", help="refuse while the exchange is closed")
+    run.add_argument(
+        "--only-open", action="store_true", help="refuse to run while the exchange is closed"
+    )
     run.set_defaults(run=commands.run)
 
-    monitor = add("monitor", "what the published forecasts were worth, and what is off")
+    monitor = add("monitor", "score the published forecasts and list alerts")
     _add_bars(monitor)
     monitor.add_argument(
-        "--journal", metavar="FILE", required=True, help="forecast log that `run` keeps"
+        "--journal", metavar="FILE", required=True, help="read the forecast log that `run` keeps"
     )
     _add_models(monitor)
     monitor.set_defaults(run=commands.monitor)
 
-    history = add("history", "every probability for every day, as CSV")
+    history = add("history", "write every probability for every day, as CSV")
     _add_bars(history)
     history.add_argument(
-        "--out", metavar="FILE", default="-", help="file to write; - is standard output"
+        "--out", metavar="FILE", default="-", help="write to this file; - is standard output"
     )
     _add_models(history)
     history.set_defaults(run=commands.history)
 
-    models = add("models", "what there is, and what it was worth")
+    models = add("models", "list models and their walk-forward skill")
     _add_models(models)
     models.set_defaults(run=commands.models)
 
-    verify = add("verify", "check every artifact")
+    verify = add("verify", "check every artifact against its manifest")
     verify.add_argument(
         "folder",
         nargs="?",
         metavar="DIR",
         default=os.environ.get("AEGISMATRIX_MODELS") or None,
-        help="folder of artifacts (default: the bundled one)",
+        help="check this folder of artifacts (default: the bundled one)",
     )
     verify.add_argument(
         "--golden",
         action="store_true",
-        help="run the golden values of DIR too, as of the bundled one: trusts who sealed it",
+        help="also run the golden values of DIR, which trusts whoever sealed it",
     )
     verify.add_argument(
         "--signature",
         action="store_true",
-        help="then the signature of the manifest too (extra 'verify')",
+        help="also check the signature of the manifest (extra 'verify')",
     )
     verify.add_argument(
         "--key",
         metavar="PEM",
-        help="with --signature: a public key to trust instead of the package's",
+        help="trust this public key instead of the package's, with --signature",
     )
     verify.set_defaults(run=commands.verify)
 
-    completion = add("completion", "a script that completes this command in a shell")
+    completion = add("completion", "print a script that completes this command in a shell")
     completion.add_argument("shell", choices=("bash", "zsh", "tcsh"))
     completion.set_defaults(run=commands.completion)
     for name, other in others.items():
@@ -216,35 +222,41 @@ def _add_other(
 
 def _add_publishing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--intraday", metavar="CSV", help="5-minute bars: timestamp, open, high, low, close"
+        "--intraday", metavar="CSV", help="read 5-minute bars: timestamp, open, high, low, close"
     )
     parser.add_argument(
-        "--chain", metavar="CSV", help="option chain: strike, call and put open interest"
+        "--chain", metavar="CSV", help="read an option chain: strike, call and put open interest"
+    )
+    parser.add_argument(
+        "--overnight-index", metavar="CSV", help="read S&P 500 bars for the overnight model"
+    )
+    parser.add_argument(
+        "--overnight-iv", metavar="CSV", help="read the VIX for the overnight model"
+    )
+    parser.add_argument(
+        "--overnight", action="store_true", help="fetch both from Yahoo, with --yahoo"
     )
     parser.add_argument(
         "--chain-expiry",
         metavar="DATE",
         type=_iso_date,
-        help="when the option chain expires, YYYY-MM-DD",
+        help="set the day on which the option chain expires, YYYY-MM-DD",
     )
     parser.add_argument(
         "--intraday-stamps",
         choices=("start", "end"),
-        help="what the stamps of 5-minute bars are of (default: recognised)",
+        help="read the stamps of 5-minute bars as their start or end (default: recognised)",
     )
-    parser.add_argument("--overnight-index", metavar="CSV", help="S&P 500, for the overnight model")
-    parser.add_argument("--overnight-iv", metavar="CSV", help="VIX, for the overnight model")
-    parser.add_argument("--overnight", action="store_true", help="both from Yahoo, with --yahoo")
     parser.add_argument(
         "--out",
         metavar="DIR",
         default=os.environ.get("AEGISMATRIX_OUT") or ".",
-        help="folder for aegismatrix.json and aegismatrix.html (%(default)s)",
+        help="write aegismatrix.json and aegismatrix.html in this folder (%(default)s)",
     )
     parser.add_argument(
         "--html",
         action=argparse.BooleanOptionalAction,
-        help="insist on the page, or leave it out (default: where the extra 'report' is installed)",
+        help="require the page, or leave it out (default: written if extra 'report' is installed)",
     )
     until = parser.add_mutually_exclusive_group()
     until.add_argument(
@@ -252,48 +264,55 @@ def _add_publishing(parser: argparse.ArgumentParser) -> None:
         metavar="DAYS",
         type=int,
         choices=range(1, LONGEST_DAYS + 1),
-        help="of the safe range, trading days 1 to 30 (default: to the market's next expiry; 20"
-        " where none is known)",
+        help="set the safe range's horizon, 1 to 30 trading days (default: to the market's next"
+        " expiry; 20 if none is known)",
     )
     until.add_argument(
         "--expiry",
         metavar="DATE",
         type=_expiry,
-        help="its last day instead: YYYY-MM-DD, weekly or monthly",
+        help="set the safe range's last day instead: YYYY-MM-DD, weekly or monthly",
     )
     parser.add_argument(
-        "--confidence", type=_share, default=CONFIDENCE, help="of the safe range (%(default)s)"
+        "--confidence",
+        type=_share,
+        default=CONFIDENCE,
+        help="set the coverage of the safe range (%(default)s)",
     )
     _add_models(parser)
 
 
 def _add_bars(parser: argparse.ArgumentParser) -> None:
     bars = parser.add_argument_group("bars")
-    bars.add_argument("--index", metavar="CSV", help="daily bars: date, high, low, close")
-    bars.add_argument("--iv", metavar="CSV", help="its volatility index: date, close in per cent")
-    bars.add_argument("--yahoo", action="store_true", help="from Yahoo instead (extra 'yahoo')")
+    bars.add_argument("--index", metavar="CSV", help="read daily bars: date, high, low, close")
     bars.add_argument(
-        "--symbol", metavar="NAME", default="^NSEI", help="of the index there (%(default)s)"
+        "--iv", metavar="CSV", help="read its volatility index: date, close in per cent"
+    )
+    bars.add_argument(
+        "--yahoo", action="store_true", help="fetch from Yahoo instead (extra 'yahoo')"
+    )
+    bars.add_argument(
+        "--symbol", metavar="NAME", default="^NSEI", help="fetch this index (%(default)s)"
     )
     bars.add_argument(
         "--iv-symbol",
         metavar="NAME",
         default="^INDIAVIX",
-        help="of its volatility index (%(default)s)",
+        help="fetch this volatility index (%(default)s)",
     )
     bars.add_argument(
         "--allow-stale",
         metavar="AGE",
         type=_age,
-        help="how old bars may be where a fetch fails or the source stands still, such as 2d",
+        help="accept bars up to this old if a fetch fails or the source stands still, such as 2d",
     )
-    bars.add_argument("--sample", action="store_true", help="the embedded sample instead")
+    bars.add_argument("--sample", action="store_true", help="use the embedded sample instead")
     bars.add_argument(
         "--market",
         metavar="NAME",
         type=_market,
-        help="whose bars they are: nifty, other, a market file FILE.json, or the name that the"
-        " models of --models were trained under (default: nifty)",
+        help="name the market of the bars: nifty, other, a market file FILE.json, or the name that"
+        " the models of --models were trained under (default: nifty)",
     )
     bars.add_argument(
         "--permit",
@@ -301,25 +320,27 @@ def _add_bars(parser: argparse.ArgumentParser) -> None:
         type=_permit,
         action="append",
         default=[],
-        help="a real exception, such as missing:2026-01-15: move, copy, frozen_iv, missing or"
-        " unexpected, with its day; may be repeated",
+        help="accept a real exception, such as missing:2026-01-15: move, copy, frozen_iv, missing"
+        " or unexpected, with its day; may be repeated",
     )
     bars.add_argument(
         "--calendar",
         metavar="FILE",
-        help="a newer table of the exchange's days: CSV of date and kind, closed or special",
+        help="read a newer table of the exchange's days: CSV of date and kind, closed or special",
     )
     bars.add_argument(
         "--closed",
         metavar="DATE",
         type=_iso_date,
         action="append",
-        help="a day without a session that the table lacks, YYYY-MM-DD; may be repeated",
+        help="add a day without a session that the table lacks, YYYY-MM-DD; may be repeated",
     )
-    bars.add_argument("--start", metavar="DATE", type=_iso_date, help="first day, YYYY-MM-DD")
-    bars.add_argument("--end", metavar="DATE", type=_iso_date, help="last day, YYYY-MM-DD")
     bars.add_argument(
-        "--date-format", metavar="FORMAT", help="how dates are written, such as %%d/%%m/%%Y"
+        "--start", metavar="DATE", type=_iso_date, help="start on this day, YYYY-MM-DD"
+    )
+    bars.add_argument("--end", metavar="DATE", type=_iso_date, help="end on this day, YYYY-MM-DD")
+    bars.add_argument(
+        "--date-format", metavar="FORMAT", help="read dates in this form, such as %%d/%%m/%%Y"
     )
 
 
@@ -379,5 +400,5 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
         "--models",
         metavar="DIR",
         default=os.environ.get("AEGISMATRIX_MODELS") or None,
-        help="folder of artifacts (default: the bundled one)",
+        help="use this folder of artifacts (default: the bundled one)",
     )

@@ -168,9 +168,9 @@ def claims_of(report: Report) -> tuple[Claim, ...]:
     """
     record = report.record
     events = [
-        Claim(name, name, days, probability, None, None, usual, _end(report, days))
+        Claim(name, name, days, probability, None, None, base_rate, _end(report, days))
         for name, probability in record.probabilities.items()
-        for usual, days in ((record.base_rates.get(name), record.horizon_days.get(name)),)
+        for base_rate, days in ((record.base_rates.get(name), record.horizon_days.get(name)),)
         if days is not None
     ]
     claims = (*events, *_touches(report), _safe_range(report))
@@ -237,6 +237,16 @@ class Journal:
     ----------
     path : path-like
         The file; the first `append` makes it, and its folder.
+
+    Examples
+    --------
+    >>> import aegismatrix as am
+    >>> journal = am.Journal("forecasts.sqlite3")
+    >>> bars = am.sample_bars()
+    >>> journal.append(am.analyze(bars))
+    True
+    >>> [str(run.as_of) for run in journal.runs()]
+    ['2018-12-31']
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -266,6 +276,15 @@ class Journal:
             If it is damaged, unrecognised, busy or unusable; nothing is logged then.
         ContractError
             If it is not a report.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> journal = am.Journal("forecasts.sqlite3")
+        >>> bars = am.sample_bars()
+        >>> report = am.analyze(bars)
+        >>> journal.append(report), journal.append(report)
+        (True, False)
         """
         if not isinstance(report, Report):
             raise ContractError(
@@ -306,6 +325,12 @@ class Journal:
         ------
         JournalError
             If it is damaged, unrecognised, busy or unusable.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> am.Journal("no_such_file.sqlite3").runs()
+        ()
         """
         if not self.path.exists():
             return ()
@@ -333,6 +358,17 @@ class Journal:
         ------
         JournalError
             If the log cannot be read; a run without its claims is damage.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> journal = am.Journal("forecasts.sqlite3")
+        >>> bars = am.sample_bars()
+        >>> journal.append(am.analyze(bars))
+        True
+        >>> (claims,) = journal.claims(journal.runs())
+        >>> claims[0].output, claims[0].horizon_days
+        ('breach_down_h10_p100', 10)
         """
         if not runs:
             return ()

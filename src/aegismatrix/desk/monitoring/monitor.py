@@ -162,6 +162,13 @@ class MonitorReport:
     unscorable : mapping of str to int
         By reason, how many claims whose horizon has passed cannot be scored over exactly their
         sessions.
+
+    Examples
+    --------
+    >>> import aegismatrix as am
+    >>> watched = am.monitor(am.Journal("forecasts.sqlite3"), am.sample_bars())
+    >>> watched.scored_days, watched.alerts
+    (0, ())
     """
 
     through: str
@@ -192,6 +199,12 @@ class MonitorReport:
         -------
         dict
             Strict JSON: no NaN, no infinity.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> am.monitor(am.Journal("forecasts.sqlite3"), am.sample_bars()).to_dict()["through"]
+        '2018-12-31'
         """
         return asdict(self)
 
@@ -205,6 +218,12 @@ class MonitorReport:
             (how many), ``broken_outputs`` (the first five), ``safe_range`` (rate, confidence and n
             of the one with most windows, or None), ``alerts`` (code, severity and sentence of the
             three worst) and ``further_alerts`` (how many more).
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> am.monitor(am.Journal("forecasts.sqlite3"), am.sample_bars()).block()["alerts"]
+        []
         """
         broken = self.calibration_broken
         kept = max(self.safe_ranges, key=lambda one: one.n, default=None)
@@ -224,7 +243,15 @@ class MonitorReport:
         }
 
     def summary(self) -> str:
-        """Return lines for a terminal: alerts, scores by output, drift, notes."""
+        """Return lines for a terminal: alerts, scores by output, drift, notes.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> watched = am.monitor(am.Journal("forecasts.sqlite3"), am.sample_bars())
+        >>> watched.summary().splitlines()[0]
+        '2018-12-31  0 days scored of 0 logged in 0 runs, 0 outputs, 0 alerts'
+        """
         lines = [
             f"{self.through}  {self.scored_days} days scored of {self.days} logged in"
             f" {self.runs} runs, {len(self.outputs)} outputs, {len(self.alerts)} alerts"
@@ -292,6 +319,17 @@ def monitor(
         If the bundled manifest is not what was sealed.
     ContractError
         If `bars` are none, `now` has no time zone, or no session has ended.
+
+    Examples
+    --------
+    >>> import aegismatrix as am
+    >>> journal = am.Journal("forecasts.sqlite3")
+    >>> bars = am.sample_bars()
+    >>> journal.append(am.analyze(bars[:-30]))
+    True
+    >>> watched = am.monitor(journal, bars)
+    >>> watched.days, watched.scored_days, [note.code for note in watched.notes]
+    (1, 1, ['IN_SAMPLE', 'LOGGED_LATE'])
     """
     moment = now or datetime.now(timezone.utc)
     completed = _completed(bars, moment)

@@ -309,14 +309,14 @@ def _touched(claim: Claim, close: float, down: float, up: float) -> float:
 
 def _decided(series: str, cases: Sequence[tuple[int, Claim, float]], bars: Bars) -> Decided:
     rows = [row for row, _, _ in cases]
-    usual = [np.nan if claim.base_rate is None else claim.base_rate for _, claim, _ in cases]
+    base_rates = [np.nan if claim.base_rate is None else claim.base_rate for _, claim, _ in cases]
     return Decided(
         series=series,
         horizon_days=cases[0][1].horizon_days,
         dates=bars.dates[rows],
         probability=np.array([claim.probability for _, claim, _ in cases]),
         happened=np.array([happened for _, _, happened in cases]),
-        base_rate=np.array(usual),
+        base_rate=np.array(base_rates),
     )
 
 
@@ -336,12 +336,12 @@ def score_output(decided: Decided, sealed_skill: float | None = None) -> OutputS
     """
     probability, happened = decided.probability, decided.happened
     losses = (probability - happened) ** 2
-    usual = (decided.base_rate - happened) ** 2
+    reference = (decided.base_rate - happened) ** 2
     forecast, frequency = float(probability.mean()), float(happened.mean())
-    known = not np.isnan(usual).any()
-    has_reference = known and bool((usual > 0.0).all())
+    known = not np.isnan(reference).any()
+    has_reference = known and bool((reference > 0.0).all())
     interval = (
-        skill_interval(losses, usual, decided.horizon_days)
+        skill_interval(losses, reference, decided.horizon_days)
         if has_reference and len(losses) >= windows_needed(decided.horizon_days)
         else (None, None)
     )
@@ -354,7 +354,7 @@ def score_output(decided: Decided, sealed_skill: float | None = None) -> OutputS
         frequency=frequency,
         brier=float(losses.mean()),
         base_rate=float(decided.base_rate.mean()) if known else None,
-        skill=float(1.0 - losses.mean() / usual.mean()) if has_reference else None,
+        skill=float(1.0 - losses.mean() / reference.mean()) if has_reference else None,
         skill_lower=interval[0],
         skill_upper=interval[1],
         sealed_skill=sealed_skill,

@@ -168,6 +168,13 @@ class BuyerSignal:
         That ratio.
     environment_state : {'PREMIUM_FRIENDLY', 'CAUTIOUS', 'AVOID_FULL_RISK'}
         The environment in the words of older tiles.
+
+    Examples
+    --------
+    >>> import aegismatrix as am
+    >>> buyer = am.analyze(am.sample_bars()).buyer
+    >>> [session.day_offset for session in buyer.breakout_next]
+    [1, 2, 3, 4, 5]
     """
 
     breakout_today: Breakout

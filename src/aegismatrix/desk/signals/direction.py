@@ -138,6 +138,13 @@ class DirectionSignal:
     risk_score : float
         Uncertainty, 0 to 1: the mean of the horizons' normalised entropy and of the percentile at
         which the volatility index stands in its year.
+
+    Examples
+    --------
+    >>> import aegismatrix as am
+    >>> direction = am.analyze(am.sample_bars()).direction
+    >>> list(direction.horizons)
+    ['t1', 't3', 't5', 't10', 't20', 't40']
     """
 
     today: TodayForecast
@@ -223,7 +230,7 @@ def direction_signal(
         )
         for days in LABELS
     }
-    next_day, usual = horizons["t1"], _classes(base_rates, 1)
+    next_day, day_base_rates = horizons["t1"], _classes(base_rates, 1)
     has_skill = 1 in demonstrated
     if eve is not None:
         bars, intraday = eve.bars, eve.intraday
@@ -231,13 +238,15 @@ def direction_signal(
         next_day = horizon_forecast(
             1,
             _classes(eve.row, 1),
-            usual,
+            day_base_rates,
             close,
             eve.deviation,
             implied_edge(bars, 1),
             demonstrated=has_skill,
         )
-    today = today_forecast(next_day, usual, bars, last_update, intraday, demonstrated=has_skill)
+    today = today_forecast(
+        next_day, day_base_rates, bars, last_update, intraday, demonstrated=has_skill
+    )
     return DirectionSignal(
         # A 5-minute bar that is still going on ends later than the report is made.
         today=replace(today, last_update=min(today.last_update, made_at)),

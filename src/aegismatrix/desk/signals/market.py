@@ -36,6 +36,13 @@ class MarketState:
         Where iv stands among its last 252 values, 0 to 1.
     trend : float
         Log return of 66 bars in standard deviations that iv implies.
+
+    Examples
+    --------
+    >>> import aegismatrix as am
+    >>> state = am.analyze(am.sample_bars()).market
+    >>> state.spot, state.vix, state.regime
+    (2506.85, 25.42, 'HIGH_VOL_BEAR')
     """
 
     spot: float

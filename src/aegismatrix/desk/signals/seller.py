@@ -266,6 +266,15 @@ class SellerSignal:
         Expiry stress in the words of older tiles.
     daily_flag : {'FAVOURABLE', 'NEUTRAL', 'RISKY'}
         The flag in the words of older tiles.
+
+    Examples
+    --------
+    >>> import aegismatrix as am
+    >>> seller = am.analyze(am.sample_bars()).seller
+    >>> list(seller.trap.horizons)
+    ['5', '10', '20']
+    >>> seller.safe_range.lower < 2506.85 < seller.safe_range.upper
+    True
     """
 
     safe_range: SafeRange
@@ -592,10 +601,10 @@ def expiry_stress(
     -------
     ExpiryStress
     """
-    score, usual = (0.5 * of["medium"] + of["high"] for of in (probabilities, base_rates))
+    score, base_rate = (0.5 * of["medium"] + of["high"] for of in (probabilities, base_rates))
     return ExpiryStress(
         score=score,
-        label=LEVELS["expiry_stress"].label(score, usual),
+        label=LEVELS["expiry_stress"].label(score, base_rate),
         probabilities=dict(probabilities),
     )
 

@@ -72,7 +72,7 @@ def ask_yahoo(
     source = f"Yahoo {symbol} {interval}"
 
     def page(first: date) -> Prices:
-        return attempt.insist(lambda: _ask_once(symbol, interval, first, source, attempt))
+        return attempt.retry(lambda: _ask_once(symbol, interval, first, source, attempt))
 
     prices = page(since)
     while (today - prices.last_day()).days > MAX_GAP_CALENDAR_DAYS:

@@ -37,6 +37,13 @@ class CsvSource:
         As for `Bars.from_csv`; they do not concern the five-minute bars.
     permit : sequence of Permit or str
         As for `Bars.from_csv`.
+
+    Examples
+    --------
+    >>> import aegismatrix as am
+    >>> source = am.CsvSource("sp500.csv", "vix.csv", market="other")
+    >>> source.description
+    'CSV files sp500.csv, vix.csv'
     """
 
     index: str | os.PathLike[str]
@@ -67,6 +74,12 @@ class CsvSource:
         ------
         BarsError
             One of its children, naming file, rows and remedy.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> len(am.CsvSource("sp500.csv", "vix.csv", market="other").fetch().bars)
+        1257
         """
         now = utc_now()
         bars = Bars.from_csv(

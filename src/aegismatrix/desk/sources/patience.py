@@ -72,7 +72,7 @@ class Attempt:
         """Seconds until its time is over; negative after that."""
         return self.ends - self.patience.clock()
 
-    def insist(self, ask: Callable[[], Answer]) -> Answer:
+    def retry(self, ask: Callable[[], Answer]) -> Answer:
         """Ask until there is an answer, an error that will not pass, or no patience left.
 
         Parameters

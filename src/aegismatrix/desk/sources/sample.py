@@ -22,5 +22,11 @@ def sample_bars() -> Bars:
     -----
     As the PyPI package ``arch`` carries them (its ``sp500`` and ``vix`` data sets), rounded to two
     decimals; ``scripts/sample.py`` makes them.
+
+    Examples
+    --------
+    >>> import aegismatrix as am
+    >>> am.sample_bars()
+    Bars(1257 of 'other' from sp500_daily.csv, 2014-01-03 to 2018-12-31, close 2506.85, iv 25.42 %)
     """
     return Bars.from_csv(_FOLDER / "sp500_daily.csv", iv=_FOLDER / "vix_daily.csv", market="other")

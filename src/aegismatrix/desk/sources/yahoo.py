@@ -73,6 +73,13 @@ class YahooSource:
     ------
     ValueError
         For five-minute bars of another market, or `allow_stale` without a cache.
+
+    Examples
+    --------
+    >>> import aegismatrix as am
+    >>> source = am.YahooSource("^GSPC", "^VIX")
+    >>> source.description, source.market.name
+    ('Yahoo ^GSPC with ^VIX', 'other')
     """
 
     index: str = NIFTY_SYMBOL
@@ -124,6 +131,15 @@ class YahooSource:
             If the cache is damaged, unrecognised, busy or unusable.
         BarsError
             One of its children, if what was fetched are no valid bars.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> from datetime import timedelta
+        >>> source = am.YahooSource(allow_stale=timedelta(hours=18))
+        >>> fetched = source.fetch()  # doctest: +SKIP
+        >>> fetched.freshness  # doctest: +SKIP
+        'fetched 2025-11-26T11:00:00Z, last bar 2025-11-26'
         """
         attempt = self.patience.begin()
         try:
@@ -286,8 +302,8 @@ def _without_blank_end(
     prices: Prices, columns: tuple[str, ...], name: str, notes: list[str]
 ) -> Prices:
     """Leave out last rows that are blank in any column: bars that are not there yet."""
-    whole = np.flatnonzero(~_blank(prices, columns).any(axis=0))
-    length = int(whole[-1]) + 1 if whole.size else 0
+    filled = np.flatnonzero(~_blank(prices, columns).any(axis=0))
+    length = int(filled[-1]) + 1 if filled.size else 0
     for stamp in prices.stamps[length : length + 1]:
         rows = "row is" if len(prices) == length + 1 else f"{len(prices) - length} rows are"
         notes.append(f"{name}: the last {rows} blank, from {stamp} on, and left out.")

@@ -173,6 +173,14 @@ class Calendar:
         ------
         CalendarDayError
             If it is not a day.
+
+        Examples
+        --------
+        >>> from datetime import date
+        >>> import aegismatrix as am
+        >>> year = am.Calendar("Mine", date(2026, 1, 1), date(2026, 12, 31), {date(2026, 1, 26)})
+        >>> year.is_provisional("2026-06-01"), year.is_provisional("2027-06-01")
+        (False, True)
         """
         return _date(whole_day(day)) > self.declared_to
 
@@ -233,6 +241,15 @@ class Calendar:
         ------
         CalendarError
             If days lie between the two that neither knows.
+
+        Examples
+        --------
+        >>> from datetime import date
+        >>> import aegismatrix as am
+        >>> year = am.Calendar("Mine", date(2026, 1, 1), date(2026, 12, 31), {date(2026, 1, 26)})
+        >>> newer = am.Calendar("Mine too", date(2027, 1, 1), date(2027, 12, 31))
+        >>> str(year.followed_by(newer).last)
+        '2027-12-31'
         """
         held = self if self.provisional_from is None else self._cut(self.first, self.declared_to)
         day = timedelta(days=1)
@@ -275,6 +292,14 @@ class Calendar:
             If one is not a day.
         CalendarRangeError
             If one lies before the calendar.
+
+        Examples
+        --------
+        >>> from datetime import date
+        >>> import aegismatrix as am
+        >>> year = am.Calendar("Mine", date(2026, 1, 1), date(2026, 12, 31), {date(2026, 1, 26)})
+        >>> year.with_closed([date(2026, 1, 27)]).is_session("2026-01-27")
+        False
         """
         closed = _days(days)
         if not closed:
@@ -324,6 +349,12 @@ class Calendar:
         ------
         MarketFileError
             If it cannot be read, or a line is not of that form.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> am.Calendar.from_csv("holidays.csv", name="Mine")
+        Calendar(Mine, 2026-01-01 to 2026-12-31, 259 sessions)
         """
         text = read_small_file(path)
         lines = [
@@ -376,6 +407,14 @@ class Calendar:
             If it is not a day.
         CalendarRangeError
             If it lies beyond the calendar.
+
+        Examples
+        --------
+        >>> from datetime import date
+        >>> import aegismatrix as am
+        >>> year = am.Calendar("Mine", date(2026, 1, 1), date(2026, 12, 31), {date(2026, 1, 26)})
+        >>> year.is_session("2026-01-26")
+        False
         """
         when = self._known(day)
         return self._opened(when) > self._opened(when - ONE_DAY)
@@ -399,6 +438,14 @@ class Calendar:
         ------
         CalendarDayError, CalendarRangeError
             As for `is_session`.
+
+        Examples
+        --------
+        >>> from datetime import date
+        >>> import aegismatrix as am
+        >>> year = am.Calendar("Mine", date(2026, 1, 1), date(2026, 12, 31), {date(2026, 1, 26)})
+        >>> year.session_kind("2026-01-26"), year.session_kind("2026-01-27")
+        ('closed', 'regular')
         """
         if self.is_session(day):
             return "regular"
@@ -422,6 +469,14 @@ class Calendar:
             As for `is_session`.
         CalendarError
             If `last` is before `first`.
+
+        Examples
+        --------
+        >>> from datetime import date
+        >>> import aegismatrix as am
+        >>> year = am.Calendar("Mine", date(2026, 1, 1), date(2026, 12, 31), {date(2026, 1, 26)})
+        >>> year.sessions("2026-01-23", "2026-01-27")
+        array(['2026-01-23', '2026-01-27'], dtype='datetime64[D]')
         """
         return self.between(self._sessions, first, last)
 
@@ -444,6 +499,14 @@ class Calendar:
             As for `is_session`.
         CalendarRangeError
             If the day, or the session after it, lies beyond the calendar.
+
+        Examples
+        --------
+        >>> from datetime import date
+        >>> import aegismatrix as am
+        >>> year = am.Calendar("Mine", date(2026, 1, 1), date(2026, 12, 31), {date(2026, 1, 26)})
+        >>> year.next_session("2026-01-23")
+        datetime.date(2026, 1, 27)
         """
         return self.first_after(self._sessions, day)
 
@@ -467,6 +530,14 @@ class Calendar:
             As for `is_session`.
         CalendarError
             If `later` is before `day`.
+
+        Examples
+        --------
+        >>> from datetime import date
+        >>> import aegismatrix as am
+        >>> year = am.Calendar("Mine", date(2026, 1, 1), date(2026, 12, 31), {date(2026, 1, 26)})
+        >>> year.trading_days_between("2026-01-23", "2026-01-30")
+        4
         """
         start, end = self._in_order(day, later)
         return self._opened(end) - self._opened(start)
@@ -489,6 +560,14 @@ class Calendar:
         ------
         CalendarDayError, CalendarRangeError
             As for `is_session`; or if the last session closed by then lies before the calendar.
+
+        Examples
+        --------
+        >>> from datetime import date
+        >>> import aegismatrix as am
+        >>> year = am.Calendar("Mine", date(2026, 1, 1), date(2026, 12, 31), {date(2026, 1, 26)})
+        >>> year.clock_on("2026-01-27", opened=True, closed=False).is_open
+        True
         """
         when = self._known(day)
         begun = self._opened(when if opened else when - ONE_DAY)
@@ -502,12 +581,62 @@ class Calendar:
         )
 
     def between(self, days: DateArray, first: Day, last: Day) -> DateArray:
-        """Return those of some rising days of this calendar that lie between two, both included."""
+        """Return those of some rising days of this calendar that lie between two, both included.
+
+        Parameters
+        ----------
+        days : ndarray of shape (D,), datetime64[D]
+            Rising.
+        first, last : date-like
+            Both included.
+
+        Returns
+        -------
+        ndarray of shape (E,), datetime64[D]
+
+        Raises
+        ------
+        CalendarDayError, CalendarRangeError, CalendarError
+            As for `sessions`.
+
+        Examples
+        --------
+        >>> from datetime import date
+        >>> import aegismatrix as am
+        >>> year = am.Calendar("Mine", date(2026, 1, 1), date(2026, 12, 31), {date(2026, 1, 26)})
+        >>> year.between(year.days, "2026-01-25", "2026-01-26")
+        array(['2026-01-25', '2026-01-26'], dtype='datetime64[D]')
+        """
         start, end = self._in_order(first, last)
         return days[(days >= start) & (days <= end)]
 
     def first_after(self, days: DateArray, day: Day) -> date:
-        """Return the first of some rising days of this calendar that is later than one."""
+        """Return the first of some rising days of this calendar that is later than one.
+
+        Parameters
+        ----------
+        days : ndarray of shape (D,), datetime64[D]
+            Rising.
+        day : date-like
+            As for `is_session`.
+
+        Returns
+        -------
+        date
+
+        Raises
+        ------
+        CalendarDayError, CalendarRangeError
+            As for `next_session`.
+
+        Examples
+        --------
+        >>> from datetime import date
+        >>> import aegismatrix as am
+        >>> year = am.Calendar("Mine", date(2026, 1, 1), date(2026, 12, 31), {date(2026, 1, 26)})
+        >>> year.first_after(year.days, "2026-01-25")
+        datetime.date(2026, 1, 26)
+        """
         when = self._known(day)
         place = int(np.searchsorted(days, when, side="right"))
         if place == len(days):
