@@ -152,6 +152,15 @@ class Writer:
         product = self.add("MatMul", [x, self.weight(coefficients.T)])
         return self.add("Add", [product, self.weight(np.asarray(constant, dtype=np.float64))])
 
+    def scaled(self, x: str, factors: NDArray[np.float64]) -> str:
+        """Return each column (N, width) times its factor.
+
+        onnxruntime takes a factor of one element into a product of matrices beside it, as float32.
+        """
+        if len(factors) == 1:
+            return self.add("MatMul", [x, self.weight(factors[None])])
+        return self.add("Mul", [x, self.weight(factors[None])])
+
     def sigmoid(self, x: str) -> str:
         """Return ``1 / (1 + exp(-x))``, exactly 0 where the exponential overflows.
 

@@ -273,8 +273,11 @@ def _graph(part: Part, answer: Answer, writer: Writer, x: Table) -> Table:
         if branch.part is not None:
             table = branch.part.graph("transformed", writer, table)
         if branch.weight != 1.0:
-            scaled = writer.add("Mul", [table.numbers(), writer.number(branch.weight)])
-            table = Table(scaled, table.columns and (None,) * len(table.columns))
+            width = branch.width(part.n_features)
+            if width is None:
+                raise UnsupportedModelError("a weighed transformer does not say its columns")
+            scaled = writer.scaled(table.numbers(), np.full(width, branch.weight))
+            table = Table(scaled, (None,) * width)
         tables.append(table)
     return writer.beside(tables)
 
@@ -444,8 +447,10 @@ def _graph_function(part: Part, answer: Answer, writer: Writer, x: Table) -> Tab
     if change.function in ("log", "log1p", "log2", "log10"):
         value = writer.add("Log", [value])
         if change.function in ("log2", "log10"):
+            if x.columns is None:
+                raise UnsupportedModelError("its FunctionTransformer does not say its columns")
             base = {"log2": 2.0, "log10": 10.0}[change.function]
-            value = writer.add("Div", [value, writer.number(float(np.log(base)))])
+            value = writer.scaled(value, np.full(len(x.columns), 1.0 / np.log(base)))
     elif change.function in ("exp", "expm1"):
         value = writer.add("Exp", [value])
         if change.function == "expm1":

@@ -310,9 +310,10 @@ def _graph_components(part: Part, answer: Answer, writer: Writer, x: Table) -> T
     value = x.numbers()
     if given.mean is not None:
         value = writer.add("Sub", [value, writer.weight(given.mean)])
-    value = writer.add("MatMul", [value, writer.weight(given.components.T)])
+    components = given.components
     if given.scale is not None:
-        value = writer.add("Div", [value, writer.weight(given.scale)])
+        components = components / given.scale[:, None]
+    value = writer.add("MatMul", [value, writer.weight(components.T)])
     return computed(value, len(given.components))
 
 

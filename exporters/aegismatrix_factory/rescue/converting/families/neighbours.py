@@ -96,6 +96,10 @@ def _read(attributes: Attributes, reader: Reader) -> Model:
         answers={"probability": width, "label": 1} if classes else {"value": width},
         classes=classes,
         feature_names=attributes.column_names(rows.shape[1]),
+        warnings=(
+            "where two rows that it keeps are equally far away and say different things, no"
+            " answer is given: the library's depends on the order of its tree",
+        ),
     )
 
 
@@ -111,25 +115,48 @@ def _metric(attributes: Attributes) -> str:
 
 
 def _graph(part: Part, answer: Answer, writer: Writer, x: Table) -> Table:
+    """Which of two rows as far away as the last neighbour is asked depends on the library's tree.
+
+    Where they say the same, or both are asked, it does not matter; else the answer is NaN.
+    """
     given: Neighbours = part.parameters
-    distance = _distances(writer, given, x.numbers())
-    nearest, place = _nearest(writer, distance, given.count)
-    said = writer.add("Gather", [writer.weight(given.said), place], axis=0)
+    columns = given.said.shape[1]
+    compared = _compared(writer, given, x.numbers())
+    smallest, _ = writer.top(writer.add("Neg", [compared]), given.count)
+    last = writer.add("Gather", [writer.add("Neg", [smallest]), writer.axes(given.count - 1)], axis=1)
+    near = writer.doubled(writer.add("Less", [compared, last]))
+    tie = writer.doubled(writer.add("Equal", [compared, last]))
+    room = writer.add("Sub", [writer.number(given.count), _total(writer, near)])
+    share = _tied(writer, given, tie, room)
+    weights = near
     if given.by_distance:
-        weights = _inverse(writer, nearest)
-        spread = writer.add("Unsqueeze", [weights, writer.axes(2)])
-        said = writer.add("Mul", [said, spread])
-        total = writer.add("ReduceSum", [weights, writer.axes(1)], keepdims=1)
-    else:
-        total = writer.number(given.count)
-    summed = writer.add("ReduceSum", [said, writer.axes(1)], keepdims=0)
+        weights, last_weight = _inverse(writer, given, compared, near, last)
+        share = writer.add("Mul", [share, last_weight])
+        room = writer.add("Mul", [room, last_weight])
+    summed = writer.add("MatMul", [weights, writer.weight(given.said)])
+    summed = writer.add("Add", [summed, share])
     if answer == "label":
-        return computed(writer.largest(summed), 1)
-    return computed(writer.add("Div", [summed, total]), given.said.shape[1])
+        return computed(_labelled(writer, summed), 1)
+    if answer == "probability":
+        total = writer.add("ReduceSum", [summed, writer.axes(1)], keepdims=1)
+    else:
+        total = writer.add("Add", [_total(writer, weights), room])
+    return computed(writer.add("Div", [summed, total]), columns)
 
 
-def _distances(writer: Writer, given: Neighbours, value: str) -> str:
-    """Column after column, in the order in which the library adds: ties stay ties."""
+def _labelled(writer: Writer, summed: str) -> str:
+    """The largest of each row; NaN where there is one, which is no number's place."""
+    unknown = writer.add("ReduceSum", [summed, writer.axes(1)], keepdims=1)
+    own = writer.add("Equal", [unknown, unknown])
+    return writer.add("Where", [own, writer.largest(summed), writer.nan()])
+
+
+def _total(writer: Writer, each: str) -> str:
+    return writer.add("ReduceSum", [each, writer.axes(1)], keepdims=1)
+
+
+def _compared(writer: Writer, given: Neighbours, value: str) -> str:
+    """What the library compares, squared where it squares; column after column, as it adds."""
     total: str | None = None
     for place, column in enumerate(given.rows.T):
         own = writer.add("Gather", [value, writer.axes(place)], axis=1)
@@ -143,24 +170,56 @@ def _distances(writer: Writer, given: Neighbours, value: str) -> str:
         else:
             total = writer.add("Max" if given.metric == "chebyshev" else "Add", [total, part])
     assert total is not None
-    return writer.add("Sqrt", [total]) if given.metric == "euclidean" else total
+    return total
 
 
-def _nearest(writer: Writer, distance: str, count: int) -> tuple[str, str]:
-    """The smallest of each row and where they are, the first of equals first."""
-    negative = writer.add("Neg", [distance])
-    largest, place = writer.top(negative, count)
-    return writer.add("Neg", [largest]), place
+def _tied(writer: Writer, given: Neighbours, tie: str, room: str) -> str:
+    """What the rows at the last distance say together, as many of them as there is room for."""
+    count = _total(writer, tie)
+    fits = writer.add("Equal", [count, room])
+    every = writer.add("MatMul", [tie, writer.weight(given.said)])
+    alike, shares = [], []
+    for said in given.said.T:
+        held = writer.weight(said[None])
+        some = writer.add("Greater", [tie, writer.number(0.5)])
+        edge = 2.0 * (float(np.abs(said).max()) + 1.0)
+        high = writer.add("Where", [some, held, writer.number(-edge)])
+        low = writer.add("Where", [some, held, writer.number(edge)])
+        high = writer.add("ReduceMax", [high, writer.axes(1)], keepdims=1)
+        low = writer.add("ReduceMin", [low, writer.axes(1)], keepdims=1)
+        alike.append(writer.add("Equal", [high, low]))
+        shares.append(writer.add("Mul", [high, room]))
+    same = alike[0] if len(alike) == 1 else _all(writer, alike)
+    share = shares[0] if len(shares) == 1 else writer.add("Concat", shares, axis=1)
+    chosen = writer.add("Where", [same, share, writer.nan()])
+    return writer.add("Where", [fits, every, chosen])
 
 
-def _inverse(writer: Writer, distance: str) -> str:
+def _all(writer: Writer, flags: list[str]) -> str:
+    total = flags[0]
+    for flag in flags[1:]:
+        total = writer.add("And", [total, flag])
+    return total
+
+
+def _inverse(
+    writer: Writer, given: Neighbours, compared: str, near: str, last: str
+) -> tuple[str, str]:
     """1 divided by each distance; where one of a row is 0, those of 0 count alone."""
-    zero = writer.add("Equal", [distance, writer.number(0.0)])
-    none = writer.doubled(zero)
-    there = writer.add("ReduceMax", [none, writer.axes(1)], keepdims=1)
-    some = writer.add("Greater", [there, writer.number(0.0)])
-    safe = writer.add("Where", [zero, writer.number(1.0), distance])
-    return writer.add("Where", [some, none, writer.add("Div", [writer.number(1.0), safe])])
+    if given.metric == "euclidean":
+        compared, last = writer.add("Sqrt", [compared]), writer.add("Sqrt", [last])
+    zero = writer.add("Equal", [compared, writer.number(0.0)])
+    some = _total(writer, writer.doubled(zero))
+    same = writer.add("Greater", [some, writer.number(0.5)])
+    far = writer.add("Div", [near, writer.add("Where", [zero, writer.number(1.0), compared])])
+    near_zero = writer.add("Mul", [near, writer.doubled(zero)])
+    weights = writer.add("Where", [same, near_zero, far])
+    last_zero = writer.add("Equal", [last, writer.number(0.0)])
+    last_far = writer.add(
+        "Div", [writer.number(1.0), writer.add("Where", [last_zero, writer.number(1.0), last])]
+    )
+    last_weight = writer.add("Where", [same, writer.doubled(last_zero), last_far])
+    return weights, last_weight
 
 
 def _probe(part: Part, random: np.random.Generator, rows: int) -> Probes:
@@ -196,8 +255,12 @@ def _oracle(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) 
             distance = np.zeros(len(fitted))
             for column in parts.T:
                 distance = distance + column
-            distance = distance if first else np.sqrt(distance)
-        near = np.argsort(distance, kind="stable")[: attributes.need("n_neighbors")]
+        compared = distance
+        if not first and metric != "chebyshev":
+            distance = np.sqrt(distance)
+        k = attributes.need("n_neighbors")
+        order = np.argsort(compared, kind="stable")
+        near = order[:k]
         weights = np.ones(len(near))
         if attributes.need("weights") == "distance":
             same = distance[near] == 0.0
@@ -209,7 +272,16 @@ def _oracle(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) 
                 out[row] += weight * y[place]
         if answer != "label":
             out[row] /= weights.sum()
-    return out.argmax(axis=1).astype(np.float64)[:, None] if answer == "label" else out
+        # A tie at the last place that the library's own tree decides.
+        tied = np.flatnonzero(compared == compared[near[-1]])
+        counted = weights[-1] != 0.0 and len(order) > k
+        if counted and not set(tied) <= set(near.tolist()) and len(np.unique(y[tied], axis=0)) > 1:
+            out[row] = np.nan
+    if answer != "label":
+        return out
+    places = out.argmax(axis=1).astype(np.float64)
+    places[np.isnan(out).any(axis=1)] = np.nan
+    return places[:, None]
 
 
 _HOW = known("algorithm leaf_size metric metric_params n_jobs p radius _tree _fit_method n_samples_fit_")

@@ -174,7 +174,9 @@ def _graph_scaling(part: Part, answer: Answer, writer: Writer, x: Table) -> Tabl
         ("Mul", scaling.factor),
         ("Add", scaling.after),
     ):
-        if given is not None:
+        if given is not None and operator == "Div" and len(given) == 1:
+            value = writer.scaled(value, 1.0 / given)
+        elif given is not None:
             value = writer.add(operator, [value, writer.weight(given)])
     if scaling.lowest is not None and scaling.highest is not None:
         bounds = [writer.weight(np.array(bound)) for bound in (scaling.lowest, scaling.highest)]
