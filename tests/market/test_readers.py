@@ -22,7 +22,8 @@ from aegismatrix.errors import (
     UnreadableCellError,
 )
 from aegismatrix.market.arrays import as_dates
-from aegismatrix.market.readers import path_text, read_csv, read_csv_columns, read_frame
+from aegismatrix.market.readers import read_csv, read_csv_columns, read_frame
+from aegismatrix.market.sheets import path_text
 
 WriteCsv = Callable[[str], Path]
 
@@ -396,9 +397,9 @@ def test_a_file_beyond_the_size_limit_is_refused(
     csv_file: WriteCsv, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = csv_file(f"date,close\n{LAST_DAY},3\n")
-    monkeypatch.setattr("aegismatrix.market.readers._MAX_FILE_BYTES", path.stat().st_size)
+    monkeypatch.setattr("aegismatrix.market.sheets.MAX_FILE_BYTES", path.stat().st_size)
     assert read_closes(path) == [3.0]
-    monkeypatch.setattr("aegismatrix.market.readers._MAX_FILE_BYTES", path.stat().st_size - 1)
+    monkeypatch.setattr("aegismatrix.market.sheets.MAX_FILE_BYTES", path.stat().st_size - 1)
     with pytest.raises(FileUnreadableError, match="larger than"):
         read_closes(path)
 

@@ -23,9 +23,10 @@ class FileUnreadableError(BarsError):
     """A data file is missing, not readable, or not text."""
 
     problem = "{path} cannot be read: {reason}."
-    remedy = "Give the path of a comma-separated text file in UTF-8 that you may read."
     path: str
     reason: str
+    _: KW_ONLY
+    remedy: str = "Give the path of a comma-separated text file in UTF-8 that you may read."
 
 
 @dataclass(eq=False, repr=False)
@@ -88,6 +89,11 @@ class BarRowsError(BarsError):
         "duplicate": (
             "{source} has dates that occur more than once: {where}.",
             "Keep one bar for each; for daily bars, intraday rows must be aggregated first.",
+        ),
+        "contradicting": (
+            "{source}: {column} is another one than in the files before it, on: {where}.",
+            "Give files whose common rows are the same, or leave one of them out; the close of a"
+            " day is another one before its session is over.",
         ),
         "not_finite": (
             "{source}: {column} is blank, NaN or infinite in: {where}.",
@@ -366,6 +372,7 @@ class ChainError(BarsError):
     cases: ClassVar[Cases] = {
         "strikes": ("{source}: strikes {reason}: {listed}.", "Correct these rows."),
         "too_few_strikes": ("{source} has {reason}.", "Give all strikes of one expiry."),
+        "expiries": ("{source} {reason}.", "Say which one: expiry='2026-08-11'."),
         "open_interest": (
             "{source}: {reason}{at_strikes}.",
             "Give the number of open contracts, or of open lots throughout, of calls and of puts;"
