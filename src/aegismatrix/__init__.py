@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from aegismatrix.desk.signals.market import MarketState
     from aegismatrix.desk.signals.seller import SellerSignal
     from aegismatrix.desk.sources.sample import sample_bars
+    from aegismatrix.desk.sources.yahoo import bars_from_yahoo
     from aegismatrix.engine.engine import Engine, Forecast
     from aegismatrix.engine.model import Model, load_models
     from aegismatrix.engine.verify import verify
@@ -52,6 +53,7 @@ __all__ = [
     "SellerSignal",
     "__version__",
     "analyze",
+    "bars_from_yahoo",
     "list_models",
     "load_models",
     "market_named",
@@ -77,6 +79,7 @@ _HOMES = {
     "Report": "desk.report",
     "SellerSignal": "desk.signals.seller",
     "analyze": "desk.analysis",
+    "bars_from_yahoo": "desk.sources.yahoo",
     "list_models": "artifacts.manifest",
     "load_models": "engine.model",
     "market_named": "market.market",

@@ -381,7 +381,7 @@ def test_a_path_that_no_system_accepts_is_refused() -> None:
         read_csv("bars\0.csv", required=("close",))
 
 
-@pytest.mark.parametrize("path", [None, 0, 12345, True, 3.5, b"bars.csv", ["bars.csv"], object()])
+@pytest.mark.parametrize("path", [None, 0, 12345, True, 3.5, b"bars.csv", {"bars.csv"}, object()])
 def test_what_is_no_path_is_refused(path: Any) -> None:
     for read in (read_csv, read_csv_columns):
         with pytest.raises(FileUnreadableError, match="not a path") as caught:

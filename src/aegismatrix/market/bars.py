@@ -80,6 +80,7 @@ Files = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 # By market: what Yahoo calls the index and its volatility index.
 _TICKERS = {"nifty": ("^NSEI", "^INDIAVIX")}
 
+
 @dataclass(frozen=True)
 class IvFill:
     """A day on which the volatility index had no print of its own, or but a placeholder.
@@ -515,6 +516,7 @@ class Bars(ReadOnlyArrays):
         market: Market | str | None = None,
         start: Day | None = None,
         allow_stale: timedelta | None = None,
+        permit: Sequence[Permit | str] = (),
     ) -> Bars:
         """Fetch bars from Yahoo, by way of its cache on this machine (extra ``yahoo``).
 
@@ -528,6 +530,8 @@ class Bars(ReadOnlyArrays):
             First day; by default 2015-01-01.
         allow_stale : timedelta, optional
             How old bars of the cache may be that stand in where a fetch fails.
+        permit : sequence of Permit or str
+            Real exceptions, as for `from_arrays`.
 
         Returns
         -------
@@ -545,7 +549,9 @@ class Bars(ReadOnlyArrays):
         # The package's public name: this room stands below the desk, which knows Yahoo.
         from aegismatrix import bars_from_yahoo
 
-        return bars_from_yahoo(index, iv, market=market, start=start, allow_stale=allow_stale)
+        return bars_from_yahoo(
+            index, iv, market=market, start=start, allow_stale=allow_stale, permit=permit
+        )
 
     def __len__(self) -> int:
         return len(self.dates)

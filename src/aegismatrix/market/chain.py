@@ -184,9 +184,7 @@ class OptionChain(ReadOnlyArrays):
         return cls._of(columns, expiry, source)
 
     @classmethod
-    def _of(
-        cls, table: Undated, expiry: str | date | None, source: str
-    ) -> OptionChain:
+    def _of(cls, table: Undated, expiry: str | date | None, source: str) -> OptionChain:
         columns = [table.columns[name] for name in _COLUMNS]
         if table.expiries is not None:
             said = [str(as_date(day, f"expiry of {source}")) for day in table.expiries]

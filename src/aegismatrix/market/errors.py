@@ -8,13 +8,19 @@ from typing import ClassVar
 
 from aegismatrix.errors import AegisError, BarsError, CalendarError, Cases, list_some
 
+REPORT_BARS = 540
+"""So many daily bars are enough for a report of any horizon with the bundled models."""
+
 
 @dataclass(eq=False, repr=False)
 class EmptyBarsError(BarsError):
     """There is not a single row."""
 
     problem = "{source} has no rows."
-    remedy = "Give at least one row below the header; the models need some 250 daily bars."
+    remedy = (
+        f"Give at least one row below the header; {REPORT_BARS} daily bars are enough for any"
+        " report."
+    )
     source: str
 
 
@@ -372,7 +378,10 @@ class ChainError(BarsError):
     cases: ClassVar[Cases] = {
         "strikes": ("{source}: strikes {reason}: {listed}.", "Correct these rows."),
         "too_few_strikes": ("{source} has {reason}.", "Give all strikes of one expiry."),
-        "expiries": ("{source} {reason}.", "Say which one: expiry='2026-08-11'."),
+        "expiries": (
+            "{source} {reason}.",
+            "Give the expiry of this market (expiry=..., --chain-expiry DATE).",
+        ),
         "open_interest": (
             "{source}: {reason}{at_strikes}.",
             "Give the number of open contracts, or of open lots throughout, of calls and of puts;"

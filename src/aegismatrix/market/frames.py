@@ -19,7 +19,6 @@ from aegismatrix.market.arrays import DateArray, DateUnit, FloatArray, as_dates,
 from aegismatrix.market.cells import read_number
 from aegismatrix.market.errors import ColumnError, EmptyBarsError
 from aegismatrix.market.headers import (
-    column_places,
     date_format_of,
     date_place,
     fields_of,
@@ -156,7 +155,10 @@ def _as_numpy(column: Any, name: str, source: str) -> NDArray[Any]:
     try:
         # A column of an Arrow batch is one array, and refuses a copy that was not asked for.
         in_chunks = _library_of(column) != _ARROW or hasattr(column, "num_chunks")
-        return np.asarray(column.to_numpy() if in_chunks else column.to_numpy(zero_copy_only=False))
+        cells = column.to_numpy() if in_chunks else column.to_numpy(zero_copy_only=False)
+        if np.ndim(cells) != 1:
+            raise TypeError(f"{np.ndim(cells)} dimensions")
+        return np.asarray(cells)
     except (NotImplementedError, TypeError, ValueError) as error:
         raise ColumnError(
             name,
@@ -227,8 +229,6 @@ def _of_pandas(
         return np.asarray(cells.astype(object).where(cells.notna(), None), dtype=object)
 
     return FrameColumns(header, one_of_many, stamps, values)
-
-
 
 
 def _is_blank(cell: Any) -> bool:

@@ -299,7 +299,9 @@ def _without_rows_of_others(table: Table) -> Table:
     if not blank.any():
         return table
     columns = {name: values[~blank] for name, values in table.columns.items()}
-    note = f"{name_of(table.source)}: {int(blank.sum())} rows of another ticker alone were left out."
+    note = (
+        f"{name_of(table.source)}: {int(blank.sum())} rows of another ticker alone were left out."
+    )
     return Table(table.source, table.dates[~blank], columns, (*table.notes, note))
 
 

@@ -147,7 +147,7 @@ def _parser(others: Mapping[str, Command | AegisError]) -> argparse.ArgumentPars
     _add_models(monitor)
     monitor.set_defaults(run=commands.monitor)
 
-    history = add("history", "every probability for every day, as CSV")
+    history = add("history", "every probability for every day, as CSV or JSON lines")
     _add_bars(history)
     history.add_argument(
         "--out", metavar="FILE", default="-", help="file to write; - is standard output"
@@ -269,17 +269,30 @@ def _add_publishing(parser: argparse.ArgumentParser) -> None:
 
 def _add_bars(parser: argparse.ArgumentParser) -> None:
     bars = parser.add_argument_group("bars")
-    bars.add_argument("--index", metavar="CSV", help="daily bars: date, high, low, close")
-    bars.add_argument("--iv", metavar="CSV", help="its volatility index: date, close in per cent")
+    bars.add_argument(
+        "--index",
+        metavar="CSV",
+        action="append",
+        help="daily bars: date, high, low, close; again for each further part of the series",
+    )
+    bars.add_argument(
+        "--iv",
+        metavar="CSV",
+        action="append",
+        help="its volatility index: date, close in per cent; again for each further part",
+    )
     bars.add_argument("--yahoo", action="store_true", help="from Yahoo instead (extra 'yahoo')")
     bars.add_argument(
-        "--symbol", metavar="NAME", default="^NSEI", help="of the index there (%(default)s)"
+        "--symbol",
+        metavar="NAME",
+        default="^NSEI",
+        help="of the index there, and in files that have several (%(default)s)",
     )
     bars.add_argument(
         "--iv-symbol",
         metavar="NAME",
         default="^INDIAVIX",
-        help="of its volatility index (%(default)s)",
+        help="of its volatility index, likewise (%(default)s)",
     )
     bars.add_argument(
         "--allow-stale",
