@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from aegismatrix.desk.signals.seller import SellerSignal
     from aegismatrix.desk.sources.local import CsvSource
     from aegismatrix.desk.sources.sample import sample_bars
-    from aegismatrix.desk.sources.yahoo import YahooSource
+    from aegismatrix.desk.sources.yahoo import YahooSource, bars_from_yahoo
     from aegismatrix.engine.engine import Engine, Forecast
     from aegismatrix.engine.model import Model, load_models
     from aegismatrix.engine.verify import Finding, verify
@@ -69,6 +69,7 @@ __all__ = [
     "YahooSource",
     "__version__",
     "analyze",
+    "bars_from_yahoo",
     "list_models",
     "load_models",
     "market_named",
@@ -104,6 +105,7 @@ _HOMES = {
     "SellerSignal": "desk.signals.seller",
     "YahooSource": "desk.sources.yahoo",
     "analyze": "desk.analysis",
+    "bars_from_yahoo": "desk.sources.yahoo",
     "list_models": "artifacts.manifest",
     "load_models": "engine.model",
     "market_named": "market.market",

@@ -68,11 +68,13 @@ def rows_of(text: str) -> list[dict[str, str]]:
 
 def assert_is_history(text: str, bars: Bars) -> None:
     header, *lines = text.splitlines()
-    assert header == ",".join(["date", "in_sample", *COLUMNS])
+    assert header == ",".join(["date", "close", "iv", "in_sample", *COLUMNS])
     assert len(lines) == len(bars) - LOOKBACK + 1
     forecast = Engine().history(bars)
     rows = rows_of(text)
     assert [row["date"] for row in rows] == bars.dates[LOOKBACK - 1 :].astype(str).tolist()
+    for name, known in (("close", bars.close), ("iv", bars.iv)):
+        assert [float(row[name]) for row in rows] == known[LOOKBACK - 1 :].tolist()
     flags = ["true" if flag else "false" for flag in forecast.in_sample]
     assert [row["in_sample"] for row in rows] == flags
     values = np.array([[float(row[column]) for column in COLUMNS] for row in rows])
@@ -150,6 +152,45 @@ def test_history_gives_the_same_bytes_each_time_and_wherever_they_go(
         assert (tmp_path / name).read_bytes() == first.encode()
     process = run("history", "--sample", cwd=tmp_path)
     assert (process.returncode, process.stderr, process.stdout) == (0, "", first)
+
+
+def test_history_as_json_lines_says_what_the_csv_says(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main(["history", "--sample"]) == 0
+    rows = rows_of(capsys.readouterr().out)
+    assert main(["history", "--sample", "--json"]) == 0
+    text = capsys.readouterr().out
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert len(lines) == len(rows)
+    for line, row in zip(lines, rows, strict=True):
+        assert list(line) == list(row)
+        assert (line["date"], line["in_sample"]) == (row["date"], row["in_sample"] == "true")
+        assert [line[name] for name in ("close", "iv")] == [float(row["close"]), float(row["iv"])]
+        assert [line[name] for name in COLUMNS] == [float(row[name]) for name in COLUMNS]
+    out = tmp_path / "out.jsonl"
+    assert main(["history", "--sample", "--json", "--out", str(out)]) == 0
+    assert (capsys.readouterr().out, out.read_text()) == ("", text)
+
+
+def test_bars_in_parts_are_those_of_the_whole(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, sample: Bars
+) -> None:
+    whole = write_pair(tmp_path, sample)
+    for name in ("early", "late"):
+        (tmp_path / name).mkdir()
+    early = write_pair(tmp_path / "early", sample[:700])
+    late = write_pair(tmp_path / "late", sample[690:])
+    assert main(["history", *whole, "--market", "other"]) == 0
+    expected = capsys.readouterr().out
+    for parts in ([*early, *late], [*late, *early]):
+        assert main(["history", *parts, "--market", "other"]) == 0
+        assert capsys.readouterr().out == expected
+    kept = (tmp_path / "early/iv.csv").read_bytes()
+    with pytest.raises(SystemExit):
+        main(["history", *late, *early, "--market", "other", "--out", early[3]])
+    assert "would overwrite the bars" in capsys.readouterr().err
+    assert (tmp_path / "early/iv.csv").read_bytes() == kept
 
 
 def test_a_history_written_to_a_file_is_summed_up_with_a_verdict_beside_each_number(
@@ -772,7 +813,7 @@ def test_a_file_name_that_is_no_text_can_be_written_and_named(tmp_path: Path) ->
     )
     assert done.stderr == b""
     assert done.returncode == 0
-    assert (tmp_path / name).read_text().startswith("date,in_sample,")
+    assert (tmp_path / name).read_text().startswith("date,close,iv,in_sample,")
 
 
 @pytest.mark.parametrize("option", ["--index", "--iv"])

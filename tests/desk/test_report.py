@@ -25,6 +25,7 @@ from aegismatrix.errors import (
     CalendarRangeError,
     ChainError,
     ContractError,
+    EmptyBarsError,
     FutureBarsError,
     InsufficientHistoryError,
     MissingExtraError,
@@ -34,7 +35,9 @@ from aegismatrix.errors import (
     ScaleError,
 )
 from aegismatrix.market.calendars.nse import NSE
+from aegismatrix.market.errors import REPORT_BARS
 from aegismatrix.market.market import NIFTY, ExpiryKind
+from aegismatrix.market.statistics import windows_needed
 from tests.invariants import assert_invariants, assert_invariants_of_file
 from tests.raising import raising
 
@@ -257,6 +260,22 @@ def test_too_few_bars_are_said_with_the_number_missing(sample: am.Bars, engine: 
     with pytest.raises(InsufficientHistoryError) as caught:
         am.analyze(sample[-need + 1 :], engine=engine, now=NOW)
     assert (caught.value.need, caught.value.have) == (need, need - 1)
+    assert f"; {REPORT_BARS} bars are enough" in caught.value.remedy
+
+
+def test_one_number_of_bars_is_enough_for_every_horizon(
+    engine: am.Engine, repository: Path, sample: am.Bars
+) -> None:
+    needs = [engine.lookback_bars - 1 + days + windows_needed(days) for days in range(1, 31)]
+    assert max(needs) == REPORT_BARS
+    assert am.analyze(sample[-REPORT_BARS:], engine=engine, horizon_days=30, now=NOW)
+    for name in ("README.md", "docs/bars.md"):
+        text = (repository / name).read_text(encoding="utf-8")
+        assert f"{REPORT_BARS} daily bars" in text, name
+    for told in (EmptyBarsError("a.csv"), InsufficientHistoryError(need=457, have=0)):
+        assert f"{REPORT_BARS} " in told.remedy
+    for kind in ("hit_rate", "spike_rate"):
+        assert f"{REPORT_BARS} bars" in RateUnavailableError(kind, have=1, need=2).remedy
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import os
@@ -760,3 +761,15 @@ def test_a_fetch_needs_no_cache_nor_source_to_be_asked_on_its_own(
     )
     assert len(prices) == 19
     assert str(prices.stamps[0]) == "2018-12-03"
+
+
+def test_bars_come_from_yahoo_by_one_call(
+    yahoo: ChartServer, spx: YahooSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AEGISMATRIX_CACHE", str(tmp_path / "notebook"))
+    at_its_time = functools.partial(YahooSource, clock=lambda: AFTER_SAMPLE)
+    monkeypatch.setattr("aegismatrix.desk.sources.yahoo.YahooSource", at_its_time)
+    bars = Bars.from_yahoo(SPX, "^VIX", start="2014-01-03")
+    assert bars.digest() == spx.fetch().bars.digest()
+    assert (bars.market.name, bars.source) == ("other", "Yahoo ^GSPC with ^VIX")
+    assert (tmp_path / "notebook").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -16,7 +17,12 @@ from numpy.typing import NDArray
 from aegismatrix.artifacts.manifest import ENGINE_NAME, list_models, read_manifest
 from aegismatrix.engine.engine import Engine, Forecast
 from aegismatrix.engine.model import Model, load_models
-from aegismatrix.errors import ContractError, InsufficientHistoryError, UnknownModelError
+from aegismatrix.errors import (
+    ContractError,
+    InsufficientHistoryError,
+    MissingExtraError,
+    UnknownModelError,
+)
 from aegismatrix.market.arrays import ONE_DAY
 from aegismatrix.market.bars import Bars
 from tests.examples import (
@@ -504,3 +510,33 @@ def test_table_and_row_say_what_the_arrays_say(engine: Engine, sample: Bars) -> 
     for position in (0, 17, -1):
         expected = {column: values[position] for column, values in table.items()}
         assert forecast.row(position) == expected
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_a_forecast_becomes_a_frame_that_says_what_the_table_says(
+    engine: Engine, sample: Bars, library: str
+) -> None:
+    pytest.importorskip(library)
+    forecast = engine.history(sample)
+    frame = forecast.to_pandas() if library == "pandas" else forecast.to_polars()
+    table = forecast.table()
+    assert list(frame.columns) == ["date", "close", "iv", "in_sample", *table]
+    assert [str(day)[:10] for day in frame["date"].to_list()] == forecast.dates.astype(str).tolist()
+    assert frame["in_sample"].to_list() == forecast.in_sample.tolist()
+    assert frame["iv"].to_list() == forecast.iv_percent.tolist()
+    # What was given goes out again unchanged, and can come back.
+    assert frame["close"].to_list() == sample.close[-len(forecast) :].tolist()
+    for name, values in table.items():
+        assert frame[name].to_list() == values.tolist()
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_a_frame_without_its_library_names_the_extra(
+    engine: Engine, sample: Bars, library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forecast = engine.predict(sample)
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(MissingExtraError) as caught:
+        getattr(forecast, f"to_{library}")()
+    assert caught.value.package == library
+    assert caught.value.extra == {"pandas": "frames", "polars": "polars"}[library]

@@ -45,6 +45,7 @@ FACTORY = {
 }
 OPTIONAL = {
     "pandas",
+    "polars",
     "jsonschema",
     "yfinance",
     "curl_cffi",

@@ -22,7 +22,8 @@ from aegismatrix.errors import (
     UnreadableCellError,
 )
 from aegismatrix.market.arrays import as_dates
-from aegismatrix.market.readers import path_text, read_csv, read_csv_columns, read_frame
+from aegismatrix.market.readers import read_csv, read_csv_columns, read_frame
+from aegismatrix.market.sheets import path_text
 
 WriteCsv = Callable[[str], Path]
 
@@ -380,7 +381,7 @@ def test_a_path_that_no_system_accepts_is_refused() -> None:
         read_csv("bars\0.csv", required=("close",))
 
 
-@pytest.mark.parametrize("path", [None, 0, 12345, True, 3.5, b"bars.csv", ["bars.csv"], object()])
+@pytest.mark.parametrize("path", [None, 0, 12345, True, 3.5, b"bars.csv", {"bars.csv"}, object()])
 def test_what_is_no_path_is_refused(path: Any) -> None:
     for read in (read_csv, read_csv_columns):
         with pytest.raises(FileUnreadableError, match="not a path") as caught:
@@ -396,9 +397,9 @@ def test_a_file_beyond_the_size_limit_is_refused(
     csv_file: WriteCsv, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = csv_file(f"date,close\n{LAST_DAY},3\n")
-    monkeypatch.setattr("aegismatrix.market.readers._MAX_FILE_BYTES", path.stat().st_size)
+    monkeypatch.setattr("aegismatrix.market.sheets.MAX_FILE_BYTES", path.stat().st_size)
     assert read_closes(path) == [3.0]
-    monkeypatch.setattr("aegismatrix.market.readers._MAX_FILE_BYTES", path.stat().st_size - 1)
+    monkeypatch.setattr("aegismatrix.market.sheets.MAX_FILE_BYTES", path.stat().st_size - 1)
     with pytest.raises(FileUnreadableError, match="larger than"):
         read_closes(path)
 

@@ -214,6 +214,7 @@ def analyze(
                 *notes,
                 *unreached,
                 *bars.notes,
+                *(() if intraday is None else intraday.reading_notes),
                 *calendar_notes(bars, expires_on),
                 *(() if end is None else end.notes),
             ],

@@ -6,6 +6,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar
 
 from aegismatrix.errors import AegisError, BarsError, Cases
+from aegismatrix.market.errors import REPORT_BARS
 
 
 @dataclass(eq=False, repr=False)
@@ -16,11 +17,13 @@ class RateUnavailableError(BarsError):
         "hit_rate": (
             "The hit rate cannot be measured: {have} completed windows have a forecast that did not"
             " see them, {need} are needed.",
-            "Give a longer history; days early in the training span have no such forecast.",
+            f"Give a longer history: {REPORT_BARS} bars are enough, but for days early in the"
+            " training span, which have no such forecast.",
         ),
         "spike_rate": (
             "The spike rate needs {need} past days that no fit had seen, there are {have}.",
-            "Take a longer history, or a later last day.",
+            f"Take a longer history, or a later last day: {REPORT_BARS} bars are enough, but for"
+            " days early in the training span.",
         ),
     }
     kind: str

@@ -23,11 +23,14 @@ from aegismatrix.artifacts.manifest import (
 )
 from aegismatrix.engine.errors import InsufficientHistoryError, NotTransferableError
 from aegismatrix.engine.model import Model, load_model
-from aegismatrix.errors import ContractError
+from aegismatrix.errors import ContractError, MissingExtraError
 from aegismatrix.market.arrays import DateArray, FloatArray
 from aegismatrix.market.bars import Bars
 
 if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+
     from aegismatrix.market.overnight import Nights
 
 LONGEST_DAYS = 30
@@ -164,6 +167,49 @@ class Forecast:
         True
         """
         return {column: float(values[position]) for column, values in self.table().items()}
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return every day and every probability as a pandas frame (extra ``frames``).
+
+        Returns
+        -------
+        DataFrame of N rows
+            Columns date, close, iv and in_sample, then those of `table`.
+
+        Raises
+        ------
+        MissingExtraError
+            If pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError as error:
+            raise MissingExtraError("pandas", extra="frames") from error
+        return pandas.DataFrame(self._columns())
+
+    def to_polars(self) -> pl.DataFrame:
+        """Return every day and every probability as a Polars frame (extra ``polars``).
+
+        Returns
+        -------
+        DataFrame of N rows
+            As `to_pandas` gives them.
+
+        Raises
+        ------
+        MissingExtraError
+            If Polars is not installed.
+        """
+        try:
+            import polars
+        except ImportError as error:
+            raise MissingExtraError("polars", extra="polars") from error
+        return polars.DataFrame(self._columns())
+
+    def _columns(self) -> dict[str, NDArray[Any]]:
+        """Every column by its name: of the bars, and of `table`."""
+        bars = {"close": self.close, "iv": self.iv_percent, "in_sample": self.in_sample}
+        return {"date": self.dates, **bars, **self.table()}
 
     def __repr__(self) -> str:
         last = ", ".join(f"{column} {value:.3f}" for column, value in list(self.row().items())[:3])

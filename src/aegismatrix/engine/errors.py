@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass
 
 from aegismatrix.errors import AegisError, BarsError, ContractError
+from aegismatrix.market.errors import REPORT_BARS
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -12,7 +13,9 @@ class InsufficientHistoryError(BarsError):
     """There are fewer bars than the look-back needs."""
 
     problem = "Need {need} bars, got {have}."
-    remedy = "Extend the history by {missing} trading days."
+    remedy = (
+        "Extend the history by {missing} trading days; {enough} bars are enough for any report."
+    )
     need: int
     have: int
 
@@ -20,6 +23,11 @@ class InsufficientHistoryError(BarsError):
     def missing(self) -> int:
         """How many bars more it takes."""
         return self.need - self.have
+
+    @property
+    def enough(self) -> int:
+        """How many bars are enough for a report of any horizon."""
+        return max(REPORT_BARS, self.need)
 
 
 @dataclass(eq=False, repr=False)

@@ -66,11 +66,14 @@ class Table:
         Exchange dates, or moments in UTC.
     columns : mapping of str to ndarray of shape (T,), float64
         The columns asked for; NaN where a cell was blank.
+    notes : tuple of str
+        What was done to read it that is not told by its rows, a sentence each.
     """
 
     source: str
     dates: DateArray
     columns: Mapping[str, FloatArray]
+    notes: tuple[str, ...] = ()
 
 
 class ReadOnlyArrays:
@@ -281,6 +284,16 @@ def check_rising(dates: DateArray, source: str) -> None:
         raise BarRowsError(source, "unsorted", **named(steps < 0, dates))
     if (steps == 0).any():
         raise BarRowsError(source, "duplicate", **named(steps == 0, dates))
+
+
+def oldest_first(table: Table, name: str) -> Table:
+    """Turn a table round that is newest first throughout, and note it by its name."""
+    steps = np.diff(table.dates.astype(np.int64))
+    if not len(steps) or (steps > 0).any() or not (steps < 0).any():
+        return table
+    columns = {name: values[::-1] for name, values in table.columns.items()}
+    note = f"{name} was newest first: its rows were turned round."
+    return Table(table.source, table.dates[::-1], columns, (*table.notes, note))
 
 
 def check_positive(values: FloatArray, dates: DateArray, source: str, column: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime, timedelta, timezone
 from functools import cached_property
@@ -34,6 +34,7 @@ from aegismatrix.market.arrays import (
     check_rising,
     check_source,
     named,
+    oldest_first,
     read_only,
 )
 from aegismatrix.market.errors import (
@@ -72,6 +73,12 @@ from aegismatrix.market.thresholds import (
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Files = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+"""The path of a file, or those of the parts of one series."""
+
+# By market: what Yahoo calls the index and its volatility index.
+_TICKERS = {"nifty": ("^NSEI", "^INDIAVIX")}
 
 
 @dataclass(frozen=True)
@@ -119,6 +126,8 @@ class Bars(ReadOnlyArrays):
         The days whose iv was carried forward.
     permits : tuple of Permit
         Real exceptions to what bars have to be; given as ``KIND:DATE`` too.
+    reading_notes : tuple of str
+        What was done to read them that their rows do not show, such as rows turned round.
     days : SessionReport
         The bars held against the exchange's calendar.
     prints : PrintReport
@@ -144,6 +153,7 @@ class Bars(ReadOnlyArrays):
     source: str = "arrays"
     iv_fills: tuple[IvFill, ...] = field(default=())
     permits: tuple[Permit, ...] = field(default=())
+    reading_notes: tuple[str, ...] = field(default=())
 
     def __post_init__(self) -> None:
         check_source(self.source)
@@ -206,7 +216,12 @@ class Bars(ReadOnlyArrays):
         """What is to be said of these bars beside whatever is made of them."""
         filled = tuple(np.datetime64(fill.date) for fill in self.iv_fills)
         of_iv = f"Days without a print of the volatility index of their own: {name_days(filled)}."
-        return (*self.days.notes, *self.prints.notes, *((of_iv,) if filled else ()))
+        return (
+            *self.reading_notes,
+            *self.days.notes,
+            *self.prints.notes,
+            *((of_iv,) if filled else ()),
+        )
 
     def check_reportable(self) -> None:
         """Refuse bars that cannot carry a report on the last of them.
@@ -321,28 +336,34 @@ class Bars(ReadOnlyArrays):
     @classmethod
     def from_csv(
         cls,
-        index: str | os.PathLike[str],
+        index: Files,
         *,
-        iv: str | os.PathLike[str],
+        iv: Files,
         market: Market | str = NIFTY,
         date_format: str | None = None,
+        tickers: tuple[str, str] | None = None,
         start: Day | None = None,
         end: Day | None = None,
         today: Day | None = None,
         permit: Permit | str | Iterable[Permit | str] = (),
     ) -> Bars:
-        """Make bars from two CSV files.
+        """Make bars from CSV files.
 
         Parameters
         ----------
-        index : path-like
-            Columns date, high, low, close and, where known, open, in any order and case.
-        iv : path-like
+        index : path-like, or sequence of them
+            Columns date, high, low, close and, where known, open, in any order and case. Several
+            files are the parts of one series, such as its years; rows that they share must be
+            equal. A file that is newest first throughout is turned round.
+        iv : path-like, or sequence of them
             Columns date and close: the volatility index in per cent.
         market : Market or str
             As for `from_arrays`.
         date_format : str, optional
             How dates are written, as for `datetime.strptime`; needed for forms like 03/04/2024.
+        tickers : (str, str), optional
+            Of the index and of the volatility index, where a download has the columns of several;
+            by default those that Yahoo has for NIFTY, for no other market.
         start, end, today, permit
             As for `from_arrays`.
 
@@ -363,9 +384,10 @@ class Bars(ReadOnlyArrays):
         >>> am.Bars.from_csv("sp500.csv", iv="vix.csv", market="other", start="2018-01-01")
         Bars(251 of 'other' from sp500.csv, 2018-01-02 to 2018-12-31, close 2506.85, iv 25.42 %)
         """
-        from aegismatrix.market.readers import read_csv
+        from aegismatrix.market.readers import name_of, read_csv
 
         market = market_named(market)
+        index_ticker, iv_ticker = tickers or _TICKERS.get(market.name, (None, None))
         return cls._join(
             read_csv(
                 index,
@@ -373,6 +395,7 @@ class Bars(ReadOnlyArrays):
                 optional=("open",),
                 date_format=date_format,
                 clock=market.clock,
+                ticker=index_ticker,
             ),
             read_csv(
                 iv,
@@ -380,9 +403,10 @@ class Bars(ReadOnlyArrays):
                 optional=("open", "low"),
                 date_format=date_format,
                 clock=market.clock,
+                ticker=iv_ticker,
             ),
             market,
-            os.path.basename(os.fspath(index)),  # noqa: PTH119
+            name_of(index),
             start,
             end,
             today,
@@ -392,25 +416,29 @@ class Bars(ReadOnlyArrays):
     @classmethod
     def from_frames(
         cls,
-        index: pd.DataFrame,
-        iv: pd.DataFrame | pd.Series[Any],
+        index: pd.DataFrame | Any,
+        iv: pd.DataFrame | pd.Series[Any] | Any,
         *,
         market: Market | str = NIFTY,
         source: str = "frame",
+        tickers: tuple[str, str] | None = None,
         start: Day | None = None,
         end: Day | None = None,
         today: Day | None = None,
         permit: Permit | str | Iterable[Permit | str] = (),
     ) -> Bars:
-        """Make bars from pandas frames (extra ``frames``).
+        """Make bars from frames of pandas (extra ``frames``) or Polars, or from Arrow tables.
 
         Parameters
         ----------
-        index : DataFrame
-            DatetimeIndex, naive or tz-aware, or a column of dates; high, low, close and, where
-            known, open.
-        iv : DataFrame or Series
-            The volatility index's close, in per cent.
+        index : DataFrame or Table
+            A column of dates, or in pandas a DatetimeIndex, naive or tz-aware; high, low, close
+            and, where known, open.
+        iv : DataFrame, Table or Series
+            The volatility index's close, in per cent; a series of pandas alone. One frame that has
+            the columns of both tickers is given twice.
+        tickers : (str, str), optional
+            As for `from_csv`.
         market, source, start, end, today, permit
             As for `from_arrays`.
 
@@ -421,7 +449,7 @@ class Bars(ReadOnlyArrays):
         Raises
         ------
         MissingExtraError
-            If pandas is not installed.
+            If pandas is not installed, and the frame is of no other library that is known.
         BarsError
             One of its children, naming rows and remedy.
         MarketError
@@ -438,6 +466,7 @@ class Bars(ReadOnlyArrays):
         from aegismatrix.market.readers import read_frame
 
         market = market_named(market)
+        index_ticker, iv_ticker = tickers or _TICKERS.get(market.name, (None, None))
         return cls._join(
             read_frame(
                 index,
@@ -445,6 +474,7 @@ class Bars(ReadOnlyArrays):
                 required=("high", "low", "close"),
                 optional=("open",),
                 clock=market.clock,
+                ticker=index_ticker,
             ),
             read_frame(
                 iv,
@@ -452,6 +482,7 @@ class Bars(ReadOnlyArrays):
                 required=("iv",),
                 optional=("open", "low"),
                 clock=market.clock,
+                ticker=iv_ticker,
             ),
             market,
             source,
@@ -478,6 +509,8 @@ class Bars(ReadOnlyArrays):
             check_lengths({"date": table.dates, **table.columns})
             if not len(table.dates):
                 raise EmptyBarsError(table.source)
+        index, prints = oldest_first(index, source), oldest_first(prints, f"iv of {source}")
+        for table in (index, prints):
             check_rising(table.dates, table.source)
             _check_not_future(table, today)
         known_days = index.dates
@@ -507,6 +540,53 @@ class Bars(ReadOnlyArrays):
             source=source,
             iv_fills=fills,
             permits=permits,
+            reading_notes=(*index.notes, *prints.notes),
+        )
+
+    @classmethod
+    def from_yahoo(
+        cls,
+        index: str = "^NSEI",
+        iv: str = "^INDIAVIX",
+        *,
+        market: Market | str | None = None,
+        start: Day | None = None,
+        allow_stale: timedelta | None = None,
+        permit: Sequence[Permit | str] = (),
+    ) -> Bars:
+        """Fetch bars from Yahoo, by way of its cache on this machine (extra ``yahoo``).
+
+        Parameters
+        ----------
+        index, iv : str
+            Symbols, NIFTY 50 and India VIX by default.
+        market : Market or str, optional
+            Whose bars these are; by default ``'nifty'`` for ``^NSEI`` alone, else ``'other'``.
+        start : date-like, optional
+            First day; by default 2015-01-01.
+        allow_stale : timedelta, optional
+            How old bars of the cache may be that stand in where a fetch fails.
+        permit : sequence of Permit or str
+            Real exceptions, as for `from_arrays`.
+
+        Returns
+        -------
+        Bars
+            A last session that is under way is the last bar, as far as it has come; what the fetch
+            had to say is in `notes`.
+
+        Raises
+        ------
+        MissingExtraError
+            If a package of the extra ``yahoo`` is not installed.
+        AegisError
+            A child of it, if nothing could be fetched, or what was fetched are no valid bars.
+        """
+        # The package's public name: this room stands below the desk, which knows Yahoo.
+        from aegismatrix import bars_from_yahoo
+
+        return bars_from_yahoo(
+            index, iv, market=market, start=start, allow_stale=allow_stale, permit=permit
         )
 
     def __len__(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from aegismatrix.errors import list_some
 from aegismatrix.market.arrays import (
     FloatArray,
     ReadOnlyArrays,
@@ -22,7 +23,8 @@ from aegismatrix.market.arrays import (
     read_only,
 )
 from aegismatrix.market.errors import ChainError, EmptyBarsError
-from aegismatrix.market.readers import path_text, read_csv_columns, read_frame_columns
+from aegismatrix.market.readers import Undated, read_csv_columns, read_frame_columns
+from aegismatrix.market.sheets import path_text
 from aegismatrix.market.thresholds import MAX_INDEX_POINTS, MIN_INDEX_POINTS
 
 if TYPE_CHECKING:
@@ -152,9 +154,12 @@ class OptionChain(ReadOnlyArrays):
         ----------
         path : path-like
             Columns strike (or strike price), call open interest (or call OI, calls OI, CE OI) and
-            put open interest (or put OI, puts OI, PE OI), in any order and case, of one expiry.
+            put open interest (or put OI, puts OI, PE OI), in any order and case; or NSE's own
+            download, whose open interest left of STRIKE is the calls'; or its JSON as pandas
+            normalises it.
         expiry : str or date, optional
-            When the options expire.
+            When the options expire. Where a column expiryDate says it of every row, the rows of
+            that day are taken; it must be given if there are several.
 
         Returns
         -------
@@ -176,16 +181,16 @@ class OptionChain(ReadOnlyArrays):
 
     @classmethod
     def from_frame(
-        cls, frame: pd.DataFrame, *, expiry: str | date | None = None, source: str = "frame"
+        cls, frame: pd.DataFrame | Any, *, expiry: str | date | None = None, source: str = "frame"
     ) -> OptionChain:
-        """Make a chain from a pandas frame (extra ``frames``).
+        """Make a chain from a frame of pandas (extra ``frames``) or Polars, or an Arrow table.
 
         Parameters
         ----------
-        frame : DataFrame
-            Columns as for `from_csv`; the strike may be the index.
+        frame : DataFrame or Table
+            Columns as for `from_csv`; in pandas the strike may be the index.
         expiry : str or date, optional
-            When the options expire.
+            As for `from_csv`.
         source : str
             What to call the chain in messages and reports.
 
@@ -196,7 +201,7 @@ class OptionChain(ReadOnlyArrays):
         Raises
         ------
         MissingExtraError
-            If pandas is not installed.
+            If pandas is not installed, and the frame is of no other library that is known.
         BarsError
             One of its children, naming rows and remedy.
 
@@ -211,10 +216,14 @@ class OptionChain(ReadOnlyArrays):
         return cls._of(columns, expiry, source)
 
     @classmethod
-    def _of(
-        cls, columns: Mapping[str, FloatArray], expiry: str | date | None, source: str
-    ) -> OptionChain:
-        strikes, calls, puts = (columns[name] for name in _COLUMNS)
+    def _of(cls, table: Undated, expiry: str | date | None, source: str) -> OptionChain:
+        columns = [table.columns[name] for name in _COLUMNS]
+        if table.expiries is not None:
+            said = [str(as_date(day, f"expiry of {source}")) for day in table.expiries]
+            expiry = _expiry_among(said, expiry, source)
+            kept = np.array([day == expiry for day in said])
+            columns = [values[kept] for values in columns]
+        strikes, calls, puts = columns
         return cls.from_arrays(strikes, calls, puts, expiry=expiry, source=source)
 
     def __len__(self) -> int:
@@ -338,3 +347,17 @@ class OptionChain(ReadOnlyArrays):
         is_open = int(np.count_nonzero(self.call_open_interest))
         if is_open >= MIN_STRIKES and np.array_equal(*sides.values()):
             raise ChainError(self.source, "same_sides", "both sides are equal")
+
+
+def _expiry_among(said: Sequence[str], given: str | date | None, source: str) -> str:
+    """Return the expiry to take of those that the rows of a chain name."""
+    expiries = sorted(set(said))
+    wanted = None if given is None else str(as_date(given, f"expiry of {source}"))
+    if wanted is None and len(expiries) == 1:
+        return expiries[0]
+    if wanted in expiries:
+        return wanted
+    listed = list_some(expiries)
+    if wanted is None:
+        raise ChainError(source, "expiries", f"has rows of several expiries: {listed}")
+    raise ChainError(source, "expiries", f"has no row of {wanted}, but of {listed}")

@@ -8,13 +8,19 @@ from typing import ClassVar
 
 from aegismatrix.errors import AegisError, BarsError, CalendarError, Cases, list_some
 
+REPORT_BARS = 540
+"""So many daily bars are enough for a report of any horizon with the bundled models."""
+
 
 @dataclass(eq=False, repr=False)
 class EmptyBarsError(BarsError):
     """There is not a single row."""
 
     problem = "{source} has no rows."
-    remedy = "Give at least one row below the header; the models need some 250 daily bars."
+    remedy = (
+        f"Give at least one row below the header; {REPORT_BARS} daily bars are enough for any"
+        " report."
+    )
     source: str
 
 
@@ -23,9 +29,10 @@ class FileUnreadableError(BarsError):
     """A data file is missing, not readable, or not text."""
 
     problem = "{path} cannot be read: {reason}."
-    remedy = "Give the path of a comma-separated text file in UTF-8 that you may read."
     path: str
     reason: str
+    _: KW_ONLY
+    remedy: str = "Give the path of a comma-separated text file in UTF-8 that you may read."
 
 
 @dataclass(eq=False, repr=False)
@@ -88,6 +95,11 @@ class BarRowsError(BarsError):
         "duplicate": (
             "{source} has dates that occur more than once: {where}.",
             "Keep one bar for each; for daily bars, intraday rows must be aggregated first.",
+        ),
+        "contradicting": (
+            "{source}: {column} is another one than in the files before it, on: {where}.",
+            "Give files whose common rows are the same, or leave one of them out; the close of a"
+            " day is another one before its session is over.",
         ),
         "not_finite": (
             "{source}: {column} is blank, NaN or infinite in: {where}.",
@@ -366,6 +378,10 @@ class ChainError(BarsError):
     cases: ClassVar[Cases] = {
         "strikes": ("{source}: strikes {reason}: {listed}.", "Correct these rows."),
         "too_few_strikes": ("{source} has {reason}.", "Give all strikes of one expiry."),
+        "expiries": (
+            "{source} {reason}.",
+            "Give the expiry of this market (expiry=..., --chain-expiry DATE).",
+        ),
         "open_interest": (
             "{source}: {reason}{at_strikes}.",
             "Give the number of open contracts, or of open lots throughout, of calls and of puts;"

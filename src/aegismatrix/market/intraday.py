@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -32,11 +32,13 @@ from aegismatrix.market.arrays import (
     check_rising,
     check_source,
     named,
+    oldest_first,
     read_only,
 )
 from aegismatrix.market.errors import BarRowsError, EmptyBarsError, FutureBarsError
 from aegismatrix.market.market import NIFTY
-from aegismatrix.market.readers import path_text, read_csv, read_frame
+from aegismatrix.market.readers import read_csv, read_frame
+from aegismatrix.market.sheets import path_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,6 +99,8 @@ class IntradayBars(ReadOnlyArrays):
         Rows blank in all four columns that were left out.
     shifted : bool
         Whether their stamps were those of their ends, and were moved to their starts.
+    reading_notes : tuple of str
+        What was done to read them that their rows do not show, such as rows turned round.
 
     Examples
     --------
@@ -118,6 +122,7 @@ class IntradayBars(ReadOnlyArrays):
     dropped: int = 0
     blank: int = 0
     shifted: bool = False
+    reading_notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_source(self.source)
@@ -244,7 +249,7 @@ class IntradayBars(ReadOnlyArrays):
     @classmethod
     def from_frame(
         cls,
-        frame: pd.DataFrame,
+        frame: pd.DataFrame | Any,
         *,
         source: str = "frame",
         now: Moment | None = None,
@@ -254,9 +259,10 @@ class IntradayBars(ReadOnlyArrays):
 
         Parameters
         ----------
-        frame : DataFrame
-            DatetimeIndex, in any time zone or naive for UTC, or a column of stamps; open, high, low
-            and close. The two-level columns of a download of one ticker are accepted.
+        frame : DataFrame or Table
+            Of pandas, Polars or Arrow: a column of stamps, or in pandas a DatetimeIndex, in any
+            time zone or naive for UTC; open, high, low and close. The two-level columns of a
+            download of one ticker are accepted.
         source : str
             What to call it in messages and reports.
         now : str, datetime or datetime64, optional
@@ -290,6 +296,7 @@ class IntradayBars(ReadOnlyArrays):
         check_lengths({"starts": table.dates, **table.columns})
         if not len(table.dates):
             raise EmptyBarsError(table.source)
+        table = oldest_first(table, table.source)
         blank = np.isnan(np.stack([table.columns[name] for name in _PRICES])).all(axis=0)
         starts = table.dates[~blank]
         if not len(starts):
@@ -312,6 +319,7 @@ class IntradayBars(ReadOnlyArrays):
             dropped=int((~inside).sum()),
             blank=int(blank.sum()),
             shifted=shifted,
+            reading_notes=table.notes,
         )
 
     def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""Tables as people keep them, dated or not: CSV files and pandas frames, read into arrays.
+"""Tables as people keep them, dated or not: CSV files and frames, read into arrays.
 
 Knows headers and cells; knows nothing about markets. A cell that is blank becomes NaN, and
 a cell that cannot be read is an error: nothing is guessed.
@@ -6,107 +6,105 @@ a cell that cannot be read is an error: nothing is guessed.
 
 from __future__ import annotations
 
-import csv
-import io
 import os
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone, tzinfo
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from aegismatrix.errors import BarsError, MissingExtraError
-from aegismatrix.market.arrays import DateUnit, FloatArray, Table, parsed, read_dates
-from aegismatrix.market.errors import (
-    ColumnError,
-    EmptyBarsError,
-    FileUnreadableError,
-    UnreadableCellError,
+from aegismatrix.errors import BarsError
+from aegismatrix.market.arrays import (
+    DateArray,
+    DateUnit,
+    FloatArray,
+    Table,
+    check_rising,
+    named,
+    oldest_first,
+    parsed,
+    read_dates,
 )
+from aegismatrix.market.cells import read_number
+from aegismatrix.market.errors import BarRowsError, FileUnreadableError
+from aegismatrix.market.frames import FrameColumns, columns_of
+from aegismatrix.market.headers import (
+    column_places,
+    date_format_of,
+    date_place,
+    expiry_place,
+    fields_of,
+    with_sides,
+)
+from aegismatrix.market.sheets import Sheet, check_sheet, path_text, read_sheet
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_MAX_FILE_BYTES = 64 * 1024 * 1024
-_DATE_HEADERS = ("date", "datetime", "timestamp", "time", "day", "trade date", "observation date")
-_HEADERS: Mapping[str, tuple[str, ...]] = {
-    "open": ("open", "open price", "opening price"),
-    "high": ("high", "high price"),
-    "low": ("low", "low price"),
-    "close": ("close", "close price", "closing price", "price"),
-    "strike": ("strike", "strike price"),
-    "call open interest": ("call open interest", "call oi", "calls oi", "ce oi"),
-    "put open interest": ("put open interest", "put oi", "puts oi", "pe oi"),
-}
-_OPTION_COLUMNS = ("strike", "call open interest", "put open interest")
-_OPTION_COLUMNS_REMEDY = (
-    "Name the columns strike, call open interest (or CE OI) and put open interest (or PE OI), each"
-    " once, in any case."
-)
-_IV_HEADERS = (*_HEADERS["close"], "iv", "vix", "india vix", "vixcls")
-_BLANKS = frozenset({"", ".", "-", "--", "na", "n/a", "null", "none", "nan", "#n/a"})
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|infinity)", re.IGNORECASE)
-_GROUPED_NUMBER = re.compile(r"[+-]?\d{1,3}(,\d{2,3})*,\d{3}(\.\d+)?")
+FilePath = str | os.PathLike[str]
+"""The path of a file."""
 
 
-class _Sheet(NamedTuple):
-    """The text of a file: its header and, with their line numbers, its rows."""
+class Undated(NamedTuple):
+    """Columns of numbers without dates, and what the column of expiries says, row by row."""
 
-    header: list[str]
-    rows: list[tuple[int, list[str]]]
-    delimiter: str
+    columns: Mapping[str, FloatArray]
+    expiries: tuple[str, ...] | None
 
 
 def read_csv(
-    path: str | os.PathLike[str],
+    path: FilePath | Sequence[FilePath],
     *,
     required: Sequence[str],
     optional: Sequence[str] = (),
     date_format: str | None = None,
     clock: tzinfo | None = None,
     unit: DateUnit = "D",
+    ticker: str | None = None,
 ) -> Table:
-    """Read a comma-, semicolon- or tab-separated file with a header and a column of dates.
+    """Read comma-, semicolon- or tab-separated files with a header and a column of dates.
 
     Parameters
     ----------
-    path : path-like
-        The file, UTF-8, at most 64 MiB. Leading lines that start with ``#`` are comments.
+    path : path-like, or sequence of them
+        Each file UTF-8, at most 64 MiB. Leading lines that start with ``#`` are comments. Several
+        are the parts of one series, such as its years, in any order.
     required, optional : sequence of str
         Columns among ``open high low close iv``; ``iv`` is a close by any of its names.
     date_format : str, optional
         How dates are written, as for `datetime.strptime`; ISO 8601 is read besides. Without it ISO
-        8601 and dates with a month's name are; ``03/04/2024`` is refused, since it means two days.
+        8601 and dates with a month's name are, and the dates of libraries that are known by their
+        headers; ``03/04/2024`` is refused, since it means two days.
     clock : tzinfo, optional
         The exchange's: stamps that carry an offset are moved to it before the date is taken.
     unit : {'D', 's'}
         Days, or moments: then stamps that carry an offset are moved to UTC, and others are UTC.
+    ticker : str, optional
+        Whose columns to take, where a download has several in two lines of its header.
 
     Returns
     -------
     Table
+        Rows as given; of several files oldest first.
 
     Raises
     ------
     FileUnreadableError, EmptyBarsError, ColumnError, UnreadableCellError
         Naming the file and, where there is one, the line.
+    BarRowsError
+        If rows of several files contradict each other.
     """
-    source = path_text(path)
-    _check_date_format(date_format, source, unit)
-    sheet = _read_sheet(source)
-    date_place = _date_place(sheet.header, source)
-    places = _column_places(sheet.header, required, optional, source)
-    _check_sheet(sheet, source)
-    stamps = [(line, cells[date_place]) for line, cells in sheet.rows]
-    dates = read_dates(stamps, source, clock=clock, unit=unit, date_format=date_format)
-    return Table(source, dates, _sheet_columns(sheet, places, source))
+    sources = paths_of(path)
+    _check_date_format(date_format, sources[0], unit)
+    tables = [
+        _read_file(source, required, optional, date_format, clock, unit, ticker)
+        for source in sources
+    ]
+    return tables[0] if len(tables) == 1 else _merged(tables, required)
 
 
-def read_csv_columns(
-    path: str | os.PathLike[str], *, required: Sequence[str]
-) -> Mapping[str, FloatArray]:
+def read_csv_columns(path: FilePath, *, required: Sequence[str]) -> Undated:
     """Read a file like those of `read_csv`, but without dates.
 
     Parameters
@@ -118,7 +116,7 @@ def read_csv_columns(
 
     Returns
     -------
-    mapping of str to ndarray of shape (K,), float64
+    Undated
         NaN where a cell was blank.
 
     Raises
@@ -127,32 +125,36 @@ def read_csv_columns(
         Naming the file and, where there is one, the line.
     """
     source = path_text(path)
-    sheet = _read_sheet(source)
-    places = _column_places(sheet.header, required, (), source)
-    _check_sheet(sheet, source)
-    return _sheet_columns(sheet, places, source)
+    sheet = read_sheet(source)
+    header = with_sides(sheet.header, sheet.above)
+    places = column_places(header, required, (), source)
+    check_sheet(sheet, source)
+    place = expiry_place(header)
+    expiries = None if place is None else tuple(cells[place] for _, cells in sheet.rows)
+    return Undated(_sheet_columns(sheet, places, source), expiries)
 
 
 def read_frame(
-    frame: pd.DataFrame | pd.Series[Any],
+    frame: pd.DataFrame | pd.Series[Any] | Any,
     *,
     source: str,
     required: Sequence[str],
     optional: Sequence[str] = (),
     clock: tzinfo | None = None,
     unit: DateUnit = "D",
+    ticker: str | None = None,
 ) -> Table:
-    """Read a dated pandas frame, or a series for a single column.
+    """Read a dated frame of pandas or Polars, an Arrow table, or a series for a single column.
 
     Parameters
     ----------
-    frame : DataFrame or Series
-        With a DatetimeIndex (naive or tz-aware) or, for frames, a column of dates. Columns by the
-        names that `read_csv` knows; the two-level columns of a download of one ticker are
-        accepted.
+    frame : DataFrame, Table or Series
+        Of pandas with a DatetimeIndex (naive or tz-aware) or a column of dates, of other libraries
+        with such a column. Columns by the names that `read_csv` knows; the two-level columns of a
+        download are accepted.
     source : str
         What to call it in messages.
-    required, optional, clock, unit
+    required, optional, clock, unit, ticker
         As for `read_csv`.
 
     Returns
@@ -165,26 +167,21 @@ def read_frame(
         If pandas is not installed.
     EmptyBarsError, ColumnError, UnreadableCellError
     """
-    pandas = _pandas()
-    table = _one_level(frame, required, source, "date")
-    header = [_normal(str(name)) for name in table.columns]
-    if isinstance(table.index, pandas.DatetimeIndex):
-        stamps: Iterable[object] = table.index.tolist()
-    else:
-        stamps = table.iloc[:, _date_place(header, source)].tolist()
-    dates = read_dates(list(enumerate(stamps)), source, clock=clock, unit=unit)
-    places = _column_places(header, required, optional, source)
-    return Table(source, dates, _frame_columns(table, places, source))
+    columns = columns_of(frame, required, source, "date", ticker)
+    dates = columns.stamps(clock, unit)
+    places = column_places(columns.header, required, optional, source)
+    table = Table(source, dates, columns.numbers(places, source))
+    return _without_rows_of_others(table) if columns.one_of_many else table
 
 
 def read_frame_columns(
-    frame: pd.DataFrame, *, source: str, required: Sequence[str]
-) -> Mapping[str, FloatArray]:
-    """Read a pandas frame without dates.
+    frame: pd.DataFrame | Any, *, source: str, required: Sequence[str]
+) -> Undated:
+    """Read a frame without dates.
 
     Parameters
     ----------
-    frame : DataFrame
+    frame : DataFrame or Table
         Columns by the names that `read_csv` knows; an index with a name is a column too.
     source : str
         What to call it in messages.
@@ -193,7 +190,7 @@ def read_frame_columns(
 
     Returns
     -------
-    mapping of str to ndarray of shape (K,), float64
+    Undated
         NaN where a cell was blank.
 
     Raises
@@ -202,207 +199,125 @@ def read_frame_columns(
         If pandas is not installed.
     EmptyBarsError, ColumnError, UnreadableCellError
     """
-    table = _one_level(frame, required, source, required[0])
-    if table.index.name is not None and table.index.name not in table.columns:
-        table = table.reset_index()
-    header = [_normal(str(name)) for name in table.columns]
-    return _frame_columns(table, _column_places(header, required, (), source), source)
+    columns = columns_of(frame, required, source, required[0])
+    places = column_places(columns.header, required, (), source)
+    return Undated(columns.numbers(places, source), _expiries(columns))
 
 
-def path_text(path: object) -> str:
-    """Return a path as text.
+def paths_of(given: FilePath | Sequence[FilePath]) -> tuple[str, ...]:
+    """Return the paths of the files of one series.
 
     Parameters
     ----------
-    path : path-like
+    given : path-like, or sequence of them
 
     Returns
     -------
-    str
+    tuple of str
 
     Raises
     ------
     FileUnreadableError
-        If it is none.
+        If one is no path, or there is none.
     """
-    if isinstance(path, (str, os.PathLike)):
-        text = os.fspath(path)
-        if isinstance(text, str):
-            return text
-    raise FileUnreadableError(repr(path), "it is not a path")
+    if not isinstance(given, list | tuple):
+        return (path_text(given),)
+    if not given:
+        raise FileUnreadableError(repr(given), "it names no file")
+    return tuple(path_text(one) for one in given)
 
 
-def _read_sheet(source: str) -> _Sheet:
-    lines = _read_text(source).splitlines()
-    skipped = 0
-    while skipped < len(lines) and (
-        not lines[skipped].strip() or lines[skipped].lstrip().startswith("#")
-    ):
-        skipped += 1
-    if skipped == len(lines):
-        raise EmptyBarsError(source)
-    delimiter = max(",;\t", key=lines[skipped].count)
-    reader = csv.reader(io.StringIO("\n".join(lines[skipped:])), delimiter=delimiter)
-    try:
-        header = [_normal(name) for name in next(reader)]
-        rows = [
-            (skipped + reader.line_num, cells)
-            for cells in reader
-            if any(cell.strip() for cell in cells)
-        ]
-    except csv.Error as error:
-        raise FileUnreadableError(source, str(error)) from error
-    return _Sheet(header, rows, delimiter)
+def name_of(paths: FilePath | Sequence[FilePath]) -> str:
+    """Return the names of the files of one series, without their folders."""
+    names = [os.path.basename(path) for path in paths_of(paths)]  # noqa: PTH119
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _check_sheet(sheet: _Sheet, source: str) -> None:
-    if not sheet.rows:
-        raise EmptyBarsError(source)
-    for line, cells in sheet.rows:
-        if len(cells) != len(sheet.header):
-            raise UnreadableCellError(
-                source=source,
-                line=line,
-                column=f"row of {len(sheet.header)} cells",
-                text=sheet.delimiter.join(cells)[:80],
-                remedy="Mend the line: it has more or fewer cells than the header.",
-            )
+def _read_file(
+    source: str,
+    required: Sequence[str],
+    optional: Sequence[str],
+    date_format: str | None,
+    clock: tzinfo | None,
+    unit: DateUnit,
+    ticker: str | None,
+) -> Table:
+    sheet = read_sheet(source)
+    header, one_of_many = sheet.header, False
+    if sheet.levels:
+        fields, one_of_many = fields_of(sheet.levels, required, source, ticker)
+        header = [header[0], *fields]
+    stamped = date_place(header, source)
+    places = column_places(header, required, optional, source)
+    check_sheet(sheet, source)
+    stamps = [(line, cells[stamped]) for line, cells in sheet.rows]
+    told = date_format or date_format_of(header)
+    dates = read_dates(stamps, source, clock=clock, unit=unit, date_format=told)
+    table = Table(source, dates, _sheet_columns(sheet, places, source))
+    return _without_rows_of_others(table) if one_of_many else table
 
 
-def _sheet_columns(sheet: _Sheet, places: Mapping[str, int], source: str) -> dict[str, FloatArray]:
+def _merged(tables: Sequence[Table], required: Sequence[str]) -> Table:
+    """Join the parts of one series; a row that several have must be the same in all of them."""
+    parts = [oldest_first(table, name_of(table.source)) for table in tables]
+    for part in parts:
+        check_rising(part.dates, part.source)
+    whole = parts[0]
+    for part in parts[1:]:
+        whole = _joined(whole, part, required)
+    return replace(whole, source=", ".join(table.source for table in tables))
+
+
+def _joined(one: Table, other: Table, required: Sequence[str]) -> Table:
+    _, in_one, in_other = np.intersect1d(
+        one.dates, other.dates, assume_unique=True, return_indices=True
+    )
+    new = np.setdiff1d(np.arange(len(other.dates)), in_other)
+    dates: DateArray = np.concatenate([one.dates, other.dates[new]])
+    order = np.argsort(dates, kind="stable")
+    columns = {}
+    for name in dict.fromkeys([*one.columns, *other.columns]):
+        known = one.columns.get(name, np.full(len(one.dates), np.nan))
+        added = other.columns.get(name, np.full(len(other.dates), np.nan))
+        before, after = known[in_one], added[in_other]
+        differ = ~((before == after) | (np.isnan(before) & np.isnan(after)))
+        if name not in required:
+            differ &= ~(np.isnan(before) | np.isnan(after))
+        if differ.any():
+            rows = named(np.isin(np.arange(len(one.dates)), in_one[differ]), one.dates)
+            raise BarRowsError(other.source, "contradicting", column=name, dates=rows["dates"])
+        filled = known.copy()
+        filled[in_one] = np.where(np.isnan(before), after, before)
+        columns[name] = np.concatenate([filled, added[new]])[order]
+    notes = dict.fromkeys([*one.notes, *other.notes])
+    return Table(one.source, dates[order], columns, tuple(notes))
+
+
+def _without_rows_of_others(table: Table) -> Table:
+    """Leave out the days of a download on which this ticker has nothing and another has."""
+    blank = np.isnan(np.stack(list(table.columns.values()))).all(axis=0)
+    if not blank.any():
+        return table
+    columns = {name: values[~blank] for name, values in table.columns.items()}
+    note = (
+        f"{name_of(table.source)}: {int(blank.sum())} rows of another ticker alone were left out."
+    )
+    return Table(table.source, table.dates[~blank], columns, (*table.notes, note))
+
+
+def _expiries(columns: FrameColumns) -> tuple[str, ...] | None:
+    place = expiry_place(columns.header)
+    return None if place is None else tuple(str(cell) for cell in columns.values(place).tolist())
+
+
+def _sheet_columns(sheet: Sheet, places: Mapping[str, int], source: str) -> dict[str, FloatArray]:
     return {
         name: np.array(
-            [_read_number(cells[place], source, line, name) for line, cells in sheet.rows],
+            [read_number(cells[place], source, line, name) for line, cells in sheet.rows],
             dtype=np.float64,
         )
         for name, place in places.items()
     }
-
-
-def _pandas() -> Any:
-    try:
-        import pandas as pd
-    except ImportError as error:
-        raise MissingExtraError("pandas", extra="frames") from error
-    return pd
-
-
-def _one_level(
-    frame: pd.DataFrame | pd.Series[Any], required: Sequence[str], source: str, key: str
-) -> pd.DataFrame:
-    pandas = _pandas()
-    if isinstance(frame, pandas.Series):
-        if len(required) != 1:
-            raise _no_column(required[0], source, [str(frame.name)], "is missing")
-        frame = frame.to_frame(required[0])
-    elif not isinstance(frame, pandas.DataFrame):
-        raise _no_column(key, source, [type(frame).__name__], "needs a frame")
-    table = cast("pd.DataFrame", frame)
-    if not len(table):
-        raise EmptyBarsError(source)
-    if table.columns.nlevels > 1:
-        table = table.set_axis(_named_level(table.columns, required, source), axis=1)
-    return table
-
-
-def _frame_columns(
-    table: pd.DataFrame, places: Mapping[str, int], source: str
-) -> dict[str, FloatArray]:
-    columns = {}
-    for name, place in places.items():
-        values = table.iloc[:, place]
-        if values.dtype.kind in "iuf":
-            columns[name] = values.to_numpy(dtype=np.float64, na_value=np.nan)
-        else:
-            cells = values.astype(object).where(values.notna(), "")
-            columns[name] = np.array(
-                [_read_number(str(cell), source, row, name) for row, cell in enumerate(cells)]
-            )
-    return columns
-
-
-def _read_text(source: str) -> str:
-    try:
-        with Path(source).open("rb") as file:
-            data = file.read(_MAX_FILE_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise FileUnreadableError(source, reason) from error
-    if len(data) > _MAX_FILE_BYTES:
-        raise FileUnreadableError(source, f"it is larger than {_MAX_FILE_BYTES} bytes")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise FileUnreadableError(source, f"it is not UTF-8 ({error.reason})") from error
-
-
-def _normal(header: str) -> str:
-    return " ".join(re.sub(r"[^a-z0-9]+", " ", header.strip().lower()).split())
-
-
-def _date_place(header: Sequence[str], source: str) -> int:
-    places = [i for i, name in enumerate(header) if name in _DATE_HEADERS]
-    if len(places) > 1:
-        raise ColumnError("date", source=source, found=header, reason="is there more than once")
-    if places:
-        return places[0]
-    if header and header[0] in ("", "unnamed 0"):
-        return 0
-    raise ColumnError("date", source=source, found=header)
-
-
-def _column_places(
-    header: Sequence[str], required: Sequence[str], optional: Sequence[str], source: str
-) -> dict[str, int]:
-    found = {}
-    for column in (*required, *optional):
-        places = [i for i, name in enumerate(header) if name in _names_of(column)]
-        if len(places) > 1:
-            raise _no_column(column, source, header, "is there more than once")
-        if places:
-            found[column] = places[0]
-        elif column in required:
-            raise _no_column(column, source, header, "is missing")
-    return found
-
-
-def _no_column(column: str, source: str, header: Sequence[str], reason: str) -> ColumnError:
-    if column not in _OPTION_COLUMNS:
-        return ColumnError(column, source=source, found=header, reason=reason)
-    return ColumnError(
-        column, source=source, found=header, reason=reason, remedy=_OPTION_COLUMNS_REMEDY
-    )
-
-
-def _named_level(columns: pd.Index[Any], required: Sequence[str], source: str) -> pd.Index[Any]:
-    """The level of a download's columns that says high, low, close; the other says the ticker."""
-    levels = [columns.get_level_values(number) for number in range(columns.nlevels)]
-    # The ticker ^VIX reads as a name of iv, so the level with more distinct names goes first.
-    for level in sorted(levels, key=lambda level: -level.nunique()):
-        if any(_normal(str(name)) in _names_of(column) for name in level for column in required):
-            return level
-    raise ColumnError(required[0], source=source, found=[str(column) for column in columns])
-
-
-def _names_of(column: str) -> tuple[str, ...]:
-    return _IV_HEADERS if column == "iv" else _HEADERS[column]
-
-
-def _read_number(text: str, source: str, line: int, column: str) -> float:
-    cell = text.strip()
-    if cell.lower() in _BLANKS:
-        return np.nan
-    if _GROUPED_NUMBER.fullmatch(cell):
-        cell = cell.replace(",", "")
-    if not _NUMBER.fullmatch(cell):
-        raise UnreadableCellError(
-            source=source,
-            line=line,
-            column=column,
-            text=text[:80],
-            remedy="Write numbers with a decimal point, as in 23644.80.",
-        )
-    return float(cell)
 
 
 def _check_date_format(date_format: str | None, source: str, unit: DateUnit) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import logging
 import os
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -235,6 +236,7 @@ def _source(arguments: argparse.Namespace) -> BarSource:
     return CsvSource(
         index=arguments.index,
         iv=arguments.iv,
+        tickers=(arguments.symbol, arguments.iv_symbol),
         market=_with_days(market or NIFTY, arguments),
         intraday=intraday,
         stamps=stamps,
@@ -284,9 +286,14 @@ def _with_days(market: Market, arguments: argparse.Namespace) -> Market:
     return market
 
 
+def _files(given: str | Sequence[str] | None) -> Sequence[str]:
+    """The paths that one option gives."""
+    return (given,) if isinstance(given, str) else given or ()
+
+
 def _refuse_to_overwrite(arguments: argparse.Namespace, out: Path) -> None:
     given = vars(arguments)
-    for source in (given.get(name) for name in _INPUTS):
+    for source in itertools.chain.from_iterable(_files(given.get(name)) for name in _INPUTS):
         if source and out.is_file() and Path(source).exists() and out.samefile(source):
             arguments.parser.error(f"--out {arguments.out} would overwrite the bars in {source}")
 
@@ -309,12 +316,13 @@ def history(arguments: argparse.Namespace) -> int:
     _refuse_to_overwrite(arguments, Path(arguments.out))
     engine = Engine(arguments.models)
     forecast = engine.history(bars)
-    text = "".join(f"{','.join(cells)}\n" for cells in _history_rows(forecast))
+    lines = _history_lines(forecast) if arguments.json else _history_rows(forecast)
+    text = "".join(f"{line}\n" for line in lines)
     if arguments.out == "-":
         _write_all(text)
         return DONE
     write_atomically(arguments.out, text)
-    if arguments.quiet:
+    if arguments.quiet or arguments.json:
         return DONE
     print(
         f"{len(forecast)} days, {forecast.dates[0]} to {forecast.dates[-1]}, in {arguments.out};"
@@ -337,12 +345,26 @@ def drop_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _history_rows(forecast: Forecast) -> Iterable[list[str]]:
-    table = forecast.table()
-    yield ["date", "in_sample", *table]
-    seen = ["true" if in_sample else "false" for in_sample in forecast.in_sample]
-    for day, flag, *values in zip(forecast.dates.astype(str), seen, *table.values(), strict=True):
-        yield [day, flag, *(f"{value:.12f}" for value in values)]
+def _history_rows(forecast: Forecast) -> Iterable[str]:
+    """Write CSV: of each day what is known and what is forecast, probabilities in twelve digits."""
+    yield ",".join(["date", "close", "iv", "in_sample", *forecast.table()])
+    for day, close, iv, seen, *values in _days(forecast):
+        flag = "true" if seen else "false"
+        yield ",".join([day, f"{close!r}", f"{iv!r}", flag, *(f"{value:.12f}" for value in values)])
+
+
+def _history_lines(forecast: Forecast) -> Iterable[str]:
+    """Write the same as one JSON object a line."""
+    names = ["date", "close", "iv", "in_sample", *forecast.table()]
+    for day, close, iv, seen, *values in _days(forecast):
+        row = [day, close, iv, seen, *(round(value, 12) for value in values)]
+        yield json.dumps(dict(zip(names, row, strict=True)), allow_nan=False)
+
+
+def _days(forecast: Forecast) -> Iterable[tuple[Any, ...]]:
+    """Every day: its date, close, iv, whether it is in-sample, and its probabilities."""
+    known = (forecast.close, forecast.iv_percent, forecast.in_sample, *forecast.table().values())
+    return zip(forecast.dates.astype(str).tolist(), *(each.tolist() for each in known), strict=True)
 
 
 def _last_day(forecast: Forecast, bars: Bars, manifest: Manifest) -> Iterable[str]:

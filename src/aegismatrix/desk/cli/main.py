@@ -153,7 +153,7 @@ def _parser(others: Mapping[str, Command | AegisError]) -> argparse.ArgumentPars
     _add_models(monitor)
     monitor.set_defaults(run=commands.monitor)
 
-    history = add("history", "write every probability for every day, as CSV")
+    history = add("history", "write every probability for every day, as CSV or JSON lines")
     _add_bars(history)
     history.add_argument(
         "--out", metavar="FILE", default="-", help="write to this file; - is standard output"
@@ -284,21 +284,32 @@ def _add_publishing(parser: argparse.ArgumentParser) -> None:
 
 def _add_bars(parser: argparse.ArgumentParser) -> None:
     bars = parser.add_argument_group("bars")
-    bars.add_argument("--index", metavar="CSV", help="read daily bars: date, high, low, close")
     bars.add_argument(
-        "--iv", metavar="CSV", help="read its volatility index: date, close in per cent"
+        "--index",
+        metavar="CSV",
+        action="append",
+        help="read daily bars: date, high, low, close; again for each further part of the series",
+    )
+    bars.add_argument(
+        "--iv",
+        metavar="CSV",
+        action="append",
+        help="read its volatility index: date, close in per cent; again for each further part",
     )
     bars.add_argument(
         "--yahoo", action="store_true", help="fetch from Yahoo instead (extra 'yahoo')"
     )
     bars.add_argument(
-        "--symbol", metavar="NAME", default="^NSEI", help="fetch this index (%(default)s)"
+        "--symbol",
+        metavar="NAME",
+        default="^NSEI",
+        help="fetch this index, and choose it in files that have several (%(default)s)",
     )
     bars.add_argument(
         "--iv-symbol",
         metavar="NAME",
         default="^INDIAVIX",
-        help="fetch this volatility index (%(default)s)",
+        help="fetch this volatility index, likewise (%(default)s)",
     )
     bars.add_argument(
         "--allow-stale",

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 from aegismatrix.desk.sources.fetched import Fetched, utc_now
 from aegismatrix.desk.sources.sample import sample_bars
 from aegismatrix.market.arrays import Day
-from aegismatrix.market.bars import Bars
+from aegismatrix.market.bars import Bars, Files
 from aegismatrix.market.intraday import IntradayBars, Stamps
 from aegismatrix.market.market import MarketField
 from aegismatrix.market.permits import Permit
+from aegismatrix.market.readers import paths_of
+from aegismatrix.market.sheets import path_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +27,7 @@ class CsvSource:
 
     Attributes
     ----------
-    index, iv : path-like
+    index, iv : path-like, or sequence of them
         Daily bars and their volatility index, as `Bars.from_csv` reads them.
     market : Market
         Whose bars these are; a name of one is taken too.
@@ -35,7 +37,7 @@ class CsvSource:
         What the stamps of the five-minute bars are of; by default recognised.
     date_format, start, end
         As for `Bars.from_csv`; they do not concern the five-minute bars.
-    permit : sequence of Permit or str
+    permit, tickers
         As for `Bars.from_csv`.
 
     Examples
@@ -46,8 +48,8 @@ class CsvSource:
     'CSV files sp500.csv, vix.csv'
     """
 
-    index: str | os.PathLike[str]
-    iv: str | os.PathLike[str]
+    index: Files
+    iv: Files
     market: MarketField = MarketField()  # noqa: RUF009
     intraday: str | os.PathLike[str] | None = None
     stamps: Stamps | None = None
@@ -55,11 +57,14 @@ class CsvSource:
     start: Day | None = None
     end: Day | None = None
     permit: Sequence[Permit | str] = ()
+    tickers: tuple[str, str] | None = None
 
     @property
     def description(self) -> str:
         """The files' paths."""
-        paths = [os.fspath(path) for path in (self.index, self.iv, self.intraday) if path]
+        paths = [*paths_of(self.index), *paths_of(self.iv)]
+        if self.intraday is not None:
+            paths.append(path_text(self.intraday))
         return f"CSV files {', '.join(paths)}"
 
     def fetch(self) -> Fetched:
@@ -90,6 +95,7 @@ class CsvSource:
             start=self.start,
             end=self.end,
             permit=self.permit,
+            tickers=self.tickers,
         )
         intraday = None
         if self.intraday is not None:
@@ -99,7 +105,7 @@ class CsvSource:
 
 @dataclass(frozen=True, eq=False)
 class FrameSource:
-    """Pandas frames (extra ``frames``), checked at every fetch.
+    """Frames of pandas (extra ``frames``) or Polars, or Arrow tables, checked at every fetch.
 
     Attributes
     ----------
@@ -115,10 +121,10 @@ class FrameSource:
         As for `Bars.from_frames`.
     """
 
-    index: pd.DataFrame
-    iv: pd.DataFrame | pd.Series[Any]
+    index: pd.DataFrame | Any
+    iv: pd.DataFrame | pd.Series[Any] | Any
     market: MarketField = MarketField()  # noqa: RUF009
-    intraday: pd.DataFrame | None = None
+    intraday: pd.DataFrame | Any | None = None
     name: str = "frame"
     permit: Sequence[Permit | str] = ()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta, timezone
 
 import numpy as np
@@ -19,7 +19,7 @@ from aegismatrix.desk.sources.patience import Attempt, Patience
 from aegismatrix.desk.sources.prices import COLUMNS, Interval, Prices
 from aegismatrix.desk.sources.refresh import refresh
 from aegismatrix.errors import BarsError
-from aegismatrix.market.arrays import DateArray
+from aegismatrix.market.arrays import DateArray, Day, as_date
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.intraday import BAR_MINUTES, MARKET, IntradayBars
 from aegismatrix.market.market import OTHER, Market, market_named
@@ -313,3 +313,46 @@ def _without_blank_end(
 def _blank(prices: Prices, columns: tuple[str, ...]) -> NDArray[np.bool_]:
     blank: NDArray[np.bool_] = np.isnan(np.stack([prices.column(column) for column in columns]))
     return blank
+
+
+def bars_from_yahoo(
+    index: str = NIFTY_SYMBOL,
+    iv: str = INDIA_VIX_SYMBOL,
+    *,
+    market: Market | str | None = None,
+    start: Day | None = None,
+    allow_stale: timedelta | None = None,
+    permit: Sequence[Permit | str] = (),
+) -> Bars:
+    """Fetch daily bars, as `Bars.from_yahoo` does, which calls this.
+
+    Parameters
+    ----------
+    index, iv, market, allow_stale, permit
+        As for `YahooSource`.
+    start : date-like, optional
+        First day; by default 2015-01-01.
+
+    Returns
+    -------
+    Bars
+        What the fetch had to say is in their notes.
+
+    Raises
+    ------
+    MissingExtraError, SourceError, CacheError, BarsError
+        As for `YahooSource.fetch`.
+    """
+    first = FIRST_DAY if start is None else as_date(start, "start").item()
+    source = YahooSource(
+        index,
+        iv,
+        market=market,
+        start=first,
+        intraday=False,
+        allow_stale=allow_stale,
+        permit=permit,
+    )
+    fetched = source.fetch()
+    notes = (*fetched.notes, *fetched.bars.reading_notes)
+    return replace(fetched.bars, reading_notes=notes)

@@ -222,9 +222,7 @@ def _gaussian(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle
     return _answered(np.stack(joint, axis=1), answer)
 
 
-_COUNTED = known(
-    "alpha fit_prior class_prior class_count_ feature_count_ n_features_ force_alpha"
-)
+_COUNTED = known("alpha fit_prior class_prior class_count_ feature_count_ n_features_ force_alpha")
 
 FAMILIES = (
     Family(

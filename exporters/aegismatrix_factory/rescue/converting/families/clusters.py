@@ -69,9 +69,7 @@ def _graph(part: Part, answer: Answer, writer: Writer, x: Table) -> Table:
 def _probe(part: Part, random: np.random.Generator, rows: int) -> Probes:
     given: Centres = part.parameters
     centre, spread = given.centres.mean(axis=0), given.centres.std(axis=0) + 1e-3
-    drawn = [
-        centre + random.normal(size=(rows, len(centre))) * spread * one for one in _SPREADS
-    ]
+    drawn = [centre + random.normal(size=(rows, len(centre))) * spread * one for one in _SPREADS]
     return Probes(tuple(drawn), given.centres[:256])
 
 

@@ -348,9 +348,7 @@ def _chosen(columns: Any, names: list[str], width: int) -> list[int]:
     listed = list(columns)
     if listed and isinstance(listed[0], bool | np.bool_):
         return [place for place, one in enumerate(listed) if one]
-    return [
-        names.index(one) if isinstance(one, str) else range(width)[int(one)] for one in listed
-    ]
+    return [names.index(one) if isinstance(one, str) else range(width)[int(one)] for one in listed]
 
 
 def _columns(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) -> Rows:
@@ -389,8 +387,10 @@ def _union(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) -
     for name, transformer in attributes.need("transformer_list"):
         if transformer is None or transformer == "drop":
             continue
-        block = rows if isinstance(transformer, str) else oracle.answer(
-            transformer, "transformed", rows
+        block = (
+            rows
+            if isinstance(transformer, str)
+            else oracle.answer(transformer, "transformed", rows)
         )
         blocks.append(_weighted(block, weights.get(name)))
     return np.concatenate(blocks, axis=1)

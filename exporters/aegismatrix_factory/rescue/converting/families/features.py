@@ -340,9 +340,7 @@ def _projected(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracl
     x = np.asarray(rows, dtype=np.float64)
     if attributes.get("mean_") is not None:
         x = x - attributes.need("mean_")
-    out = np.stack(
-        [np.einsum("ij,j->i", x, one) for one in attributes.need("components_")], axis=1
-    )
+    out = np.stack([np.einsum("ij,j->i", x, one) for one in attributes.need("components_")], axis=1)
     if attributes.get("whiten"):
         out = out / np.sqrt(attributes.need("explained_variance_"))
     return out

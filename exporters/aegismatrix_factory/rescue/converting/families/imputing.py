@@ -171,9 +171,7 @@ def _text(writer: Writer, x: Table, place: int, filling: Filling) -> Table:
 def _mark(writer: Writer, x: Table, place: int, filling: Filling) -> Table:
     chosen = writer.chosen(x, [place])
     if isinstance(filling.values[place], str):
-        absent = writer.add(
-            "Equal", [chosen.tensor, writer.number(_source(x, place).place(None))]
-        )
+        absent = writer.add("Equal", [chosen.tensor, writer.number(_source(x, place).place(None))])
     else:
         absent = _absent(writer, chosen.numbers(), filling.missing)
     return Table(writer.doubled(absent), (None,))
@@ -241,9 +239,7 @@ def _oracle(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) 
 
 
 _EVERY = "_sklearn_version n_features_in_ feature_names_in_ _sklearn_output_config"
-_INDICATOR = known(
-    "features_ missing_values features error_on_new sparse _n_features _precomputed"
-)
+_INDICATOR = known("features_ missing_values features error_on_new sparse _n_features _precomputed")
 
 FAMILIES = (
     Family(

@@ -289,7 +289,7 @@ def _decision(writer: Writer, machine: Machine, sums: str) -> str:
 
 
 def _probability(writer: Writer, machine: Machine, sums: str) -> str:
-    """libsvm's coupling, round after round; a row that is near enough stays as it is."""
+    """Libsvm's coupling, round after round; a row that is near enough stays as it is."""
     assert machine.slopes is not None and machine.offsets is not None
     moved = writer.add("Mul", [sums, writer.weight(machine.slopes)])
     moved = writer.add("Neg", [writer.add("Add", [moved, writer.weight(machine.offsets)])])
@@ -314,9 +314,7 @@ def _probability(writer: Writer, machine: Machine, sums: str) -> str:
     reached: str | None = None
     for turn in range(_ROUNDS + 1):
         pulls = [
-            writer.add(
-                "ReduceSum", [writer.add("Mul", [row, share]), writer.axes(1)], keepdims=1
-            )
+            writer.add("ReduceSum", [writer.add("Mul", [row, share]), writer.axes(1)], keepdims=1)
             for row in rows
         ]
         pull = writer.add("Concat", pulls, axis=1)

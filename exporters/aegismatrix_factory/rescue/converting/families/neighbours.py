@@ -123,7 +123,9 @@ def _graph(part: Part, answer: Answer, writer: Writer, x: Table) -> Table:
     columns = given.said.shape[1]
     compared = _compared(writer, given, x.numbers())
     smallest, _ = writer.top(writer.add("Neg", [compared]), given.count)
-    last = writer.add("Gather", [writer.add("Neg", [smallest]), writer.axes(given.count - 1)], axis=1)
+    last = writer.add(
+        "Gather", [writer.add("Neg", [smallest]), writer.axes(given.count - 1)], axis=1
+    )
     near = writer.doubled(writer.add("Less", [compared, last]))
     tie = writer.doubled(writer.add("Equal", [compared, last]))
     room = writer.add("Sub", [writer.number(given.count), _total(writer, near)])
@@ -284,7 +286,9 @@ def _oracle(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) 
     return places[:, None]
 
 
-_HOW = known("algorithm leaf_size metric metric_params n_jobs p radius _tree _fit_method n_samples_fit_")
+_HOW = known(
+    "algorithm leaf_size metric metric_params n_jobs p radius _tree _fit_method n_samples_fit_"
+)
 _USED = "_fit_X _y n_neighbors weights effective_metric_ effective_metric_params_"
 
 FAMILIES = (

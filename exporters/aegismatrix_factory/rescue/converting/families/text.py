@@ -171,9 +171,7 @@ def _read_tfidf(attributes: Attributes, reader: Reader) -> Model:
         raise InconsistentModelError("TfidfVectorizer._tfidf is none")
     width = len(_terms(attributes))
     given = _weighing(reader.known(inside)[1], width)
-    weighing = Weighing(
-        attributes.flag("binary"), given.sublinear, given.weights, given.norm
-    )
+    weighing = Weighing(attributes.flag("binary"), given.sublinear, given.weights, given.norm)
     return _counting(attributes, weighing)
 
 
