@@ -387,7 +387,7 @@ class Bars(ReadOnlyArrays):
         from aegismatrix.market.readers import name_of, read_csv
 
         market = market_named(market)
-        index_ticker, iv_ticker = tickers or _TICKERS.get(market.name, (None, None))
+        index_ticker, iv_ticker = tickers or _TICKERS.get(market.name) or (None, None)
         return cls._join(
             read_csv(
                 index,
@@ -466,7 +466,7 @@ class Bars(ReadOnlyArrays):
         from aegismatrix.market.readers import read_frame
 
         market = market_named(market)
-        index_ticker, iv_ticker = tickers or _TICKERS.get(market.name, (None, None))
+        index_ticker, iv_ticker = tickers or _TICKERS.get(market.name) or (None, None)
         return cls._join(
             read_frame(
                 index,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -489,7 +489,7 @@ def _back_function(part: Part, rows: FloatArray) -> FloatArray:
     if change.function is None:
         return rows
     with np.errstate(all="ignore"):
-        undone = {
+        undoing: dict[str, Callable[[FloatArray], FloatArray]] = {
             "log": np.exp,
             "log1p": np.expm1,
             "log2": np.exp2,
@@ -499,8 +499,9 @@ def _back_function(part: Part, rows: FloatArray) -> FloatArray:
             "sqrt": np.square,
             "square": lambda value: np.sqrt(np.abs(value)),
             "absolute": np.abs,
-        }[change.function](rows)
-    return np.clip(np.asarray(undone), -1e12, 1e12)
+        }
+        undone = undoing[change.function](rows)
+    return np.asarray(np.clip(undone, -1e12, 1e12))
 
 
 FAMILIES = (

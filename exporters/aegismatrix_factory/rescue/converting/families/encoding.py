@@ -98,7 +98,7 @@ def _read_one_hot(attributes: Attributes, reader: Reader) -> Model:
         raise InconsistentModelError("OneHotEncoder.handle_unknown is unknown")
     groups = _groups(attributes, listed)
     dropped = _dropped(attributes, [int(one.max()) + 1 for one in groups])
-    columns = []
+    columns: list[Coded] = []
     for one, group, drop in zip(listed, groups, dropped, strict=True):
         count = int(group.max()) + 1
         codes = np.zeros((len(one), count))

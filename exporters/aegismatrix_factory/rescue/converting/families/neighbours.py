@@ -283,7 +283,7 @@ def _oracle(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) 
         return out
     places = out.argmax(axis=1).astype(np.float64)
     places[np.isnan(out).any(axis=1)] = np.nan
-    return places[:, None]
+    return np.asarray(places[:, None])
 
 
 _HOW = known(
