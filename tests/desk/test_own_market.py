@@ -94,7 +94,8 @@ def test_apart_from_what_a_market_decides_the_report_is_that_of_an_unknown_marke
         am.analyze(bars, engine=engine, now=AFTER_CLOSE, horizon_days=13).to_dict()
         for bars in (own, replace(own, market="other"))
     )
-    one["provenance"].pop("market_title")
+    for of_its_own in ("market_title", "calendar"):
+        one["provenance"].pop(of_its_own)
     for report in (one, other):
         report["provenance"].pop("market")
         report.pop("session")

@@ -149,7 +149,11 @@ def test_beyond_the_calendar_a_horizon_in_days_still_publishes_and_says_what_was
 ) -> None:
     ahead = nifty.market.known_calendar().sessions("2011-01-01", "2026-12-31")
     moved = replace(nifty, dates=ahead[-len(nifty) :])
-    now = datetime(2027, 1, 5, 12, 0, tzinfo=timezone.utc)
+    # For a year the provisional calendar says which sessions must have closed.
+    soon = datetime(2027, 1, 5, 12, 0, tzinfo=timezone.utc)
+    with pytest.raises(BarsBehindError):
+        publish(Held(moved), Settings(tmp_path, horizon_days=5), engine=engine, now=soon)
+    now = datetime(2028, 2, 1, 12, 0, tzinfo=timezone.utc)
     with pytest.raises(CalendarRangeError):
         publish(Held(moved), Settings(tmp_path), engine=engine, now=now)
     made = publish(Held(moved), Settings(tmp_path, horizon_days=5), engine=engine, now=now)

@@ -458,12 +458,11 @@ def test_on_weekdays_sessions_are_those_of_exchange_calendars_but_for_the_correc
 
 def test_a_year_of_which_single_days_are_known_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("exchange_calendars")
+    xbom = importlib.import_module("exchange_calendars.exchange_calendar_xbom").XBOMExchangeCalendar
     script = importlib.import_module("scripts.nse_calendar")
     early = pd.DatetimeIndex([f"{LAST.year}-12-25", f"{LAST.year + 1}-01-26"])
-    known = script.XBOMExchangeCalendar.precomputed_holidays()
-    monkeypatch.setattr(
-        script.XBOMExchangeCalendar, "precomputed_holidays", lambda: known.append(early)
-    )
+    known = xbom.precomputed_holidays()
+    monkeypatch.setattr(xbom, "precomputed_holidays", lambda: known.append(early))
     assert max(script.closures()) == date(LAST.year, 12, 25)
 
 

@@ -345,9 +345,7 @@ class OptionChain(ReadOnlyArrays):
             if not values.any():
                 raise ChainError(self.source, "open_interest", f"no {side} is open at any strike")
         is_open = int(np.count_nonzero(self.call_open_interest))
-        if is_open >= MIN_STRIKES and np.array_equal(
-            self.call_open_interest, self.put_open_interest
-        ):
+        if is_open >= MIN_STRIKES and np.array_equal(sides["call"], sides["put"]):
             raise ChainError(self.source, "same_sides", "both sides are equal")
 
 
