@@ -185,7 +185,8 @@ class Forecast:
             import pandas
         except ImportError as error:
             raise MissingExtraError("pandas", extra="frames") from error
-        return pandas.DataFrame(self._columns())
+        frame: pd.DataFrame = pandas.DataFrame(self._columns())
+        return frame
 
     def to_polars(self) -> pl.DataFrame:
         """Return every day and every probability as a Polars frame (extra ``polars``).
@@ -204,7 +205,8 @@ class Forecast:
             import polars
         except ImportError as error:
             raise MissingExtraError("polars", extra="polars") from error
-        return polars.DataFrame(self._columns())
+        frame: pl.DataFrame = polars.DataFrame(self._columns())
+        return frame
 
     def _columns(self) -> dict[str, NDArray[Any]]:
         """Every column by its name: of the bars, and of `table`."""

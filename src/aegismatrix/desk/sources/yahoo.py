@@ -343,7 +343,7 @@ def bars_from_yahoo(
     MissingExtraError, SourceError, CacheError, BarsError
         As for `YahooSource.fetch`.
     """
-    first = FIRST_DAY if start is None else as_date(start, "start").item()
+    first = FIRST_DAY if start is None else date.fromisoformat(str(as_date(start, "start")))
     source = YahooSource(
         index,
         iv,
