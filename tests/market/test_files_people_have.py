@@ -49,8 +49,8 @@ def base(cases: Path) -> Bars:
 @pytest.fixture(scope="module")
 def rows(cases: Path) -> pd.DataFrame:
     table: pd.DataFrame = pd.read_csv(cases / "base_n.csv").tail(60)
-    fresh: pd.DataFrame = table.reset_index(drop=True)
-    return fresh
+    rows: pd.DataFrame = table.reset_index(drop=True)
+    return rows
 
 
 @pytest.fixture(scope="module")
@@ -276,7 +276,7 @@ def test_common_rows_that_differ_are_refused(
 ) -> None:
     paths = parts_of(rows, tmp_path, [(0, 40), (30, 60)])
     later = pd.read_csv(paths[1])
-    later[column] = later[column] + 0.01 * (later.index == 3)
+    later[column] = np.where(np.arange(len(later)) == 3, later[column] + 0.01, later[column])
     later.to_csv(paths[1], index=False)
     with raising((BarRowsError, "contradicting"), match=column) as caught:
         Bars.from_csv(paths, iv=cases / "base_v.csv")

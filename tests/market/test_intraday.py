@@ -369,8 +369,10 @@ def test_unsorted_and_repeated_bars_are_refused(columns: Columns) -> None:
     assert refusal((BarRowsError, "duplicate"), torn).dates == named(columns, 11)
 
 
-def test_newest_first_is_refused(columns: Columns) -> None:
-    refusal((BarRowsError, "unsorted"), only(columns, slice(None, None, -1)))
+def test_newest_first_is_turned_round_and_said(columns: Columns) -> None:
+    turned = make(only(columns, slice(None, None, -1)))
+    assert same(turned, make(columns))
+    assert turned.reading_notes == ("arrays was newest first: its rows were turned round.",)
 
 
 def freeze(columns: Columns, rows: slice) -> Columns:

@@ -205,7 +205,8 @@ class Forecast:
             import polars
         except ImportError as error:
             raise MissingExtraError("polars", extra="polars") from error
-        return polars.DataFrame(self._columns())
+        frame: pl.DataFrame = polars.DataFrame(self._columns())
+        return frame
 
     def _columns(self) -> dict[str, NDArray[Any]]:
         """Every column by its name: of the bars, and of `table`."""

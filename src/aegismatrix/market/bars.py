@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime, timedelta, timezone
 from functools import cached_property
@@ -78,7 +78,7 @@ Files = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 """The path of a file, or those of the parts of one series."""
 
 # By market: what Yahoo calls the index and its volatility index.
-_TICKERS = {"nifty": ("^NSEI", "^INDIAVIX")}
+_TICKERS: Mapping[str, tuple[str | None, str | None]] = {"nifty": ("^NSEI", "^INDIAVIX")}
 
 
 @dataclass(frozen=True)

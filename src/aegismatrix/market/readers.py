@@ -28,7 +28,6 @@ from aegismatrix.market.arrays import (
 )
 from aegismatrix.market.cells import read_number
 from aegismatrix.market.errors import BarRowsError, FileUnreadableError
-from aegismatrix.market.frames import FrameColumns, columns_of
 from aegismatrix.market.headers import (
     column_places,
     date_format_of,
@@ -41,6 +40,8 @@ from aegismatrix.market.sheets import Sheet, check_sheet, path_text, read_sheet
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from aegismatrix.market.frames import FrameColumns
 
 FilePath = str | os.PathLike[str]
 """The path of a file."""
@@ -167,6 +168,8 @@ def read_frame(
         If pandas is not installed.
     EmptyBarsError, ColumnError, UnreadableCellError
     """
+    from aegismatrix.market.frames import columns_of
+
     columns = columns_of(frame, required, source, "date", ticker)
     dates = columns.stamps(clock, unit)
     places = column_places(columns.header, required, optional, source)
@@ -199,6 +202,8 @@ def read_frame_columns(
         If pandas is not installed.
     EmptyBarsError, ColumnError, UnreadableCellError
     """
+    from aegismatrix.market.frames import columns_of
+
     columns = columns_of(frame, required, source, required[0])
     places = column_places(columns.header, required, (), source)
     return Undated(columns.numbers(places, source), _expiries(columns))
