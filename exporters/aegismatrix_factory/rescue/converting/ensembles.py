@@ -67,7 +67,7 @@ def write(graph: Writer, model: Ensemble, x: str) -> str:
     offsets = graph.weight(np.cumsum(counts) - counts)
     row = graph.add("Add", [place, offsets])
     said = [tree.values[one] for tree, one in zip(model.trees, leaves, strict=True)]
-    total = (_mean if model.total == "mean" else _running)(graph, model, said, row)
+    total = (_running if model.total == "running" else _whole)(graph, model, said, row)
     if model.link == "softmax":
         return graph.add("Softmax", [total], axis=1)
     if model.link == "sigmoid":
@@ -75,10 +75,12 @@ def write(graph: Writer, model: Ensemble, x: str) -> str:
     return total
 
 
-def _mean(graph: Writer, model: Ensemble, said: list[FloatArray], row: str) -> str:
+def _whole(graph: Writer, model: Ensemble, said: list[FloatArray], row: str) -> str:
     # (N, trees, totals)
     each = graph.add("Gather", [graph.weight(np.concatenate(said)), row], axis=0)
     total = graph.add("ReduceSum", [each, graph.axes(1)], keepdims=0)
+    if model.total == "sum":
+        return graph.add("Add", [total, graph.weight(model.base)])
     return graph.add("Div", [total, graph.weight(np.array([float(len(model.trees))]))])
 
 

@@ -51,9 +51,9 @@ class Ensemble:
         Columns; each is rounded to float32 before it is compared.
     strict : bool
         A row goes left if it is less than the threshold, else also if it is equal.
-    total : {'mean', 'running'}
-        The mean over the trees in float64, or a sum in float32 that begins with `base` and adds
-        tree after tree.
+    total : {'mean', 'sum', 'running'}
+        The mean over the trees in float64, their sum with `base`, or a sum in float32 that begins
+        with `base` and adds tree after tree.
     base : ndarray of shape (totals,)
         What a running sum begins with; zeros for a mean.
     link : {'none', 'sigmoid', 'softmax'}
@@ -67,7 +67,7 @@ class Ensemble:
     trees: tuple[Tree, ...]
     n_features: int
     strict: bool
-    total: Literal["mean", "running"]
+    total: Literal["mean", "sum", "running"]
     base: FloatArray
     link: Literal["none", "sigmoid", "softmax"]
     answer: Literal["probability", "value"]

@@ -40,8 +40,8 @@ _BUILTINS = ("builtins", "__builtin__")
 _RECONSTRUCTORS = (("copyreg", "_reconstructor"), ("copy_reg", "_reconstructor"))
 _NUMPY = ("numpy.core", "numpy._core")
 _COMPILED_FUNCTIONS = tuple(f"{folder}._multiarray_umath" for folder in _NUMPY)
-# Compiled, their states are no attributes: the trees of neighbours.
-_COMPILED = ("sklearn.neighbors.", "sklearn.metrics.")
+# Compiled, their states are no attributes: the trees of neighbours, and losses.
+_COMPILED = ("sklearn.neighbors.", "sklearn.metrics.", "sklearn._loss.", "_loss")
 
 
 @dataclass(frozen=True)
@@ -493,7 +493,9 @@ class _Walk:
     def is_opaque(self, target: RecordDraft, state: Any) -> bool:
         """Whether a state is of no class of models, and no attributes are made of it."""
         if target.module.startswith(_COMPILED):
-            return isinstance(state, tuple) and len(state) > 2
+            return isinstance(state, tuple) and not all(
+                one is None or isinstance(one, dict) for one in state
+            )
         return is_data(target.module) or target.module == "functools"
 
     def check_state(self, state: Any) -> None:

@@ -89,9 +89,9 @@ def _model(attributes: Attributes, members: list[Attributes]) -> Model:
         outputs = len(classes)
         if attributes.count("n_classes_") != outputs:
             raise InconsistentModelError(f"{name} contradicts itself about its classes")
-    grown = [_grown(member) for member in members]
+    grown = [grown_tree(member) for member in members]
     check_size(sum(one.count("node_count") for one in grown), outputs)
-    trees = tuple(_tree(one, width, outputs, classifies) for one in grown)
+    trees = tuple(read_tree(one, width, outputs, classifies) for one in grown)
     takes_missing = (
         attributes.since(*_MISSING_SINCE[name.removesuffix("Classifier").removesuffix("Regressor")])
         and attributes.get("monotonic_cst") is None
@@ -119,14 +119,14 @@ def _model(attributes: Attributes, members: list[Attributes]) -> Model:
     )
 
 
-def _grown(member: Attributes) -> Attributes:
+def grown_tree(member: Attributes) -> Attributes:
     grown = member.need("tree_")
     if not isinstance(grown, Record) or grown.name != "Tree":
         raise InconsistentModelError(f"the tree of a {member.name} is not one")
     return Attributes(grown, _TREE)
 
 
-def _tree(attributes: Attributes, width: int, outputs: int, classifies: bool) -> Tree:
+def read_tree(attributes: Attributes, width: int, outputs: int, classifies: bool) -> Tree:
     nodes, values = attributes.need("nodes"), attributes.need("values")
     size = attributes.count("node_count")
     if not isinstance(nodes, np.ndarray) or nodes.shape != (size,) or nodes.dtype.names is None:
@@ -193,7 +193,7 @@ def _walked(members: list[Attributes], attributes: Attributes, rows: Rows) -> Fl
     classifies = attributes.name.endswith("Classifier")
     total: FloatArray | None = None
     for nodes, values in _stored(members):
-        held = values[_leaf(nodes, single)]
+        held = values[leaf_of(nodes, single)]
         # (N, 1, classes) of a classifier, (N, outputs, 1) of a regression.
         held = held[:, 0, :] if classifies else held[:, :, 0]
         if classifies:
@@ -210,7 +210,7 @@ def _stored(members: list[Attributes]) -> Iterator[tuple[NDArray[np.void], Float
         yield state["nodes"], state["values"].astype(np.float64)
 
 
-def _leaf(nodes: NDArray[np.void], x: NDArray[np.float32]) -> NDArray[np.int64]:
+def leaf_of(nodes: NDArray[np.void], x: NDArray[np.float32]) -> NDArray[np.int64]:
     left, right = nodes["left_child"], nodes["right_child"]
     to_left = (
         nodes["missing_go_to_left"]
