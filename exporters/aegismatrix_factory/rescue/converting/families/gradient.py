@@ -1,7 +1,7 @@
 """scikit-learn's gradient boosting: trees on residuals, added up from where they began.
 
-Leaves already hold what the line search found. What the first tree was fitted on is told by `init_`,
-in another form before 0.21.
+Leaves already hold what the line search found. `init_` tells what the first tree was fitted on, in
+another form before 0.21.
 """
 
 from __future__ import annotations
@@ -116,9 +116,7 @@ def _members(attributes: Attributes) -> tuple[int, int, list[Any]]:
     return shape[0], shape[1], given.items
 
 
-def _trees(
-    attributes: Attributes, reader: Reader, width: int, totals: int
-) -> tuple[Tree, ...]:
+def _trees(attributes: Attributes, reader: Reader, width: int, totals: int) -> tuple[Tree, ...]:
     _, columns, members = _members(attributes)
     if columns != totals:
         raise InconsistentModelError(f"{attributes.name} has {columns} trees a round")
@@ -153,7 +151,9 @@ def _begun(
     if init.name == "DummyClassifier":
         inside = Attributes(init, _DUMMY)
         if inside.text("strategy") != "prior":
-            raise UnsupportedModelError("its boosting begins with a DummyClassifier of another kind")
+            raise UnsupportedModelError(
+                "its boosting begins with a DummyClassifier of another kind"
+            )
         prior = inside.numbers("class_prior_", (max(2, totals),))
         return None, _raw(attributes, prior[None])[0]
     if init.name == "DummyRegressor":
@@ -268,20 +268,18 @@ def _oracle(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) 
         return sums
     if columns > 1:
         if answer == "label":
-            return sums.argmax(axis=1).astype(np.float64)[:, None]
+            return np.asarray(sums.argmax(axis=1)[:, None], dtype=np.float64)
         return softmax(sums)
     if answer == "label" and attributes.since(1, 4):
         return (sums >= 0.0).astype(np.float64)
     twice = 2.0 if attributes.need("loss") == "exponential" else 1.0
     shares = both(expit(twice * sums))
     if answer == "label":
-        return shares.argmax(axis=1).astype(np.float64)[:, None]
+        return np.asarray(shares.argmax(axis=1)[:, None], dtype=np.float64)
     return shares
 
 
-def _initial(
-    attributes: Attributes, single: Rows, columns: int, oracle: Oracle
-) -> FloatArray:
+def _initial(attributes: Attributes, single: Rows, columns: int, oracle: Oracle) -> FloatArray:
     init = attributes.need("init_")
     count = len(single)
     if isinstance(init, str):

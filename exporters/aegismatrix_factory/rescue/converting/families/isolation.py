@@ -8,7 +8,12 @@ from typing import Any
 import numpy as np
 
 from aegismatrix_factory.rescue.converting import ensembles
-from aegismatrix_factory.rescue.converting.attributes import Attributes, known, numbers, whole_numbers
+from aegismatrix_factory.rescue.converting.attributes import (
+    Attributes,
+    known,
+    numbers,
+    whole_numbers,
+)
 from aegismatrix_factory.rescue.converting.errors import (
     InconsistentModelError,
     UnsupportedModelError,
@@ -196,11 +201,11 @@ def _oracle(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) 
     whole = len(members) * _mean_path(int(attributes.need("max_samples_")), modern)
     decision = -(2.0 ** (-total / whole)) - attributes.need("offset_")
     if answer == "decision":
-        return decision[:, None]
+        return np.asarray(decision[:, None])
     bound = 0.0
     if attributes.get("behaviour") == "old" and not attributes.since(0, 22):
         bound = attributes.need("_threshold_")
-    return (decision >= bound).astype(np.float64)[:, None]
+    return np.asarray((decision >= bound)[:, None], dtype=np.float64)
 
 
 def _mean_path(count: int, modern: bool) -> float:

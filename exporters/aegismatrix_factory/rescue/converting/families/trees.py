@@ -120,6 +120,7 @@ def _model(attributes: Attributes, members: list[Attributes]) -> Model:
 
 
 def grown_tree(member: Attributes) -> Attributes:
+    """Return what a fitted tree keeps of its nodes."""
     grown = member.need("tree_")
     if not isinstance(grown, Record) or grown.name != "Tree":
         raise InconsistentModelError(f"the tree of a {member.name} is not one")
@@ -127,6 +128,7 @@ def grown_tree(member: Attributes) -> Attributes:
 
 
 def read_tree(attributes: Attributes, width: int, outputs: int, classifies: bool) -> Tree:
+    """Read the nodes and values of one tree."""
     nodes, values = attributes.need("nodes"), attributes.need("values")
     size = attributes.count("node_count")
     if not isinstance(nodes, np.ndarray) or nodes.shape != (size,) or nodes.dtype.names is None:
@@ -211,6 +213,7 @@ def _stored(members: list[Attributes]) -> Iterator[tuple[NDArray[np.void], Float
 
 
 def leaf_of(nodes: NDArray[np.void], x: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Return the leaf that each row ends in."""
     left, right = nodes["left_child"], nodes["right_child"]
     to_left = (
         nodes["missing_go_to_left"]
