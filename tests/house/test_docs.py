@@ -17,6 +17,21 @@ def fenced(text: str, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
 
 
+def write_nifty(folder: Path) -> None:
+    """Write the sample as files of NIFTY: its rows, on as many sessions of NSE."""
+    bars = am.sample_bars()
+    calendar = am.market_named("nifty").known_calendar()
+    days = calendar.sessions("2012-01-01", "2018-12-31")[-len(bars) :].astype(str)
+    rows = zip(days, bars.high, bars.low, bars.close, strict=True)
+    prices = [f"{day},{high},{low},{close}" for day, high, low, close in rows]
+    prints = [f"{day},{iv}" for day, iv in zip(days, bars.iv, strict=True)]
+    for name, header, lines in (
+        ("nifty_daily.csv", "date,high,low,close", prices),
+        ("india_vix_daily.csv", "date,close", prints),
+    ):
+        (folder / name).write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
+
+
 def documents(repository: Path) -> list[Path]:
     return [*repository.glob("*.md"), *repository.glob("docs/*.md")]
 
@@ -42,9 +57,7 @@ def test_what_is_generated_in_the_documents_is_up_to_date(repository: Path) -> N
 def test_the_python_of_the_readme_runs(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data = Path(am.__file__).parent / "desk" / "sources" / "sample_data"
-    (tmp_path / "nifty_daily.csv").write_bytes((data / "sp500_daily.csv").read_bytes())
-    (tmp_path / "india_vix_daily.csv").write_bytes((data / "vix_daily.csv").read_bytes())
+    write_nifty(tmp_path)
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     (code,) = fenced((repository / "README.md").read_text(), "python")
@@ -59,9 +72,7 @@ def test_the_python_of_the_migration_page_runs(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    data = Path(am.__file__).parent / "desk" / "sources" / "sample_data"
-    (tmp_path / "nifty_daily.csv").write_bytes((data / "sp500_daily.csv").read_bytes())
-    (tmp_path / "india_vix_daily.csv").write_bytes((data / "vix_daily.csv").read_bytes())
+    write_nifty(tmp_path)
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     code = "\n".join(fenced((repository / "docs" / "migration.md").read_text(), "python"))

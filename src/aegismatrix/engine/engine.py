@@ -180,6 +180,13 @@ class Forecast:
         ------
         MissingExtraError
             If pandas is not installed.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> past = am.Engine().history(am.sample_bars())
+        >>> list(past.to_pandas().columns)[:4]
+        ['date', 'close', 'iv', 'in_sample']
         """
         try:
             import pandas
@@ -200,6 +207,13 @@ class Forecast:
         ------
         MissingExtraError
             If Polars is not installed.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> past = am.Engine().history(am.sample_bars())
+        >>> past.to_polars().columns[:4]  # doctest: +SKIP
+        ['date', 'close', 'iv', 'in_sample']
         """
         try:
             import polars

@@ -581,6 +581,13 @@ class Bars(ReadOnlyArrays):
             If a package of the extra ``yahoo`` is not installed.
         AegisError
             A child of it, if nothing could be fetched, or what was fetched are no valid bars.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> bars = am.Bars.from_yahoo("^GSPC", "^VIX")  # doctest: +SKIP
+        >>> bars.market.name  # doctest: +SKIP
+        'other'
         """
         # The package's public name: this room stands below the desk, which knows Yahoo.
         from aegismatrix import bars_from_yahoo

@@ -342,6 +342,13 @@ def bars_from_yahoo(
     ------
     MissingExtraError, SourceError, CacheError, BarsError
         As for `YahooSource.fetch`.
+
+    Examples
+    --------
+    >>> import aegismatrix as am
+    >>> bars = am.bars_from_yahoo("^GSPC", "^VIX")  # doctest: +SKIP
+    >>> bars.market.name  # doctest: +SKIP
+    'other'
     """
     first = FIRST_DAY if start is None else date.fromisoformat(str(as_date(start, "start")))
     source = YahooSource(
