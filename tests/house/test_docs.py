@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-import aegismatrix as am
 from aegismatrix import errors
 from aegismatrix.desk.cli.main import main
 from scripts.documents import documents as documents_as_generated
