@@ -770,7 +770,7 @@ def test_the_first_line_can_be_had_alone(
         process.stdout.close()
         complaint = process.stderr.read()
         process.wait(timeout=60)
-    assert head.stdout.decode() == ",".join(["date", "in_sample", *COLUMNS]) + "\n"
+    assert head.stdout.decode() == ",".join(["date", "close", "iv", "in_sample", *COLUMNS]) + "\n"
     assert complaint == b""
 
 
