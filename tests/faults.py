@@ -15,6 +15,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
@@ -74,13 +75,13 @@ def fork_for_each_moment(job: Callable[[], object], folder: Path) -> None:
         child = os.fork()
         if not child:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            status = 1
             try:
                 _end_at(int(line), folder)
                 job()
-                status = 0
-            finally:
-                os._exit(status)
+            except BaseException:  # noqa: BLE001
+                traceback.print_exc()
+                os._exit(1)
+            os._exit(0)
         _, ended = os.waitpid(child, 0)
         answers.write(f"{os.waitstatus_to_exitcode(ended)}\n")
         answers.flush()

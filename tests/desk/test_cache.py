@@ -23,6 +23,7 @@ from aegismatrix.desk.sources.prices import Interval, Prices
 from aegismatrix.desk.sources.refresh import CLOSE_TOLERANCE, REREAD_DAYS, refresh
 from aegismatrix.errors import CacheError, TransientSourceError
 from aegismatrix.market.arrays import ONE_DAY
+from aegismatrix.market.calendars.nse import NSE
 from tests import faults, fetch_child
 from tests.chart_server import (
     KOLKATA,
@@ -412,13 +413,16 @@ def test_a_writer_killed_at_any_moment_leaves_one_content_whole(tmp_path: Path) 
     assert cache.replace(contents[0], old=cache.read())
 
 
-def listings(weeks: int, cut: int) -> dict[str, Listing]:
-    """The sample as NIFTY some weeks later, without its last days, and three sessions."""
+def listings(cut: int) -> dict[str, Listing]:
+    """The sample on NSE's latest days, without the last of them, and three sessions."""
     made = sample_listings(KOLKATA, ("^NSEI", "^INDIAVIX"))
+    midnights = NSE.sessions(NSE.first, "2025-11-24").astype("datetime64[s]").astype(np.int64)
     for listing in made.values():
         rows = listing.rows["1d"]
-        shifted = [(row[0] + weeks * 7 * 86_400, *row[1:]) for row in rows[: len(rows) - cut]]
-        listing.rows["1d"] = shifted
+        stamped = zip(midnights[-len(rows) :].tolist(), rows, strict=True)
+        # As Yahoo does, by the opening: 03:45 in UTC.
+        moved = [(midnight + row[0] % 86_400, *row[1:]) for midnight, row in stamped]
+        listing.rows["1d"] = moved[: len(rows) - cut]
     sessions = [datetime(2025, 11, day) for day in (24, 25, 26)]
     made["^NSEI"].rows["5m"] = five_minute_rows(sessions)[: 225 - cut]
     return made
@@ -435,7 +439,7 @@ def kept(folder: Path) -> list[Prices | None]:
 def test_a_refresh_killed_at_any_moment_leaves_old_or_new_and_the_next_one_recovers(
     tmp_path: Path,
 ) -> None:
-    old, new = listings(360, 3), listings(360, 0)
+    old, new = listings(3), listings(0)
     with (
         chart_server(old) as server,
         faults.children("tests.fetch_child", "refresh", server.url, tmp_path) as refreshers,
@@ -447,21 +451,18 @@ def test_a_refresh_killed_at_any_moment_leaves_old_or_new_and_the_next_one_recov
             contents.append(kept(tmp_path))
         after, before = contents
         server.listings = new
-        for _ in refreshers.ended():
-            for found, was, will in zip(kept(tmp_path), before, after, strict=True):
+        for moment in refreshers.ended():
+            # Once from old to new, once from new to old, and the next run goes to the end.
+            was, will = (before, after) if moment % 2 else (after, before)
+            for found, *either in zip(kept(tmp_path), was, will, strict=True):
                 assert found is not None
-                assert was is not None
-                assert will is not None
-                assert same(found, was) or same(found, will)
-            # To the end with the new content, and back.
-            for content, expected in ((new, after), (old, before)):
-                server.listings = content
-                assert refreshers.run() == 0
-                for found, will in zip(kept(tmp_path), expected, strict=True):
-                    assert found is not None
-                    assert will is not None
-                    assert same(found, will)
-            server.listings = new
+                assert any(one is not None and same(found, one) for one in either)
+            assert refreshers.run() == 0
+            for found, expected in zip(kept(tmp_path), will, strict=True):
+                assert found is not None
+                assert expected is not None
+                assert same(found, expected)
+            server.listings = old if moment % 2 else new
     assert refreshers.moments > KILLS
 
 
@@ -469,7 +470,7 @@ def test_a_refresh_killed_at_any_moment_leaves_old_or_new_and_the_next_one_recov
 @needs_fork
 def test_refreshes_of_several_processes_at_once_all_succeed(tmp_path: Path) -> None:
     server: ChartServer
-    with chart_server(listings(360, 0)) as server:
+    with chart_server(listings(0)) as server:
         command = [sys.executable, "-m", "tests.fetch_child", "once", server.url, str(tmp_path)]
         together = [
             subprocess.Popen(

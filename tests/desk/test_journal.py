@@ -322,6 +322,7 @@ def test_a_run_killed_at_any_moment_is_logged_whole_or_not_at_all(tmp_path: Path
     assert len(journal.runs()) > 2
 
 
+@pytest.mark.slow
 def test_several_processes_at_once_lose_nothing_and_log_nothing_twice(tmp_path: Path) -> None:
     together = [
         subprocess.Popen(
