@@ -1,18 +1,13 @@
 """Fetches, and writes to a cache, in processes that can be killed.
 
 Run as ``python -m tests.fetch_child JOB URL FOLDER``. With the job ``once`` it fetches and prints
-what it got. With ``refresh`` or ``write`` it imports everything, then reads from standard input how
-many seconds the next child may live, forks it, kills it and says how it ended.
+what it got. With ``refresh`` or ``write`` it makes a child for each moment (see `tests.faults`).
 """
 
 from __future__ import annotations
 
 import json
-import os
-import signal
 import sys
-import time
-from collections.abc import Callable
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -22,6 +17,7 @@ from aegismatrix.desk.sources.cache import PriceCache, Stored
 from aegismatrix.desk.sources.prices import Prices
 from aegismatrix.desk.sources.yahoo import YahooSource
 from tests.chart_server import led_to
+from tests.faults import fork_for_each_moment
 
 NOW = datetime(2025, 11, 26, 11, 0, tzinfo=timezone.utc)
 START = date(2022, 1, 3)
@@ -46,11 +42,11 @@ def written(folder: Path) -> PriceCache:
     return PriceCache(folder, "test", "^NSEI", "1d")
 
 
-def _write_for_ever(folder: Path) -> None:
+def _write_both(folder: Path) -> None:
     cache = written(folder)
-    while True:
-        for content in contents():
-            cache.replace(content, old=cache.read())
+    first, second = contents()
+    for content in (first, second, first):
+        cache.replace(content, old=cache.read())
 
 
 def _lead(url: str, folder: Path) -> None:
@@ -61,30 +57,14 @@ def _lead(url: str, folder: Path) -> None:
     requests.Session.request = led_to(url)  # type: ignore[method-assign]
 
 
-def _fork_and_kill(job: Callable[[], object]) -> None:
-    for line in sys.stdin:
-        begun = time.perf_counter()
-        child = os.fork()
-        if not child:
-            job()
-            os._exit(0)
-        if float(line) >= 0:
-            time.sleep(float(line))
-            os.kill(child, signal.SIGKILL)
-        _, status = os.waitpid(child, 0)
-        taken = time.perf_counter() - begun
-        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)} {taken}\n")
-        sys.stdout.flush()
-
-
 def main(job: str, url: str, folder: Path) -> None:
     """Do one job."""
     if job == "write":
-        _fork_and_kill(lambda: _write_for_ever(folder))
+        fork_for_each_moment(lambda: _write_both(folder), folder)
         return
     _lead(url, folder)
     if job == "refresh":
-        _fork_and_kill(lambda: source(folder).fetch())
+        fork_for_each_moment(lambda: source(folder).fetch(), folder)
         return
     got = source(folder).fetch()
     assert got.intraday is not None

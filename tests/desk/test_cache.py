@@ -8,8 +8,8 @@ import random
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
@@ -23,7 +23,8 @@ from aegismatrix.desk.sources.prices import Interval, Prices
 from aegismatrix.desk.sources.refresh import CLOSE_TOLERANCE, REREAD_DAYS, refresh
 from aegismatrix.errors import CacheError, TransientSourceError
 from aegismatrix.market.arrays import ONE_DAY
-from tests import fetch_child
+from aegismatrix.market.calendars.nse import NSE
+from tests import faults, fetch_child
 from tests.chart_server import (
     KOLKATA,
     ChartServer,
@@ -36,7 +37,8 @@ from tests.raising import raising
 
 NOW = datetime(2024, 3, 15, 12, 0, tzinfo=timezone.utc)
 SINCE = date(2024, 1, 1)
-KILLS = 24
+KILLS = 10
+"""Moments at which what changes a cache can end, at the least."""
 
 
 def days(first: str, last: str, level: float = 100.0) -> Prices:
@@ -390,37 +392,6 @@ def test_a_failed_fetch_leaves_the_cache_as_it_was(filled: PriceCache) -> None:
     assert filled.path.read_bytes() == before
 
 
-class Children:
-    """Forks children that are killed after a time, in a process that has imported everything."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
-
-    def run(self, seconds: float = -1.0) -> tuple[int, float]:
-        """Let a child live so long, or to its end; its exit status and how long it lived."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(f"{seconds}\n")
-        self._process.stdin.flush()
-        status, taken = self._process.stdout.readline().split()
-        return int(status), float(taken)
-
-
-@contextmanager
-def children(job: str, url: str, folder: Path) -> Iterator[Children]:
-    with subprocess.Popen(
-        [sys.executable, "-m", "tests.fetch_child", job, url, str(folder)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=Path(__file__).parents[2],
-    ) as process:
-        yield Children(process)
-        assert process.stdin is not None
-        process.stdin.close()
-        assert process.wait(30) == 0
-
-
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork")
 
 
@@ -429,30 +400,29 @@ needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cann
 def test_a_writer_killed_at_any_moment_leaves_one_content_whole(tmp_path: Path) -> None:
     contents = fetch_child.contents()
     cache = fetch_child.written(tmp_path)
-    draw = random.Random(9)
     seen: set[int] = set()
-    with children("write", "-", tmp_path) as writers:
-        for number in range(10 * KILLS):
-            if number >= 2 * KILLS and seen == {0, 1}:
-                break
-            status, _ = writers.run(draw.uniform(0.0, 0.12))
-            assert status == -9
+    with faults.children("tests.fetch_child", "write", "-", tmp_path) as writers:
+        for _ in writers.ended():
             held = cache.read()
             if held is not None:
                 place = [same(held.prices, content.prices) for content in contents].index(True)
                 assert held.fetched_at == contents[place].fetched_at
                 seen.add(place)
+    assert writers.moments > KILLS
     assert seen == {0, 1}
     assert cache.replace(contents[0], old=cache.read())
 
 
-def listings(weeks: int, cut: int) -> dict[str, Listing]:
-    """The sample as NIFTY some weeks later, without its last days, and three sessions."""
+def listings(cut: int) -> dict[str, Listing]:
+    """The sample on NSE's latest days, without the last of them, and three sessions."""
     made = sample_listings(KOLKATA, ("^NSEI", "^INDIAVIX"))
+    midnights = NSE.sessions(NSE.first, "2025-11-24").astype("datetime64[s]").astype(np.int64)
     for listing in made.values():
         rows = listing.rows["1d"]
-        shifted = [(row[0] + weeks * 7 * 86_400, *row[1:]) for row in rows[: len(rows) - cut]]
-        listing.rows["1d"] = shifted
+        stamped = zip(midnights[-len(rows) :].tolist(), rows, strict=True)
+        # As Yahoo does, by the opening: 03:45 in UTC.
+        moved = [(midnight + row[0] % 86_400, *row[1:]) for midnight, row in stamped]
+        listing.rows["1d"] = moved[: len(rows) - cut]
     sessions = [datetime(2025, 11, day) for day in (24, 25, 26)]
     made["^NSEI"].rows["5m"] = five_minute_rows(sessions)[: 225 - cut]
     return made
@@ -469,41 +439,38 @@ def kept(folder: Path) -> list[Prices | None]:
 def test_a_refresh_killed_at_any_moment_leaves_old_or_new_and_the_next_one_recovers(
     tmp_path: Path,
 ) -> None:
-    old, new = listings(360, 3), listings(360, 0)
-    draw = random.Random(10)
-    moments = []
-    with chart_server(old) as server, children("refresh", server.url, tmp_path) as refreshers:
+    old, new = listings(3), listings(0)
+    with (
+        chart_server(old) as server,
+        faults.children("tests.fetch_child", "refresh", server.url, tmp_path) as refreshers,
+    ):
         contents = []
         for content in (new, old):
             server.listings = content
-            status, usual = refreshers.run()
-            assert status == 0
+            assert refreshers.run() == 0
             contents.append(kept(tmp_path))
-        newer, older = contents
-        for number in range(KILLS):
-            before, after = (older, newer) if number % 2 == 0 else (newer, older)
-            server.listings = new if number % 2 == 0 else old
-            status, lived = refreshers.run(draw.uniform(0.0, 1.1 * usual))
-            moments.append(lived)
-            for found, was, will in zip(kept(tmp_path), before, after, strict=True):
+        after, before = contents
+        server.listings = new
+        for moment in refreshers.ended():
+            # Once from old to new, once from new to old, and the next run goes to the end.
+            was, will = (before, after) if moment % 2 else (after, before)
+            for found, *either in zip(kept(tmp_path), was, will, strict=True):
                 assert found is not None
-                assert was is not None
-                assert will is not None
-                assert same(found, was) or same(found, will)
-            status, _ = refreshers.run()
-            assert status == 0
-            for found, will in zip(kept(tmp_path), after, strict=True):
+                assert any(one is not None and same(found, one) for one in either)
+            assert refreshers.run() == 0
+            for found, expected in zip(kept(tmp_path), will, strict=True):
                 assert found is not None
-                assert will is not None
-                assert same(found, will)
-    assert len(moments) == KILLS
+                assert expected is not None
+                assert same(found, expected)
+            server.listings = old if moment % 2 else new
+    assert refreshers.moments > KILLS
 
 
 @pytest.mark.slow
 @needs_fork
 def test_refreshes_of_several_processes_at_once_all_succeed(tmp_path: Path) -> None:
     server: ChartServer
-    with chart_server(listings(360, 0)) as server:
+    with chart_server(listings(0)) as server:
         command = [sys.executable, "-m", "tests.fetch_child", "once", server.url, str(tmp_path)]
         together = [
             subprocess.Popen(

@@ -719,6 +719,7 @@ def test_the_cache_serves_five_minute_bars_too(
     assert len(got.notes) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "America/New_York"])
 def test_the_host_clocks_zone_changes_nothing(
     yahoo: ChartServer, tmp_path: Path, zone: str

@@ -190,6 +190,7 @@ def test_artifacts_that_get_golden_values_keep_what_they_replaced(
     assert contents(models) == contents(champion)
 
 
+@pytest.mark.slow
 def test_a_training_of_some_models_is_compared_on_those_and_the_others_are_listed(
     models: Path, champion: Path, training: Path
 ) -> None:
@@ -208,6 +209,7 @@ def test_a_training_of_some_models_is_compared_on_those_and_the_others_are_liste
     assert replaces(models)["new"] == ["regime"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spoil", [with_noise, with_shuffled_labels, with_wrong_penalty])
 def test_a_worse_training_is_refused_and_the_table_is_told(
     spoil: Spoilt, models: Path, champion: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -226,6 +228,7 @@ def test_a_worse_training_is_refused_and_the_table_is_told(
     assert sorted(file.name for file in tmp_path.iterdir()) == ["models_onnx", "training"]
 
 
+@pytest.mark.slow
 def test_the_script_prints_the_table_and_ends_with_2(
     worse: Path,
     models: Path,
@@ -244,6 +247,7 @@ def test_the_script_prints_the_table_and_ends_with_2(
     assert contents(models) == contents(champion)
 
 
+@pytest.mark.slow
 def test_a_worse_training_that_is_forced_is_sealed_with_reason_and_table(
     worse: Path,
     models: Path,
@@ -266,6 +270,7 @@ def test_a_worse_training_that_is_forced_is_sealed_with_reason_and_table(
     assert am.verify(models) == []
 
 
+@pytest.mark.slow
 def test_a_better_training_replaces_a_worse_one_and_needs_no_force(
     worse: Path, training: Path, tmp_path: Path
 ) -> None:
@@ -480,6 +485,7 @@ def test_losses_of_another_training_are_refused(training: Path, tmp_path: Path) 
         read_training(copy, HEADS)
 
 
+@pytest.mark.slow
 def test_training_leaves_the_losses_of_every_market(tmp_path: Path) -> None:
     source = sample_source()
     head = Regime()
@@ -527,6 +533,7 @@ def test_no_permission_to_write_the_models_is_told_with_a_remedy(
     assert contents(models) == contents(champion)
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_told_with_a_remedy_and_leaves_what_was_there(
     models: Path, champion: Path, training: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -566,6 +573,7 @@ class Provider:
         return Fetched(am.sample_bars(), None, NOW, timedelta(hours=2), ("A note.",))
 
 
+@pytest.mark.slow
 def test_fetched_bars_are_kept_with_the_training_and_export_reads_them_again(
     tmp_path: Path,
 ) -> None:

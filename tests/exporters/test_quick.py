@@ -36,6 +36,9 @@ import aegismatrix as am
 from aegismatrix.artifacts.manifest import read_manifest
 from aegismatrix.desk.cli.main import main
 
+pytestmark = pytest.mark.slow
+
+
 SAMPLE = Path(am.__file__).parent / "desk" / "sources" / "sample_data"
 PAIR = ["--index", str(SAMPLE / "sp500_daily.csv"), "--iv", str(SAMPLE / "vix_daily.csv")]
 SOURCE = MarketSource(

@@ -55,6 +55,9 @@ from aegismatrix.market.bars import Bars
 from aegismatrix.market.events import CLOSE_ABOVE, TRAP, Event, Output
 from aegismatrix.market.outcomes import happened
 
+pytestmark = pytest.mark.slow
+
+
 SAMPLE = Path(am.__file__).parent / "desk" / "sources" / "sample_data"
 
 DESIGN = Path(__file__).parents[2] / "docs" / "design.md"

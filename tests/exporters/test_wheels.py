@@ -16,6 +16,9 @@ import pytest
 
 from aegismatrix.artifacts.manifest import find_artifacts, read_manifest
 
+pytestmark = pytest.mark.slow
+
+
 LEGACY = Path(__file__).parents[1] / "fixtures" / "legacy"
 PICKLES = (
     LEGACY / "scikit-learn-1.3.2-numpy-1.24.4" / "logistic_binary.p4.pkl",
@@ -125,7 +128,6 @@ report.to_json("report.json")
 """
 
 
-@pytest.mark.slow
 def test_wheels_alone_report_rescue_train_and_export(
     wheels: dict[str, Path], repository: Path, tmp_path: Path
 ) -> None:

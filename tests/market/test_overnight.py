@@ -231,6 +231,7 @@ def test_later_us_closes_change_no_earlier_night(nifty: Bars, sp500: Bars, night
             )
 
 
+@pytest.mark.slow
 def test_no_walk_forward_forecast_depends_on_later_us_closes(
     workshop: Workshop, sp500: Bars
 ) -> None:

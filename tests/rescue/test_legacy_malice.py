@@ -663,6 +663,7 @@ def test_malformed_and_hostile_files_are_refused_each_for_its_reason(tmp_path: P
     assert [result[2] for result in results.values()] == [[]] * len(REFUSED)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", BOMBS)
 def test_bombs_are_refused_within_a_gigabyte_and_a_minute(kind: str, tmp_path: Path) -> None:
     code, make = BOMBS[kind]
