@@ -129,13 +129,14 @@ def _together(
     names = attributes.column_names(width) or next(
         (one.model.feature_names for one in parts if one.model.feature_names), ()
     )
+    described = dict.fromkeys(part.described for part in parts)
     return Model(
         parameters=parameters,
         n_features=width,
         answers=answers,
         classes=classes,
         takes_missing=all(part.model.takes_missing for part in parts),
-        described=f"{attributes.name} of {', '.join(dict.fromkeys(one.described for one in parts))}",
+        described=f"{attributes.name} of {', '.join(described)}",
         feature_names=names if len(names) == (width or 0) else (),
         warnings=tuple(dict.fromkeys(one for part in parts for one in part.model.warnings)),
         tolerance=max(part.model.tolerance for part in parts),
@@ -243,7 +244,7 @@ def _vote(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) ->
     for one, weight in zip(members, weights, strict=True):
         found = oracle.answer(one, "label", rows)[:, 0].astype(np.int64)
         votes[np.arange(len(rows)), found] += weight
-    return votes.argmax(axis=1).astype(np.float64)[:, None]
+    return np.asarray(votes.argmax(axis=1).astype(np.float64)[:, None])
 
 
 # Stacks.
@@ -639,8 +640,8 @@ def _followed(state: dict[str, Any], value: FloatArray) -> FloatArray:
     y = state.get("y_thresholds_", state.get("_necessary_y_"))
     x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if len(x) == 1:
-        return np.full(len(value), y[0])
-    return np.interp(value, x, y)
+        return np.full(len(value), float(y[0]))
+    return np.asarray(np.interp(value, x, y), dtype=np.float64)
 
 
 # An isotonic regression by itself.

@@ -290,7 +290,8 @@ def _decision(writer: Writer, machine: Machine, sums: str) -> str:
 
 def _probability(writer: Writer, machine: Machine, sums: str) -> str:
     """Libsvm's coupling, round after round; a row that is near enough stays as it is."""
-    assert machine.slopes is not None and machine.offsets is not None
+    assert machine.slopes is not None
+    assert machine.offsets is not None
     moved = writer.add("Mul", [sums, writer.weight(machine.slopes)])
     moved = writer.add("Neg", [writer.add("Add", [moved, writer.weight(machine.offsets)])])
     bounds = [writer.weight(np.array(one)) for one in (_CLOSE, 1.0 - _CLOSE)]
@@ -392,11 +393,11 @@ def _pair_sums(attributes: Attributes, rows: Rows) -> FloatArray:
         values = np.tanh(gamma * values + constant)
     constants = np.asarray(attributes.need("_intercept_"), dtype=np.float64)
     if not attributes.has("classes_"):
-        return values @ table.T + constants
+        return np.asarray(values @ table.T + constants)
     counts = attributes.get("_n_support")
     counts = np.asarray(attributes.need("n_support_") if counts is None else counts)
     owner = np.repeat(np.arange(len(counts)), counts)
-    out = []
+    out: list[FloatArray] = []
     for i in range(len(counts)):
         for j in range(i + 1, len(counts)):
             first, second = owner == i, owner == j
@@ -422,7 +423,7 @@ def _classified(attributes: Attributes, answer: Answer, rows: Rows, oracle: Orac
         decision = -sums if classes == 2 else _each_class(sums, classes) if each else sums
         if answer == "decision":
             return decision
-        return decision.argmax(axis=1).astype(np.float64)[:, None]
+        return np.asarray(decision.argmax(axis=1).astype(np.float64)[:, None])
     votes = np.zeros((len(sums), classes))
     pair = 0
     for i in range(classes):
@@ -431,7 +432,7 @@ def _classified(attributes: Attributes, answer: Answer, rows: Rows, oracle: Orac
             votes[wins, i] += 1.0
             votes[~wins, j] += 1.0
             pair += 1
-    return votes.argmax(axis=1).astype(np.float64)[:, None]
+    return np.asarray(votes.argmax(axis=1).astype(np.float64)[:, None])
 
 
 def _each_class(sums: FloatArray, classes: int) -> FloatArray:
