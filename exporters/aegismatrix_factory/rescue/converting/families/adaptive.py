@@ -210,8 +210,9 @@ def _oracle(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) 
     if answer == "decision":
         return decision.reshape(len(rows), -1)
     if answer == "label":
-        found = decision > 0.0 if count == 2 else decision.argmax(axis=1)
-        return np.asarray(found, dtype=np.float64)[:, None]
+        if count == 2:
+            return np.asarray(decision > 0.0, dtype=np.float64)[:, None]
+        return np.asarray(decision.argmax(axis=1).astype(np.float64)[:, None])
     if count == 2:
         halves = np.stack([-decision, decision], axis=1) / 2.0
         return softmax(halves)

@@ -129,9 +129,7 @@ def grown_tree(member: Attributes) -> Attributes:
 
     Returns
     -------
-
-    Attributes
-    ----------
+    grown : Attributes
         Of its `tree_`.
 
     Raises
