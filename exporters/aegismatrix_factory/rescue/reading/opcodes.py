@@ -493,8 +493,8 @@ class _Walk:
     def is_opaque(self, target: RecordDraft, state: Any) -> bool:
         """Whether a state is of no class of models, and no attributes are made of it."""
         if target.module.startswith(_COMPILED):
-            return isinstance(state, tuple) and not all(
-                one is None or isinstance(one, dict) for one in state
+            return isinstance(state, tuple) and not (
+                len(state) == 2 and all(one is None or isinstance(one, dict) for one in state)
             )
         return is_data(target.module) or target.module == "functools"
 

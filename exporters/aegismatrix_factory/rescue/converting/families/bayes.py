@@ -180,7 +180,7 @@ def _probe(part: Part, random: np.random.Generator, rows: int) -> Probes:
 
 def _answered(joint: FloatArray, answer: Answer) -> FloatArray:
     if answer == "label":
-        return np.asarray(joint.argmax(axis=1)[:, None], dtype=np.float64)
+        return np.asarray(joint.argmax(axis=1).astype(np.float64)[:, None])
     largest = joint.max(axis=1, keepdims=True)
     total = np.log(np.exp(joint - largest).sum(axis=1, keepdims=True)) + largest
     return np.asarray(np.exp(joint - total))

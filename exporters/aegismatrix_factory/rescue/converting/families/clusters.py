@@ -79,7 +79,7 @@ def _oracle(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) 
     centres = np.asarray(attributes.need("cluster_centers_"), dtype=np.float64)
     distances = np.stack([np.linalg.norm(x - one, axis=1) for one in centres], axis=1)
     if answer == "label":
-        return np.asarray(distances.argmin(axis=1)[:, None], dtype=np.float64)
+        return np.asarray(distances.argmin(axis=1).astype(np.float64)[:, None])
     return distances
 
 

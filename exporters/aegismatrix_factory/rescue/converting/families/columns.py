@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -488,20 +488,20 @@ def _back_function(part: Part, rows: FloatArray) -> FloatArray:
     change: Change = part.parameters
     if change.function is None:
         return rows
+    undo: Mapping[str, Callable[[Any], Any]] = {
+        "log": np.exp,
+        "log1p": np.expm1,
+        "log2": np.exp2,
+        "log10": lambda value: np.power(10.0, value),
+        "exp": lambda value: np.log(np.abs(value) + 1e-3),
+        "expm1": lambda value: np.log1p(np.abs(value)),
+        "sqrt": np.square,
+        "square": lambda value: np.sqrt(np.abs(value)),
+        "absolute": np.abs,
+    }
     with np.errstate(all="ignore"):
-        undoing: dict[str, Callable[[FloatArray], FloatArray]] = {
-            "log": np.exp,
-            "log1p": np.expm1,
-            "log2": np.exp2,
-            "log10": lambda value: np.power(10.0, value),
-            "exp": lambda value: np.log(np.abs(value) + 1e-3),
-            "expm1": lambda value: np.log1p(np.abs(value)),
-            "sqrt": np.square,
-            "square": lambda value: np.sqrt(np.abs(value)),
-            "absolute": np.abs,
-        }
-        undone = undoing[change.function](rows)
-    return np.asarray(np.clip(undone, -1e12, 1e12))
+        undone = undo[change.function](rows)
+    return np.asarray(np.clip(undone, -1e12, 1e12), dtype=np.float64)
 
 
 FAMILIES = (

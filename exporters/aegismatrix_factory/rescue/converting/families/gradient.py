@@ -1,7 +1,7 @@
 """scikit-learn's gradient boosting: trees on residuals, added up from where they began.
 
-Leaves already hold what the line search found. `init_` tells what the first tree was fitted on, in
-another form before 0.21.
+Leaves already hold what the line search found. What the first tree was fitted on is told by
+`init_`, in another form before 0.21.
 """
 
 from __future__ import annotations
@@ -268,14 +268,14 @@ def _oracle(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) 
         return sums
     if columns > 1:
         if answer == "label":
-            return np.asarray(sums.argmax(axis=1)[:, None], dtype=np.float64)
+            return np.asarray(sums.argmax(axis=1).astype(np.float64)[:, None])
         return softmax(sums)
     if answer == "label" and attributes.since(1, 4):
         return (sums >= 0.0).astype(np.float64)
     twice = 2.0 if attributes.need("loss") == "exponential" else 1.0
     shares = both(expit(twice * sums))
     if answer == "label":
-        return np.asarray(shares.argmax(axis=1)[:, None], dtype=np.float64)
+        return np.asarray(shares.argmax(axis=1).astype(np.float64)[:, None])
     return shares
 
 

@@ -205,7 +205,7 @@ def _oracle(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) 
     bound = 0.0
     if attributes.get("behaviour") == "old" and not attributes.since(0, 22):
         bound = attributes.need("_threshold_")
-    return np.asarray((decision >= bound)[:, None], dtype=np.float64)
+    return np.asarray((decision >= bound).astype(np.float64)[:, None])
 
 
 def _mean_path(count: int, modern: bool) -> float:

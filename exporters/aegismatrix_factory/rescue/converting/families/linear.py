@@ -349,7 +349,7 @@ _PATHS = {
     **_PATH,
     **known("alphas alphas_ alpha_ n_alphas _alphas cv eps mse_path_ l1_ratio_"),
 }
-_RIDGE = known("alpha normalize solver solver_ positive")
+_RIDGE = known("alpha normalize _normalize solver solver_ positive")
 _RIDGE_PATH = known(
     """
     alphas alpha_ alpha_per_target best_score_ cv gcv_mode normalize scoring store_cv_values

@@ -423,7 +423,7 @@ def _classified(attributes: Attributes, answer: Answer, rows: Rows, oracle: Orac
         decision = -sums if classes == 2 else _each_class(sums, classes) if each else sums
         if answer == "decision":
             return decision
-        return np.asarray(decision.argmax(axis=1)[:, None], dtype=np.float64)
+        return np.asarray(decision.argmax(axis=1).astype(np.float64)[:, None])
     votes = np.zeros((len(sums), classes))
     pair = 0
     for i in range(classes):
@@ -432,7 +432,7 @@ def _classified(attributes: Attributes, answer: Answer, rows: Rows, oracle: Orac
             votes[wins, i] += 1.0
             votes[~wins, j] += 1.0
             pair += 1
-    return np.asarray(votes.argmax(axis=1)[:, None], dtype=np.float64)
+    return np.asarray(votes.argmax(axis=1).astype(np.float64)[:, None])
 
 
 def _each_class(sums: FloatArray, classes: int) -> FloatArray:

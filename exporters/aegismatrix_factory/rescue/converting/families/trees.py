@@ -120,7 +120,23 @@ def _model(attributes: Attributes, members: list[Attributes]) -> Model:
 
 
 def grown_tree(member: Attributes) -> Attributes:
-    """Return what a fitted tree keeps of its nodes."""
+    """Return the arrays of a fitted tree.
+
+    Parameters
+    ----------
+    member : Attributes
+        Of the decision tree.
+
+    Returns
+    -------
+    grown : Attributes
+        Of its `tree_`.
+
+    Raises
+    ------
+    InconsistentModelError, UnsupportedModelError
+        If it has none.
+    """
     grown = member.need("tree_")
     if not isinstance(grown, Record) or grown.name != "Tree":
         raise InconsistentModelError(f"the tree of a {member.name} is not one")
@@ -128,7 +144,26 @@ def grown_tree(member: Attributes) -> Attributes:
 
 
 def read_tree(attributes: Attributes, width: int, outputs: int, classifies: bool) -> Tree:
-    """Read the nodes and values of one tree."""
+    """Read the arrays of a fitted tree.
+
+    Parameters
+    ----------
+    attributes : Attributes
+        Of its `tree_`.
+    width, outputs : int
+        Columns, and classes or values.
+    classifies : bool
+        Whether its values are counts or shares of classes.
+
+    Returns
+    -------
+    Tree
+
+    Raises
+    ------
+    LegacyError
+        If it is no tree of that kind.
+    """
     nodes, values = attributes.need("nodes"), attributes.need("values")
     size = attributes.count("node_count")
     if not isinstance(nodes, np.ndarray) or nodes.shape != (size,) or nodes.dtype.names is None:
@@ -213,7 +248,18 @@ def _stored(members: list[Attributes]) -> Iterator[tuple[NDArray[np.void], Float
 
 
 def leaf_of(nodes: NDArray[np.void], x: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Return the leaf that each row ends in."""
+    """Return the leaf that each row ends in; for oracles, which walk the nodes as they stand.
+
+    Parameters
+    ----------
+    nodes : structured ndarray
+        As the library keeps them.
+    x : ndarray of float32, shape (N, F)
+
+    Returns
+    -------
+    ndarray of int64, shape (N,)
+    """
     left, right = nodes["left_child"], nodes["right_child"]
     to_left = (
         nodes["missing_go_to_left"]

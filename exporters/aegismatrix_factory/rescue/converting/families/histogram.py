@@ -1,0 +1,321 @@
+"""scikit-learn's histogram gradient boosting, whose trees compare in float64.
+
+Trees of ONNX compare in float32. So each column becomes the count of its thresholds that are below
+it, which float32 holds, and a tree compares those counts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from aegismatrix_factory.rescue.converting import ensembles
+from aegismatrix_factory.rescue.converting.attributes import Attributes, known, whole_numbers
+from aegismatrix_factory.rescue.converting.errors import (
+    InconsistentModelError,
+    NonFiniteModelError,
+    UnsupportedModelError,
+)
+from aegismatrix_factory.rescue.converting.family import (
+    Answer,
+    Family,
+    Model,
+    Oracle,
+    Part,
+    Probes,
+    Reader,
+    Rows,
+)
+from aegismatrix_factory.rescue.converting.formulas import both, expit, softmax
+from aegismatrix_factory.rescue.converting.parameters import LEAF, Ensemble, FloatArray
+from aegismatrix_factory.rescue.converting.trees import check_size, grow
+from aegismatrix_factory.rescue.converting.writing import Table, Writer, computed
+from aegismatrix_factory.rescue.reading.records import Record
+
+_PLAIN = (
+    "least_squares",
+    "squared_error",
+    "absolute_error",
+    "least_absolute_deviation",
+    "quantile",
+)
+_RAISED = ("poisson", "gamma")
+_SHARES = ("auto", "log_loss", "binary_crossentropy", "categorical_crossentropy")
+
+
+@dataclass(frozen=True, eq=False)
+class Histogram:
+    """Trees over counts of thresholds.
+
+    Attributes
+    ----------
+    thresholds : tuple of ndarray
+        Of each column, in order.
+    trees : Ensemble
+        Their sum; its columns are counts.
+    link : {'none', 'exp', 'sigmoid', 'softmax'}
+    """
+
+    thresholds: tuple[FloatArray, ...]
+    trees: Ensemble
+    link: Literal["none", "exp", "sigmoid", "softmax"]
+
+
+def _read(attributes: Attributes, reader: Reader) -> Model:
+    del reader
+    name = attributes.name
+    if attributes.get("_preprocessor") is not None:
+        raise UnsupportedModelError(f"its {name} takes categories")
+    totals = attributes.count("n_trees_per_iteration_")
+    loss = attributes.text("loss")
+    classifies = name.endswith("Classifier")
+    classes = attributes.labels("classes_") if classifies else ()
+    link: Literal["none", "exp", "sigmoid", "softmax"] = "none"
+    if classifies:
+        if loss not in _SHARES or totals != (1 if len(classes) == 2 else len(classes)):
+            raise UnsupportedModelError(f"its {name} has an unknown loss or number of trees")
+        link = "sigmoid" if totals == 1 else "softmax"
+    elif loss in _RAISED:
+        link = "exp"
+    elif loss not in _PLAIN:
+        raise UnsupportedModelError(f"its {name} has an unknown loss")
+    width = _width(attributes)
+    every = [_nodes(one, name) for one in _predictors(attributes, totals)]
+    check_size(sum(len(nodes) for nodes in every), totals)
+    thresholds = _thresholds(every, width)
+    base = np.asarray(attributes.need("_baseline_prediction"), dtype=np.float64).reshape(-1)
+    if base.shape != (totals,) or not np.isfinite(base).all():
+        raise InconsistentModelError(f"{name} begins with another number of values")
+    trees = tuple(
+        _tree(nodes, thresholds, place % totals, totals) for place, nodes in enumerate(every)
+    )
+    missing = attributes.since(0, 22)
+    histogram = Histogram(
+        thresholds=thresholds,
+        trees=Ensemble(
+            trees=trees,
+            n_features=width,
+            strict=False,
+            total="sum",
+            base=base,
+            link="none",
+            answer="value",
+            takes_missing=missing,
+        ),
+        link=link,
+    )
+    answers: dict[Answer, int | None] = {"value": 1}
+    if classifies:
+        answers = {"probability": len(classes), "decision": totals, "label": 1}
+    return Model(
+        parameters=histogram,
+        n_features=width,
+        answers=answers,
+        classes=classes,
+        takes_missing=missing,
+        feature_names=attributes.column_names(width),
+    )
+
+
+def _width(attributes: Attributes) -> int:
+    for key in ("n_features_in_", "_n_features", "n_features_"):
+        if attributes.has(key):
+            return attributes.count(key)
+    raise UnsupportedModelError(f"its {attributes.name} does not say how many columns it takes")
+
+
+def _predictors(attributes: Attributes, totals: int) -> list[Any]:
+    given = attributes.need("_predictors")
+    if not isinstance(given, list) or not given:
+        raise InconsistentModelError(f"{attributes.name} has no trees")
+    found = []
+    for one in given:
+        if not isinstance(one, list) or len(one) != totals:
+            raise InconsistentModelError(f"{attributes.name} has another number of trees a round")
+        found += one
+    return found
+
+
+def _nodes(given: object, name: str) -> Any:
+    if not isinstance(given, Record) or given.name != "TreePredictor":
+        raise InconsistentModelError(f"a {name} holds something else than trees")
+    nodes = Attributes(given, _PREDICTOR).need("nodes")
+    fields = nodes.dtype.names if isinstance(nodes, np.ndarray) else None
+    if fields is None or nodes.ndim != 1 or not len(nodes):
+        raise InconsistentModelError(f"the nodes of a {name} are none")
+    if not set(_FIELDS) <= set(fields) or not {"threshold", "num_threshold"} & set(fields):
+        raise InconsistentModelError(f"the nodes of a {name} have other fields")
+    unknown = set(fields) - set(_FIELDS) - _MORE
+    if unknown:
+        raise UnsupportedModelError(f"the nodes of a {name} have {sorted(unknown)[0]}")
+    if "is_categorical" in fields and nodes["is_categorical"].any():
+        raise UnsupportedModelError(f"its {name} takes categories")
+    if not np.isfinite(nodes["value"][nodes["is_leaf"] != 0]).all():
+        raise NonFiniteModelError(f"{name}.nodes")
+    return nodes
+
+
+def _compared(nodes: Any) -> FloatArray:
+    key = "num_threshold" if "num_threshold" in nodes.dtype.names else "threshold"
+    return np.asarray(nodes[key], dtype=np.float64)
+
+
+def _thresholds(every: list[Any], width: int) -> tuple[FloatArray, ...]:
+    found: list[list[float]] = [[] for _ in range(width)]
+    for nodes in every:
+        inner = nodes["is_leaf"] == 0
+        columns = whole_numbers(nodes["feature_idx"][inner], (int(inner.sum()),), "feature_idx")
+        if len(columns) and (columns.min() < 0 or columns.max() >= width):
+            raise InconsistentModelError("a tree compares a column that is not there")
+        compared = _compared(nodes)[inner]
+        if np.isnan(compared).any() or (compared == -np.inf).any():
+            raise NonFiniteModelError("the thresholds of a tree")
+        for column, threshold in zip(columns.tolist(), compared.tolist(), strict=True):
+            # Of an infinite one every number is below: no count is above the last.
+            if threshold != np.inf:
+                found[column].append(threshold)
+    return tuple(np.unique(np.array(one, dtype=np.float64)) for one in found)
+
+
+def _tree(nodes: Any, thresholds: tuple[FloatArray, ...], total: int, totals: int) -> Any:
+    size = len(nodes)
+    leaf = nodes["is_leaf"] != 0
+    feature = np.where(leaf, 0, nodes["feature_idx"].astype(np.int64))
+    compared = _compared(nodes)
+    counts = np.zeros(size)
+    for column, own in enumerate(thresholds):
+        mine = ~leaf & (feature == column)
+        counts[mine] = np.searchsorted(own, compared[mine], side="left")
+    missing = np.zeros(size, dtype=np.bool_)
+    if "missing_go_to_left" in nodes.dtype.names:
+        missing = nodes["missing_go_to_left"] != 0
+    values = np.zeros((size, totals))
+    values[:, total] = np.where(leaf, nodes["value"], 0.0)
+    return grow(
+        feature,
+        counts,
+        np.where(leaf, LEAF, nodes["left"].astype(np.int64)),
+        np.where(leaf, LEAF, nodes["right"].astype(np.int64)),
+        missing,
+        values,
+        len(thresholds),
+    )
+
+
+def _graph(part: Part, answer: Answer, writer: Writer, x: Table) -> Table:
+    histogram: Histogram = part.parameters
+    value = x.numbers()
+    columns = []
+    for place, own in enumerate(histogram.thresholds):
+        column = writer.add("Gather", [value, writer.axes(place)], axis=1)
+        if len(own):
+            over = writer.doubled(writer.add("Greater", [column, writer.weight(own[None])]))
+            count = writer.add("ReduceSum", [over, writer.axes(1)], keepdims=1)
+            there = writer.add("Equal", [column, column])
+            column = writer.add("Where", [there, count, column])
+        columns.append(column)
+    counts = columns[0] if len(columns) == 1 else writer.add("Concat", columns, axis=1)
+    sums = ensembles.write(writer, histogram.trees, counts)
+    total = len(histogram.trees.base)
+    if answer == "decision" or histogram.link == "none":
+        return computed(sums, total)
+    if histogram.link == "exp":
+        return computed(writer.add("Exp", [sums]), 1)
+    if histogram.link == "softmax":
+        if answer == "label":
+            return computed(writer.largest(sums), 1)
+        return computed(writer.add("Softmax", [sums], axis=1), total)
+    shares = writer.both(writer.sigmoid(sums))
+    return computed(writer.largest(shares), 1) if answer == "label" else computed(shares, 2)
+
+
+def _probe(part: Part, random: np.random.Generator, rows: int) -> Probes:
+    histogram: Histogram = part.parameters
+    width = len(histogram.thresholds)
+    drawn = random.normal(size=(rows, width))
+    edges = random.normal(size=(min(rows, 128), width))
+    for column, own in enumerate(histogram.thresholds):
+        if not len(own):
+            continue
+        low, high = own[0], own[-1]
+        room = 0.2 * (high - low) + 1e-3 * max(1.0, abs(low))
+        drawn[:, column] = random.uniform(low - room, high + room, size=rows)
+        at = random.choice(own, size=len(edges))
+        moved = random.integers(-1, 2, size=len(edges))
+        near = np.where(moved < 0, np.nextafter(at, -np.inf), np.nextafter(at, np.inf))
+        edges[:, column] = np.where(moved == 0, at, near)
+    return Probes((drawn,), edges)
+
+
+def _oracle(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) -> FloatArray:
+    """Tree after tree in float64, node by node as they stand."""
+    del oracle
+    x = np.asarray(rows, dtype=np.float64)
+    base = np.asarray(attributes.need("_baseline_prediction"), dtype=np.float64).reshape(-1)
+    sums = np.repeat(base[None], len(x), axis=0)
+    every = np.arange(len(x))
+    for turn in attributes.need("_predictors"):
+        for column, predictor in enumerate(turn):
+            nodes = predictor.state["nodes"]
+            names = nodes.dtype.names
+            compared = nodes["num_threshold" if "num_threshold" in names else "threshold"]
+            at = np.zeros(len(x), dtype=np.int64)
+            while True:
+                inner = nodes["is_leaf"][at] == 0
+                if not inner.any():
+                    break
+                value = x[every, np.where(inner, nodes["feature_idx"][at], 0)]
+                below = value <= compared[at]
+                if "missing_go_to_left" in names:
+                    below |= np.isnan(value) & (nodes["missing_go_to_left"][at] != 0)
+                to = np.where(below, nodes["left"][at], nodes["right"][at]).astype(np.int64)
+                at = np.where(inner, to, at)
+            sums[:, column] += nodes["value"][at]
+    if attributes.get("classes_") is None:
+        return np.exp(sums) if attributes.need("loss") in ("poisson", "gamma") else sums
+    if answer == "decision":
+        return sums
+    shares = both(expit(sums)) if sums.shape[1] == 1 else softmax(sums)
+    return shares.argmax(axis=1).astype(np.float64)[:, None] if answer == "label" else shares
+
+
+_PREDICTOR = known("nodes binned_left_cat_bitsets raw_left_cat_bitsets")
+_FIELDS = ("value", "feature_idx", "left", "right", "is_leaf")
+_MORE = frozenset(
+    """
+    count threshold num_threshold missing_go_to_left gain depth bin_threshold is_categorical
+    bitset_idx
+    """.split()
+)
+_GROWN = known(
+    """
+    _bin_mapper bin_mapper_ _feature_subsample_rng _is_categorical_remapped _label_encoder _loss
+    loss_ _random_seed _scorer scorer_ _use_validation_data categorical_features class_weight
+    do_early_stopping_ early_stopping interaction_cst is_categorical_ l2_regularization
+    learning_rate max_bins max_depth max_features max_iter max_leaf_nodes min_samples_leaf
+    monotonic_cst n_iter_no_change random_state scoring tol train_score_ validation_fraction
+    validation_score_ verbose warm_start quantile _in_fit n_bins _raw_predictions
+    """
+)
+_USED = "_predictors _baseline_prediction n_trees_per_iteration_ loss _preprocessor"
+
+FAMILIES = tuple(
+    Family(
+        name=name,
+        modules=("sklearn.ensemble._hist_gradient_boosting.gradient_boosting",),
+        library="scikit-learn",
+        releases=((0, 21), (1, 9)),
+        used=known(f"{_USED} _n_features n_features_{more}"),
+        harmless=_GROWN,
+        read=_read,
+        graph=_graph,
+        oracle=_oracle,
+        probe=_probe,
+    )
+    for name, more in (
+        ("HistGradientBoostingClassifier", " classes_"),
+        ("HistGradientBoostingRegressor", ""),
+    )
+)
