@@ -16,21 +16,6 @@ def fenced(text: str, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
 
 
-def write_nifty(folder: Path) -> None:
-    """Write the sample as files of NIFTY: its rows, on as many sessions of NSE."""
-    bars = am.sample_bars()
-    calendar = am.market_named("nifty").known_calendar()
-    days = calendar.sessions("2012-01-01", "2018-12-31")[-len(bars) :].astype(str)
-    rows = zip(days, bars.high, bars.low, bars.close, strict=True)
-    prices = [f"{day},{high},{low},{close}" for day, high, low, close in rows]
-    prints = [f"{day},{iv}" for day, iv in zip(days, bars.iv, strict=True)]
-    for name, header, lines in (
-        ("nifty_daily.csv", "date,high,low,close", prices),
-        ("india_vix_daily.csv", "date,close", prints),
-    ):
-        (folder / name).write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
-
-
 def documents(repository: Path) -> list[Path]:
     return [*repository.glob("*.md"), *repository.glob("docs/*.md")]
 
