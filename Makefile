@@ -45,6 +45,7 @@ proofs: $(DEV)/.installed
 	$(DEV)/bin/python benchmarks/load.py
 	$(DEV)/bin/python benchmarks/portability.py
 	$(DEV)/bin/python benchmarks/portability.py --others
+	$(DEV)/bin/python benchmarks/portability.py --processors
 
 $(RUN)/.installed: $(PACKAGE)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \

@@ -1,6 +1,7 @@
 """Run the golden values in every Python, numpy and onnxruntime that go together, one after another.
 
-Usage: python benchmarks/portability.py [--models FOLDER] [--others | --newest] [--again]
+Usage: python benchmarks/portability.py [--models FOLDER] [--again]
+         [--others | --processors | --newest]
 
 Each combination is installed from wheels into an environment of its own, thrown away afterwards.
 What it gave is kept in build/portability, so that an interrupted run goes on where it stopped; the
@@ -25,6 +26,7 @@ from typing import Any
 from aegismatrix.artifacts.manifest import GOLDEN_KEY, find_artifacts, read_manifest
 from aegismatrix.desk.files import write_atomically
 from aegismatrix.errors import AegisError
+from benchmarks.emulation import NotEmulatedError, emulated_python
 from scripts.documents import between_marks
 
 REPOSITORY = Path(__file__).parents[1]
@@ -213,9 +215,29 @@ def run_golden(python: Path, models: Path, runtime: str = "onnxruntime") -> dict
     dict
         With ``status``: ran, off (a difference beyond its tolerance) or failed (and ``said``).
     """
-    command = [str(python), str(CHILD), str(models), "--runtime", runtime]
+    return _read_golden([str(python)], models, runtime)
+
+
+def run_processors(models: Path, cache: Path) -> dict[str, dict[str, Any]]:
+    """Run every golden case on another processor than this machine's, emulated.
+
+    Raises
+    ------
+    NotEmulatedError
+    """
+    command, site = emulated_python(cache / "arm64")
+    result = _read_golden(command, models, "onnxruntime", site)
+    print(f"arm64: {_outcome(result)}", flush=True)
+    return {"arm64": result}
+
+
+def _read_golden(
+    python: Sequence[str], models: Path, runtime: str, *folders: Path
+) -> dict[str, Any]:
     # The package by its path: of what an environment holds, numpy and the runtime alone vary.
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src"), "OMP_NUM_THREADS": "1"}
+    path = os.pathsep.join(map(str, (REPOSITORY / "src", *folders)))
+    environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+    command = [*python, str(CHILD), str(models), "--runtime", runtime]
     return _read_line(command, environment)
 
 
@@ -506,6 +528,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--others", action="store_true", help="run other implementations, not the matrix"
     )
+    parser.add_argument("--processors", action="store_true", help="run another processor, emulated")
     parser.add_argument(
         "--newest", action="store_true", help="only print the newest Python that has onnxruntime"
     )
@@ -521,8 +544,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.others:
             write_document("others", others_text(run_others(models, arguments.cache)))
             return 0
+        if arguments.processors:
+            write_document("processors", others_text(run_processors(models, arguments.cache)))
+            return 0
         results = run_all(models, arguments.cache, again=arguments.again)
         write_document("matrix", matrix_text(results))
+    except NotEmulatedError as error:
+        print(f"portability: {error} The document stays as it is.", file=sys.stderr)
+        return 0
     except AegisError as error:
         print(f"portability: {error}", file=sys.stderr)
         return 2

@@ -271,3 +271,48 @@ def test_the_committed_table_holds_enough_combinations_all_within_the_tolerances
     (said,) = (line for line in text.splitlines() if " combinations ran, " in line)
     ran, fine, _ = (int(word) for word in said.split() if word.isdigit())
     assert ran == fine >= 45
+
+
+def test_without_an_emulator_the_reason_is_told_and_the_table_stays(
+    golden_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    document = tmp_path / "portability.md"
+    document.write_text("<!-- processors -->\nmeasured\n<!-- end of processors -->\n")
+    monkeypatch.setattr(portability, "DOCUMENT", document)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    run = ["--models", str(golden_folder), "--cache", str(tmp_path / "cache"), "--processors"]
+    assert main(run) == 0
+    said = capsys.readouterr().err
+    assert "apt-get and dpkg-deb and qemu-aarch64-static not on the path" in said
+    assert "install qemu-user-static" in said
+    assert "\nmeasured\n" in document.read_text()
+
+
+def test_the_committed_table_of_another_processor_is_within_the_tolerances(
+    repository: Path,
+) -> None:
+    text = (repository / "docs" / "portability.md").read_text()
+    table = text.split("<!-- processors -->")[1].split("<!-- end of processors -->")[0]
+    assert "arm64 (python" in table
+    assert "off" not in table
+    assert "fails" not in table
+    assert {f"`{name}`" for name in read_manifest().models} <= set(table.split())
+
+
+def test_the_newest_python_is_the_newest_that_onnxruntime_has_wheels_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def available(python: Path, package: str) -> list[str]:
+        if python.name in ("python3.9", "python3.14"):
+            raise NotInstalledError([package], "no wheel")
+        return ["1.32.0"]
+
+    monkeypatch.setattr(portability, "available", available)
+    pythons = {version: Path(f"python{version}") for version in ("3.9", "3.10", "3.13", "3.14")}
+    assert portability.newest_interpreter(pythons) == Path("python3.13")
+    assert "Python 3.14" in capsys.readouterr().err
+    with pytest.raises(NotInstalledError, match="no Python here has wheels"):
+        portability.newest_interpreter({"3.14": Path("python3.14")})
