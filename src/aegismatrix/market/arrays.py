@@ -43,6 +43,7 @@ FIRST_YEAR, LAST_YEAR = 1000, 9999
 
 _RANGE_TOLERANCE = 1e-4
 _SECONDS_OF_A_DAY = 86_400.0
+_ISO_DAY = len("2024-12-31")
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 # Kinds that numpy converts to floats all the same.
 _NO_REAL_NUMBERS = {"c": "complex numbers", "M": "dates", "m": "durations", "b": "truth values"}
@@ -429,6 +430,10 @@ def read_dates(
     """
     if unit == "s":
         clock = timezone.utc
+    elif date_format is None:
+        plain = _plain_days([stamp for _, stamp in stamps])
+        if plain is not None:
+            return plain
     dates: list[datetime] = []
     naive: list[bool] = []
     for line, stamp in stamps:
@@ -483,6 +488,28 @@ def interval_in_words(seconds: float) -> str:
     """Return a length of time as one writes it of bars: ``5-minute``."""
     size, unit = next((one for one in _UNITS if seconds >= one[0]), _UNITS[-1])
     return f"{seconds / size:g}-{unit}"
+
+
+def _plain_days(stamps: Sequence[object]) -> DateArray | None:
+    """Read stamps that are all written as 2024-12-31, at once; None where one is not, or no day."""
+    texts = [stamp for stamp in stamps if type(stamp) is str and len(stamp) == _ISO_DAY]
+    joined, count = "".join(texts), len(stamps)
+    dashes = "-" * count
+    if (
+        not count
+        or len(texts) < count
+        or not joined.isascii()
+        or not joined.replace("-", "").isdigit()
+        or not joined[4::_ISO_DAY] == joined[7::_ISO_DAY] == dashes
+        or joined.count("-") > 2 * count
+        or min(texts) < str(FIRST_YEAR)
+    ):
+        return None
+    try:
+        return np.array(texts, dtype="datetime64[D]")
+    except ValueError:
+        # No such day: which line it stands in is found one by one.
+        return None
 
 
 def _parse_stamp(stamp: object, date_format: str | None) -> datetime | None:

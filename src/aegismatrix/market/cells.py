@@ -15,6 +15,9 @@ _GROUPED_NUMBER = re.compile(r"[+-]?\d{1,3}(,\d{2,3})*,\d{3}(\.\d+)?")
 
 def read_number(text: str, source: str, line: int, column: str) -> float:
     """Read a number as people write it, grouped by thousands or by lakhs too."""
+    # Almost every cell is of digits and a point; what else there may be costs several searches.
+    if text.isascii() and text.replace(".", "", 1).isdigit():
+        return float(text)
     cell = text.strip()
     if cell.lower() in _BLANKS:
         return np.nan
