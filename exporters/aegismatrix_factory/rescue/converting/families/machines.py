@@ -156,7 +156,7 @@ def _read_classes(attributes: Attributes, reader: Reader) -> Model:
         slopes=slopes,
         offsets=offsets,
         each_class=each,
-        decides=each and attributes.flag("break_ties", False),
+        decides=attributes.flag("break_ties", False) and each,
         **given,
     )
     answers: dict[Answer, int | None] = {"label": 1}
@@ -203,7 +203,7 @@ def _pairwise(attributes: Attributes, vectors: int, classes: int) -> FloatArray:
 
 def _platt(attributes: Attributes, pairs: int) -> tuple[FloatArray | None, FloatArray | None]:
     first, second = ("_probA", "_probB") if attributes.has("_probA") else ("probA_", "probB_")
-    given = attributes.need(first)
+    given, _ = attributes.need(first), attributes.need(second)
     asked = attributes.get("_effective_probability", attributes.get("probability"))
     if not isinstance(given, np.ndarray) or not given.size or asked is not True:
         return None, None
