@@ -32,6 +32,7 @@ from aegismatrix.errors import (
     TransientSourceError,
 )
 from aegismatrix.market.bars import Bars
+from aegismatrix.market.calendars.nse import NSE
 from aegismatrix.market.intraday import IntradayBars
 from aegismatrix.market.market import NIFTY, OTHER
 from tests.chart_server import (
@@ -58,7 +59,6 @@ from tests.raising import raising
 AFTER_SAMPLE = datetime(2019, 1, 2, 1, 0, tzinfo=timezone.utc)
 AFTER_NIFTY = datetime(2025, 11, 26, 11, 0, tzinfo=timezone.utc)
 SESSIONS = [datetime(2025, 11, day) for day in (24, 25, 26)]
-WEEKS_TO_NIFTY = 360
 SPX = "^GSPC"
 
 
@@ -80,7 +80,7 @@ class Waits:
 
 @pytest.fixture
 def yahoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ChartServer]:
-    """The sample as ^GSPC and ^VIX, and as ^NSEI and ^INDIAVIX 360 weeks later."""
+    """The sample as ^GSPC and ^VIX, and as ^NSEI and ^INDIAVIX on NSE's latest days."""
     with chart_server({**sample_listings(), **nifty_listings()}) as server:
         forget_yfinance(tmp_path / "yfinance")
         monkeypatch.setattr(requests.Session, "request", led_to(server.url))
@@ -89,9 +89,12 @@ def yahoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ChartServ
 
 def nifty_listings() -> dict[str, Listing]:
     listings = sample_listings(KOLKATA, ("^NSEI", "^INDIAVIX"))
+    midnights = NSE.sessions(NSE.first, "2025-11-24").astype("datetime64[s]").astype(np.int64)
     for listing in listings.values():
-        week = 7 * 86_400
-        listing.rows["1d"] = [(t + WEEKS_TO_NIFTY * week, *row) for t, *row in listing.rows["1d"]]  # type: ignore[misc]
+        rows = listing.rows["1d"]
+        stamped = zip(midnights[-len(rows) :].tolist(), rows, strict=True)
+        # As Yahoo does, by the opening: 03:45 in UTC.
+        listing.rows["1d"] = [(midnight + row[0] % 86_400, *row[1:]) for midnight, row in stamped]
     listings["^NSEI"].rows["5m"] = five_minute_rows(SESSIONS)
     return listings
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aegismatrix.market.arrays import DateArray, FloatArray, named
-from aegismatrix.market.calendars.calendar import SUNDAY, Calendar, weekdays
 from aegismatrix.market.errors import IntervalError, MissingSessionsError, UnexpectedSessionsError
 from aegismatrix.market.permits import Permit
 from aegismatrix.market.thresholds import (
@@ -25,6 +25,9 @@ from aegismatrix.market.thresholds import (
     RECENT_SESSIONS,
     WINDOW_ROWS,
 )
+
+if TYPE_CHECKING:
+    from aegismatrix.market.calendars.calendar import Calendar
 
 Days = tuple[np.datetime64, ...]
 BoolArray = NDArray[np.bool_]
@@ -199,7 +202,7 @@ def check_days(
     where, count, total = named(marked, dates), len(odd), len(dates)
     calendar = days.calendar or ""
     # Days of a week that ends on Friday, each a day early, are those from Sunday to Thursday.
-    if 2 * int((weekdays(odd) == SUNDAY).sum()) > len(odd):
+    if 2 * int(_are_sundays(odd).sum()) > len(odd):
         raise UnexpectedSessionsError(
             source, "day_early", count=count, total=total, calendar=calendar, **where
         )
@@ -286,6 +289,12 @@ def name_days(days: Days) -> str:
     shown = ", ".join(str(day) for day in days[-_NAMED_DAYS:])
     before = len(days) - _NAMED_DAYS
     return f"{shown}, and {before} before" if before > 0 else shown
+
+
+def _are_sundays(days: DateArray) -> BoolArray:
+    # 1970-01-04 was one.
+    sundays: BoolArray = days.astype(np.int64) % 7 == 3
+    return sundays
 
 
 def _among(days: DateArray, others: DateArray) -> BoolArray:

@@ -26,7 +26,7 @@ from aegismatrix.market.errors import CalendarRangeError, MarketFileError
 
 SessionKind = Literal["regular", "special", "closed"]
 
-SATURDAY, SUNDAY = 5, 6
+SATURDAY = 5
 
 _KINDS = ("closed", "special")
 _HEADER = ["date", "kind"]
