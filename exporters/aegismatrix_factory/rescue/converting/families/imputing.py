@@ -36,7 +36,9 @@ class Filling:
     Attributes
     ----------
     values : tuple of (float or str or None)
-        By column; None where a column is left out.
+        By column; None where what is missing stays missing: it was the most frequent itself.
+    dropped : frozenset of int
+        Columns that are left out, since nothing was there when it was fitted.
     missing : float
         The number that stands for missing, or NaN.
     marked : tuple of int
@@ -44,13 +46,14 @@ class Filling:
     """
 
     values: tuple[float | str | None, ...]
+    dropped: frozenset[int]
     missing: float
     marked: tuple[int, ...]
 
     @property
     def kept(self) -> list[int]:
         """Columns that are not left out."""
-        return [place for place, one in enumerate(self.values) if one is not None]
+        return [place for place in range(len(self.values)) if place not in self.dropped]
 
 
 def _is_nan(value: object) -> bool:
@@ -70,19 +73,21 @@ def _read(attributes: Attributes, reader: Reader) -> Model:
     missing = _missing(attributes)
     keeps = attributes.flag("keep_empty_features", False)
     values: list[float | str | None] = []
-    for one in given.tolist():
-        if isinstance(one, str):
+    dropped = set()
+    for place, one in enumerate(given.tolist()):
+        if one is None or isinstance(one, str):
             values.append(one)
-        elif one is None or _is_nan(one):
+        elif _is_nan(one):
             if keeps or (attributes.text("strategy") == "constant" and not attributes.since(1, 8)):
                 raise UnsupportedModelError(f"its {attributes.name} fills with what is missing")
             values.append(None)
+            dropped.add(place)
         elif isinstance(one, bool | int | float) and np.isfinite(one):
             values.append(float(one))
         else:
             raise InconsistentModelError(f"{attributes.name}.statistics_ has an unfit value")
     marked = _marked(attributes, width)
-    filling = Filling(tuple(values), missing, marked)
+    filling = Filling(tuple(values), frozenset(dropped), missing, marked)
     if not filling.kept and not marked:
         raise UnsupportedModelError(f"its {attributes.name} gives no column")
     numeric = np.isnan(missing)
@@ -130,11 +135,13 @@ def _graph(part: Part, answer: Answer, writer: Writer, x: Table) -> Table:
     parts: list[Table] = []
     run: list[int] = []
     for place in filling.kept:
-        if isinstance(filling.values[place], str):
+        value = filling.values[place]
+        if not isinstance(value, float):
             if run:
                 parts.append(_numbers(writer, x, run, filling))
                 run = []
-            parts.append(_text(writer, x, place, filling))
+            as_it_is = writer.chosen(x, [place])
+            parts.append(as_it_is if value is None else _text(writer, x, place, filling))
         else:
             run.append(place)
     if run:
@@ -222,7 +229,7 @@ def _oracle(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) 
     statistics = attributes.need("statistics_").tolist()
     columns = []
     for place, statistic in enumerate(statistics):
-        if statistic is None or statistic != statistic:
+        if statistic != statistic:
             continue
         column = np.array(rows[:, place])
         column[_gone(column, missing)] = statistic
@@ -231,7 +238,7 @@ def _oracle(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) 
         inside = attributes.need("indicator_").state
         for place in inside["features_"].tolist():
             columns.append(_gone(rows[:, place], missing).astype(np.float64))
-    text = any(isinstance(one, str) for one in statistics)
+    text = any(one is None or isinstance(one, str) for one in statistics)
     out = np.empty((len(rows), len(columns)), dtype=object)
     for place, column in enumerate(columns):
         out[:, place] = column

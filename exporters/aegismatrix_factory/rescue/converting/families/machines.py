@@ -19,6 +19,7 @@ from aegismatrix_factory.rescue.converting.errors import (
     UnsupportedModelError,
 )
 from aegismatrix_factory.rescue.converting.family import (
+    TOLERANCE,
     Answer,
     Family,
     Model,
@@ -40,6 +41,7 @@ _ROUNDS = 8
 """More than the coupling of pairs was ever seen to take; a row that takes more has no answer."""
 
 _CLOSE = 1e-7
+_ROUNDING, _LOOSEST = 1e-15, 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +84,18 @@ class Machine:
     def pairs(self) -> list[tuple[int, int]]:
         """Pairs of classes, in their order."""
         return [(i, j) for i in range(self.classes) for j in range(i + 1, self.classes)]
+
+
+def _tolerance(machine: Machine) -> float:
+    """What is lost where large terms cancel, which is lost in the library's own sum as well."""
+    if machine.kernel not in ("linear", "poly"):
+        return TOLERANCE
+    kernel = np.abs(machine.vectors @ machine.vectors[:256].T)
+    if machine.kernel == "poly":
+        with np.errstate(over="ignore"):
+            kernel = (abs(machine.gamma) * kernel + abs(machine.constant)) ** machine.degree
+    terms = float((np.abs(machine.weights) @ kernel).max(initial=0.0))
+    return float(np.clip(_ROUNDING * terms, TOLERANCE, _LOOSEST))
 
 
 def _kernel(attributes: Attributes) -> dict[str, Any]:
@@ -131,6 +145,7 @@ def _read_values(attributes: Attributes, reader: Reader) -> Model:
         shown=("decision", "label") if alone else (),
         classes=("-1", "1") if alone else (),
         feature_names=attributes.column_names(width),
+        tolerance=_tolerance(machine),
     )
 
 
@@ -176,6 +191,7 @@ def _read_classes(attributes: Attributes, reader: Reader) -> Model:
         shown=shown,
         classes=classes,
         feature_names=attributes.column_names(width),
+        tolerance=_tolerance(machine),
     )
 
 
