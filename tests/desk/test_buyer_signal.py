@@ -45,15 +45,19 @@ repeatable = settings(deadline=None, derandomize=True, database=None)
 
 
 def market_of(returns: FloatArray, iv: FloatArray) -> Bars:
-    """Bars that close after these log returns; the range of each holds both of its closes."""
+    """Bars that close after these log returns; the range of each holds both of its closes.
+
+    No two neighbours have the same high: a row that copies the one before is none of a market.
+    """
     close = 10_000.0 * np.exp(np.concatenate([[0.0], np.cumsum(returns)]))
     before = np.concatenate([close[:1], close[:-1]])
     return Bars(
         dates=np.busday_offset("2020-01-01", np.arange(len(close)), roll="forward"),
-        high=np.maximum(close, before),
+        high=np.maximum(close, before) + np.arange(len(close)) % 2,
         low=np.minimum(close, before),
         close=close,
         iv=iv,
+        market="other",
     )
 
 
@@ -66,7 +70,8 @@ def autoregressive(slope: float, seed: int, count: int = YEAR) -> FloatArray:
 
 
 def calm(returns: FloatArray) -> Bars:
-    return market_of(returns, np.full(len(returns) + 1, 15.0))
+    """Bars of an implied volatility that moves so little that nothing else sees it."""
+    return market_of(returns, 15.0 + 1e-12 * (np.arange(len(returns) + 1) % 2))
 
 
 def test_breakouts_are_labelled_against_the_base_rate_of_their_own_session() -> None:
