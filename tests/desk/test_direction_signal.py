@@ -524,11 +524,14 @@ def test_probabilities_sum_to_1_however_far_the_session_has_gone(
 # 38 deviations away, a tail is 0 in floating point; a little nearer, a quotient of it is infinite.
 @example(deviation=1e-4, iv=250.0, so_far=0.0, elapsed=0.4)
 @example(deviation=0.0014665, iv=250.0, so_far=0.3, elapsed=0.4)
-@given(deviation=DEVIATIONS, iv=st.floats(2.0, 250.0), so_far=st.floats(-0.5, 0.5), elapsed=ELAPSED)
+@given(
+    deviation=DEVIATIONS, iv=st.floats(2.001, 250.0), so_far=st.floats(-0.5, 0.5), elapsed=ELAPSED
+)
 def test_probabilities_sum_to_1_however_far_forecast_and_implied_deviation_are_apart(
     sample: Bars, deviation: float, iv: float, so_far: float, elapsed: float
 ) -> None:
-    stressed = replace(sample[-20:], iv=np.full(20, iv))
+    # One print differs: five equal ones are those of a feed that stopped.
+    stressed = replace(sample[-20:], iv=np.where(np.arange(20) == 18, 0.9999 * iv, iv))
     assert_probabilities(moved(stressed, so_far, elapsed, deviation).probabilities)
 
 
