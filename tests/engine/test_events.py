@@ -211,9 +211,9 @@ def test_base_rates_are_how_often_it_happened(market: MarketRows) -> None:
     for number, side in enumerate(("down", "up"), start=1):
         often = np.mean([one == number for one, _ in days if not math.isnan(one)])
         assert rates[f"spike_{side}"] == pytest.approx(often, abs=missing)
-    for place, ahead in enumerate(OFFSETS_DAYS):
+    for place, offset_days in enumerate(OFFSETS_DAYS):
         often = np.nanmean([breaks[place] for _, breaks in days])
-        assert rates[f"breakout_{ahead}"] == pytest.approx(often, abs=missing)
+        assert rates[f"breakout_{offset_days}"] == pytest.approx(often, abs=missing)
     assert rates["breakout_5"] == np.nanmean([breaks[4] for _, breaks in days])
     assert rates["breakout_1"] == pytest.approx(rates["spike_down"] + rates["spike_up"], abs=1e-15)
     returns = np.diff(np.log(market.bars.close))
