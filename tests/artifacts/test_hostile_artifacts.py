@@ -57,6 +57,7 @@ if sys.platform == "win32":
 MEBIBYTES, SECONDS = 2_048, 60
 PEAK_MEBIBYTES = 1_024
 NAMES = ("trap", ENGINE_NAME)
+ENGINE_GIVES = ("features", "implied_sigma", "trap")
 TEN_GIGABYTES = 10 * 1000**3
 NOBODY = 65534
 
@@ -81,12 +82,25 @@ def forge(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
 
 @pytest.fixture(scope="module")
 def lean(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The bundled trap and engine, sealed as a folder of their own."""
+    """The bundled trap, and an engine that gives no more than it, sealed as a folder of their own.
+
+    What an engine gives and no model beside it is sealed for is refused.
+    """
     folder = Path(shutil.copytree(find_artifacts(), tmp_path_factory.mktemp("lean") / "models"))
+    path = folder / f"{ENGINE_NAME}.onnx"
+    engine = onnx.load(path)
+    given = [one for one in engine.graph.output if one.name in ENGINE_GIVES]
+    del engine.graph.output[:]
+    engine.graph.output.extend(given)
+    path.write_bytes(engine.SerializeToString())
 
     def keep(content: dict[str, Any]) -> None:
         content["artifacts"] = [one for one in content["artifacts"] if one["name"] in NAMES]
         del content[GOLDEN_KEY]
+        (sealed,) = (one for one in content["artifacts"] if one["name"] == ENGINE_NAME)
+        sealed["outputs"] = [one for one in sealed["outputs"] if one["name"] in ENGINE_GIVES]
+        sealed["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+        sealed["size_bytes"] = path.stat().st_size
 
     forge(folder, keep)
     kept = {MANIFEST_NAME, "walkforward.npz", *(f"{name}.onnx" for name in NAMES)}

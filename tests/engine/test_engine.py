@@ -378,7 +378,12 @@ def test_shaken_real_bars_give_probabilities_within_0_and_1(
     price = np.exp(price_noise * chance.uniform(-1, 1, len(bars)))
     iv = np.exp(iv_noise * chance.uniform(-1, 1, len(bars)))
     shaken = Bars.from_arrays(
-        bars.dates, bars.high * price, bars.low * price, bars.close * price, bars.iv * iv
+        bars.dates,
+        bars.high * price,
+        bars.low * price,
+        bars.close * price,
+        bars.iv * iv,
+        market="other",
     )
     forecast = engine.history(shaken)
     values = all_of(forecast)

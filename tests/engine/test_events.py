@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -116,7 +117,18 @@ def assert_equal_fits(one: Mapping[str, Any], other: Mapping[str, Any]) -> None:
         )
 
 
-def brute_classes(bars: Bars, day: int) -> tuple[int, list[float]]:
+def rows_ahead(bars: Bars, days: range, most_days: int) -> list[list[int | None]]:
+    """By day, the row of each of the next sessions of NSE; None where the bars lack it."""
+    row_of = {day: row for row, day in enumerate(bars.dates)}
+    sessions = sorted({*row_of, *bars.days.missing} - set(bars.days.special))
+    found = []
+    for day in days:
+        later = bisect.bisect_right(sessions, bars.dates[day])
+        found.append([row_of.get(one) for one in sessions[later : later + most_days]])
+    return found
+
+
+def brute_classes(bars: Bars, day: int, ahead: list[int | None]) -> tuple[float, list[float]]:
     """The class of the next session, and whether each of the next five breaks out, 15 days in."""
 
     def reach(of: int) -> float:
@@ -124,8 +136,13 @@ def brute_classes(bars: Bars, day: int) -> tuple[int, list[float]]:
         return max(float(bars.high[of]), before) - min(float(bars.low[of]), before)
 
     usual = sum(reach(day - back) for back in range(14)) / 14
-    breaks = [float(reach(day + ahead) > 1.25 * usual) for ahead in OFFSETS_DAYS]
-    falls = bars.close[day + 1] < bars.close[day]
+    breaks = [
+        math.nan if row is None or before is None else float(reach(row) > 1.25 * usual)
+        for before, row in zip([day, *ahead], ahead, strict=False)
+    ]
+    if ahead[0] is None:
+        return math.nan, breaks
+    falls = bars.close[ahead[0]] < bars.close[ahead[0] - 1]
     return (0 if not breaks[0] else 1 if falls else 2), breaks
 
 
@@ -145,7 +162,8 @@ def test_spikes_are_the_classes_of_a_multinomial_regression_on_standardised_feat
     x = market.columns(Spike.features)
     early = len(market.bars) - len(x)
     days = range(early, len(market.bars) - max(OFFSETS_DAYS))
-    label = np.array([brute_classes(market.bars, day)[0] for day in days])
+    ahead = rows_ahead(market.bars, days, max(OFFSETS_DAYS))
+    label = np.array([brute_classes(market.bars, *one)[0] for one in zip(days, ahead, strict=True)])
     # The label of four more days is known to the head; without them fits compare on equal terms.
     shorter = market.bars[: len(market.bars) - max(OFFSETS_DAYS) + 1]
     seen = replace(
@@ -154,11 +172,13 @@ def test_spikes_are_the_classes_of_a_multinomial_regression_on_standardised_feat
         features=market.features[: len(label) + 1],
         implied_sigma=market.implied_sigma[: len(label) + 1],
     )
-    scaler = StandardScaler().fit(x[: len(label)])
+    known = np.flatnonzero(~np.isnan(label))
+    assert 0 < len(label) - len(known) < 20
+    scaler = StandardScaler().fit(x[known])
     scaled = np.clip(scaler.transform(x), -CLIP, CLIP)
     # The market indicator is 0 throughout, so its weight is, and no other is changed by it.
     reference = LogisticRegression(C=INVERSE_PENALTY, tol=1e-10, max_iter=10_000)
-    reference.fit(scaled[: len(label)], label)
+    reference.fit(scaled[known], label[known])
     found = forecasts(Spike(), Spike().fit(seen, []), market)
     # The head's solver stops earlier.
     np.testing.assert_allclose(found, reference.predict_proba(scaled)[:, 1:], rtol=0, atol=2e-3)
@@ -183,21 +203,24 @@ def test_base_rates_are_how_often_it_happened(market: MarketRows) -> None:
         for name, rate in head.base_rates(market).items()
     }
     early, count = len(market.bars) - len(market.features), len(market.bars)
-    days = [brute_classes(market.bars, day) for day in range(early, count - max(OFFSETS_DAYS))]
+    rows = range(early, count - max(OFFSETS_DAYS))
+    ahead = rows_ahead(market.bars, rows, max(OFFSETS_DAYS))
+    days = [brute_classes(market.bars, *one) for one in zip(rows, ahead, strict=True)]
     # The head knows up to four days more of the nearer sessions.
     missing = max(OFFSETS_DAYS) / len(days)
     for number, side in enumerate(("down", "up"), start=1):
-        often = np.mean([one == number for one, _ in days])
+        often = np.mean([one == number for one, _ in days if not math.isnan(one)])
         assert rates[f"spike_{side}"] == pytest.approx(often, abs=missing)
-    for place, ahead in enumerate(OFFSETS_DAYS):
-        often = np.mean([breaks[place] for _, breaks in days])
-        assert rates[f"breakout_{ahead}"] == pytest.approx(often, abs=missing)
-    assert rates["breakout_5"] == np.mean([breaks[4] for _, breaks in days])
+    for place, offset_days in enumerate(OFFSETS_DAYS):
+        often = np.nanmean([breaks[place] for _, breaks in days])
+        assert rates[f"breakout_{offset_days}"] == pytest.approx(often, abs=missing)
+    assert rates["breakout_5"] == np.nanmean([breaks[4] for _, breaks in days])
     assert rates["breakout_1"] == pytest.approx(rates["spike_down"] + rates["spike_up"], abs=1e-15)
     returns = np.diff(np.log(market.bars.close))
     paid = [
-        math.sqrt(252 / 5 * float((returns[day : day + 5] ** 2).sum())) > market.bars.iv[day] / 100
-        for day in range(early, count - 5)
+        math.sqrt(252 / 5 * float((returns[day:last] ** 2).sum())) > market.bars.iv[day] / 100
+        for day, (*between, last) in zip(rows, ahead, strict=True)
+        if last is not None and None not in between
     ]
     assert rates["theta"] == rates["trap_5"] == pytest.approx(np.mean(paid), abs=1e-12)
 
@@ -267,9 +290,10 @@ def test_an_engine_whose_theta_is_not_its_trap_is_not_exported(workshop: Worksho
 
 
 def spike_table(market: MarketRows, count: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-    label = market.rows_of(spike_label(market.bars))[:count]
-    x = np.column_stack([market.columns(Spike.features)[:count], np.zeros(count)])
-    return x, label, np.ones(count)
+    label = market.rows_of(spike_label(market.bars))
+    rows = np.flatnonzero(~np.isnan(label))[:count]
+    x = np.column_stack([market.columns(Spike.features)[rows], np.zeros(count)])
+    return x, label[rows], np.ones(count)
 
 
 @pytest.fixture(scope="module")
@@ -362,10 +386,12 @@ def test_a_fit_that_speaks_for_the_past_saw_rows_before_it_and_no_pool(
     for (first, _), (x, y) in zip(estimators["stretches"][:-1], tables[:-1], strict=True):
         # The label of the last row ends on the next, an embargo before the stretch.
         stop = int(np.searchsorted(market.dates, np.datetime64(first))) - EMBARGO_BARS
-        np.testing.assert_array_equal(x[:, :-1], features[:stop])
+        seen = np.flatnonzero(~np.isnan(label[:stop]))
+        np.testing.assert_array_equal(x[:, :-1], features[seen])
         np.testing.assert_array_equal(x[:, -1], 0.0)
-        np.testing.assert_array_equal(y, label[:stop])
-    assert len(tables[-1][1]) == len(market.dates) - 1
+        np.testing.assert_array_equal(y, label[seen])
+    assert np.isnan(label[-1])
+    assert len(tables[-1][1]) == np.count_nonzero(~np.isnan(label))
 
 
 def with_session(bars: Bars, day: int, stretched: float) -> Bars:
@@ -416,8 +442,8 @@ def test_the_last_session_before_the_embargo_moves_the_fit_and_the_one_after_doe
     label = spike_label(bars)
     moved = []
     for day in (first - EMBARGO_BARS, first - EMBARGO_BARS + 1):
-        # A high so far away that the session breaks out whatever it did.
-        stretched = with_session(bars, day, 1.2)
+        # A high so far away that the session breaks out whatever it did, within what NSE allows.
+        stretched = with_session(bars, day, 1.15)
         assert label[day - 1] == 0.0
         assert spike_label(stretched)[day - 1] > 0.0
         found = breakout_of(stretched, workshop)["past"]["bias"]
@@ -478,6 +504,31 @@ def test_markov_is_climatology_after_an_outcome_that_it_has_not_seen() -> None:
     found = markov(outcome, 1)(block)
     assert found[0] == climatology(outcome)(block)[0] == 1 / 296
     np.testing.assert_allclose(found[1:], 1 / 295, rtol=1e-12)
+
+
+def test_baselines_count_no_outcome_that_is_never_known() -> None:
+    outcome = persistent(2)
+    outcome[[100, 101, 250, 700]] = np.nan
+    block = next(blocks(DATES, FROM, TO, 1))
+    seen = outcome[block.train]
+    often = np.mean(seen[~np.isnan(seen)])
+    np.testing.assert_array_equal(climatology(outcome)(block), np.full(len(block.test), often))
+    last, followed = np.nan, dict[float, list[float]]({0.0: [], 1.0: []})
+    expected = {}
+    for row, came in enumerate(outcome):
+        expected[row] = last
+        if row in block.train and not np.isnan(came) and row > 0:
+            followed[last].append(came)
+        last = last if np.isnan(came) else came
+    for row, forecast in zip(block.test, markov(outcome, 1)(block), strict=True):
+        assert forecast == pytest.approx(np.mean(followed[expected[row]]), abs=1e-15)
+
+
+def test_labels_of_a_single_class_are_refused_though_some_are_not_known() -> None:
+    outcome = np.zeros(len(DATES))
+    outcome[100] = np.nan
+    with pytest.raises(JudgingError, match="every label is the same"):
+        walked_markov(outcome, 1)
 
 
 def losses(seed: int, count: int = 700) -> tuple[FloatArray, FloatArray, FloatArray]:

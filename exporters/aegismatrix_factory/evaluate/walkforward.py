@@ -556,7 +556,7 @@ def climatology(label: FloatArray, earlier: FloatArray | None = None) -> Forecas
     Parameters
     ----------
     label : ndarray of shape (N, ...)
-        Outcomes 0 or 1, row by row of the market.
+        Outcomes 0 or 1, row by row of the market; NaN where not known, which is not counted.
     earlier : ndarray of shape (M, ...), optional
         Outcomes of days before the first row, counted too.
 
@@ -570,7 +570,7 @@ def climatology(label: FloatArray, earlier: FloatArray | None = None) -> Forecas
         known = label[block.train]
         if earlier is not None:
             known = np.concatenate([earlier, known])
-        frequency = np.asarray(known.mean(axis=0))
+        frequency = np.asarray(np.nanmean(known, axis=0))
         return np.broadcast_to(frequency, (len(block.test), *label.shape[1:]))
 
     return forecast
@@ -591,10 +591,13 @@ def markov(outcome: FloatArray, horizon_days: int) -> Forecaster:
     callable
         From a block to forecasts of shape (len(block.test),).
     """
-    today = np.concatenate([np.full(horizon_days, np.nan), outcome[:-horizon_days]])
+    # Where an outcome is never known, the one before it is the last.
+    last_known = np.maximum.accumulate(np.where(np.isnan(outcome), 0, np.arange(len(outcome))))
+    today = np.concatenate([np.full(horizon_days, np.nan), outcome[last_known][:-horizon_days]])
 
     def forecast(block: Block) -> FloatArray:
-        happened, before = outcome[block.train], today[block.train]
+        known = block.train[~np.isnan(outcome[block.train])]
+        happened, before = outcome[known], today[known]
         after = [
             happened[before == state].mean() if (before == state).any() else happened.mean()
             for state in (0.0, 1.0)
@@ -637,7 +640,7 @@ def walk_forward(
     dates : ndarray of shape (N,)
         Dates of the rows.
     label : ndarray of shape (N, ...)
-        Outcomes; NaN where not known yet.
+        Outcomes; NaN where not known.
     scored_from, scored_to, horizon_days
         As for `blocks`.
     model : callable
@@ -662,7 +665,8 @@ def walk_forward(
     rows, of_model = [], []
     of_baselines: dict[str, list[FloatArray]] = {name: [] for name in baselines}
     for block in blocks(dates, scored_from, scored_to, horizon_days, effort):
-        if len(np.unique(label[block.train])) < 2:
+        seen = label[block.train]
+        if len(np.unique(seen[~np.isnan(seen)])) < 2:
             raise JudgingError(
                 f"Before {dates[block.test[0]]} every label is the same.",
                 remedy="Give a longer history, one in which the event happens and fails to.",

@@ -158,9 +158,8 @@ def _markov(market: MarketRows, came: FloatArray) -> Forecaster:
     today = market.rows_of(regime_label(market.bars, forward=False))
 
     def forecast(block: Block) -> FloatArray:
-        followed = np.stack(
-            [came[block.train][today[block.train] == state].mean(axis=0) for state in range(3)]
-        )
+        seen, before = came[block.train], today[block.train]
+        followed = np.stack([np.nanmean(seen[before == state], axis=0) for state in range(3)])
         return np.asarray(followed[today[block.test].astype(np.int64)])
 
     return forecast
