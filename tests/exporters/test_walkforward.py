@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from aegismatrix_factory.evaluate.walkforward import (
     EMBARGO_BARS,
     REFIT_BARS,
     Block,
+    Forecaster,
     Forecasts,
     Judgement,
     JudgingError,
@@ -19,6 +22,7 @@ from aegismatrix_factory.evaluate.walkforward import (
     climatology,
     constant,
     judge,
+    markov,
     ranked_probability,
     shuffled,
     skill_against,
@@ -102,6 +106,15 @@ def test_days_whose_label_is_unknown_are_not_scored() -> None:
     label[end - 4 :] = np.nan
     walked = walk_forward(DATES, label, FROM, TO, 5, constant(0.5), {})
     assert walked.dates[-1] == DATES[end - 5]
+
+
+@pytest.mark.parametrize("baseline", [climatology, lambda outcome: markov(outcome, 1)])
+def test_a_baseline_counts_no_training_row_of_which_nothing_is_known(
+    baseline: Callable[[NDArray[np.float64]], Forecaster],
+) -> None:
+    label = np.array([1.0, 1.0, np.nan, np.nan, 1.0, 1.0, 0.0])
+    block = Block(np.arange(6), np.array([6]), np.datetime64("2020-01-01"))
+    assert baseline(label)(block).tolist() == [1.0]
 
 
 def test_a_history_without_the_event_cannot_be_judged() -> None:
