@@ -37,6 +37,7 @@ from aegismatrix_factory.heads.logistic import (
     predict_stacked,
     stack_logistic,
 )
+from aegismatrix_factory.heads.regime import Regime
 from aegismatrix_factory.heads.spike import Spike
 from aegismatrix_factory.heads.theta import Theta
 from aegismatrix_factory.heads.trap import Trap
@@ -522,6 +523,17 @@ def test_baselines_count_no_outcome_that_is_never_known() -> None:
         last = last if np.isnan(came) else came
     for row, forecast in zip(block.test, markov(outcome, 1)(block), strict=True):
         assert forecast == pytest.approx(np.mean(followed[expected[row]]), abs=1e-15)
+
+
+@pytest.mark.parametrize("head", [Trap(), Regime(), Spike()], ids=lambda head: head.name)
+def test_sessions_that_nifty_lacks_leave_every_forecast_and_baseline_known(
+    market: MarketRows, head: Head
+) -> None:
+    assert market.bars.days.missing
+    short = replace(market, scored_from=market.dates[-REFIT_BARS])
+    for walked in head.walk(short, [], lambda: None).values():
+        for forecast in (walked.model, walked.label, *walked.baselines.values()):
+            assert np.isfinite(forecast).all()
 
 
 def test_labels_of_a_single_class_are_refused_though_some_are_not_known() -> None:

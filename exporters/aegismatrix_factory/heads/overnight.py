@@ -17,6 +17,7 @@ from aegismatrix.market.events import CLASSES, OVERNIGHT_DIRECTION, OVERNIGHT_SP
 from aegismatrix.market.outcomes import direction_label
 from aegismatrix.market.overnight import INPUTS, Nights
 from aegismatrix.market.thresholds import MAX_IV_PERCENT, MIN_IV_PERCENT
+from aegismatrix.market.windows import Windows
 from aegismatrix_factory.evaluate.markets import MarketRows
 from aegismatrix_factory.evaluate.walkforward import (
     Block,
@@ -395,10 +396,11 @@ def _after_the_open(market: MarketRows, walked: Forecasts) -> list[dict[str, Any
         return []
     ranked = walked.model[:, _UP] - walked.model[:, _DOWN]
     day = np.searchsorted(bars.dates, walked.dates)
-    opened = bars.open[day + 1]
+    next_session = Windows.of(bars).last_row(NEXT_SESSION)[day]
+    opened = bars.open[next_session]
     parts = {
         "the opening gap": opened / bars.close[day],
-        "the move from open to close": bars.close[day + 1] / opened,
+        "the move from open to close": bars.close[next_session] / opened,
     }
     figures = []
     for part, ratio in parts.items():
