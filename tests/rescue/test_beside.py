@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import zipfile
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
@@ -17,6 +16,8 @@ from aegismatrix_factory.rescue.reading.errors import LegacyError
 from aegismatrix_factory.rescue.reading.records import Record
 from aegismatrix_factory.rescue.reading.ubjson import read_ubjson
 
+from tests import pickles
+
 
 @pytest.mark.parametrize(
     "value",
@@ -30,14 +31,14 @@ from aegismatrix_factory.rescue.reading.ubjson import read_ubjson
     ],
 )
 def test_types_slices_paths_and_masked_arrays_are_inert(value: dict[str, Any]) -> None:
-    (read,) = read_bytes(pickle.dumps(value, 4)).value.values()
+    (read,) = read_bytes(pickles.dumps(value, 4)).value.values()
     assert not isinstance(read, type | slice | PurePosixPath | np.ndarray)
     assert not callable(read)
 
 
 def test_a_dictionary_of_defaults_is_a_dictionary() -> None:
     value = defaultdict(list, {"valid": [0.5, 0.25]})
-    assert read_bytes(pickle.dumps(value, 4)).value == {"valid": [0.5, 0.25]}
+    assert read_bytes(pickles.dumps(value, 4)).value == {"valid": [0.5, 0.25]}
 
 
 def test_a_type_that_is_called_is_refused() -> None:
@@ -72,4 +73,4 @@ def test_a_program_of_torch_is_named_as_one(tmp_path: Path) -> None:
 
 def test_what_is_no_model_is_named_with_its_article() -> None:
     with pytest.raises(NotAModelError, match="but an array"):
-        revive(read_bytes(pickle.dumps(np.zeros(3), 4)).value, read_ubjson)
+        revive(read_bytes(pickles.dumps(np.zeros(3), 4)).value, read_ubjson)

@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 
 from aegismatrix.artifacts.manifest import ModelSpec, parse_model
 from aegismatrix.engine.model import Model
-from aegismatrix.errors import AegisError
+from aegismatrix.errors import AegisError, NonFiniteOutputError
 
 NODE = np.dtype(
     [
@@ -448,14 +448,24 @@ def test_models_in_a_tuple_or_a_list_are_called_by_their_place() -> None:
         assert [one.key for one in contents.models] == ["0", "1"]
 
 
-def test_classes_that_are_all_impossible_share_alike() -> None:
-    record = logistic(
-        multi_class="ovr",
-        classes_=np.arange(3),
-        coef_=np.full((3, 2), -1.0),
-        intercept_=np.zeros(1),
-    )
-    np.testing.assert_allclose(answer(only(record), np.full((1, 2), 1e4)), [[1 / 3] * 3])
+def sgd_impossible(release: str) -> Record:
+    """Three classes of which none is possible far from 0."""
+    state = {
+        "loss": "log_loss",
+        "classes_": np.arange(3),
+        "coef_": np.full((3, 2), -1.0),
+        "intercept_": np.zeros(3),
+        "n_features_in_": 2,
+        "_sklearn_version": release,
+    }
+    return Record("sklearn.linear_model._stochastic_gradient", "SGDClassifier", state=state)
+
+
+def test_classes_that_are_all_impossible_share_alike_since_1_9_and_have_no_share_before() -> None:
+    impossible = sgd_impossible("1.9.1")
+    np.testing.assert_allclose(answer(only(impossible), np.full((1, 2), 1e4)), [[1 / 3] * 3])
+    with pytest.raises(NonFiniteOutputError):
+        answer(only(sgd_impossible("1.7.2")), np.full((1, 2), 1e4))
 
 
 @pytest.mark.parametrize(

@@ -33,10 +33,10 @@ from aegismatrix_factory.rescue.converting.parameters import FloatArray
 from aegismatrix_factory.rescue.converting.writing import Table, Writer, computed
 from aegismatrix_factory.rescue.reading.records import Record
 
-Link = Literal["none", "sigmoid", "each", "softmax", "clipped", "exp"]
+Link = Literal["none", "sigmoid", "each", "divided", "softmax", "clipped", "exp"]
 """From sums to answers: as they are; the sigmoid of one; each class by itself, then divided by the
-sum; all classes at once; each clipped to -1 and 1, moved to 0 and 1, divided by the sum; the
-exponential."""
+sum, all alike where that is 0, or NaN there, as until 1.8; all classes at once; each clipped to -1
+and 1, moved to 0 and 1, divided by the sum; the exponential."""
 
 _RELEASES = ((0, 20), (1, 9))
 _MULTI_CLASS_UNTIL = (1, 8)
@@ -144,6 +144,10 @@ def _classifier(
     )
 
 
+def _each(attributes: Attributes) -> Link:
+    return "each" if attributes.since(1, 9) else "divided"
+
+
 def _read_logistic(attributes: Attributes, reader: Reader) -> Model:
     del reader
     classes = attributes.labels("classes_")
@@ -153,7 +157,7 @@ def _read_logistic(attributes: Attributes, reader: Reader) -> Model:
     if count == 2:
         link = "sigmoid"
     elif each:
-        link = "each"
+        link = _each(attributes)
     warned = logistic_hazards(
         (attributes.release or (0, 0, 0))[:2],
         multi_class=None
@@ -190,7 +194,7 @@ def _read_descent(attributes: Attributes, reader: Reader) -> Model:
     classes = attributes.labels("classes_")
     link: Link | None = None
     if loss in ("log", "log_loss"):
-        link = "sigmoid" if len(classes) == 2 else "each"
+        link = "sigmoid" if len(classes) == 2 else _each(attributes)
     elif loss == "modified_huber":
         link = "clipped"
     return _classifier(attributes, classes, link)
@@ -221,7 +225,7 @@ def _read_discriminant(attributes: Attributes, reader: Reader) -> Model:
     classes = attributes.labels("classes_")
     link: Link = "sigmoid"
     if len(classes) > 2:
-        link = "softmax" if attributes.since(0, 21) else "each"
+        link = "softmax" if attributes.since(0, 21) else "divided"
     return _classifier(attributes, classes, link)
 
 
@@ -251,7 +255,13 @@ def _probability(writer: Writer, link: Link, sums: str, count: int) -> str:
         each = writer.add("Div", [moved, writer.number(2.0)])
     else:
         each = writer.sigmoid(sums)
-    return writer.both(each) if count == 1 else writer.shares(each, count)
+    if count == 1:
+        return writer.both(each)
+    if link != "divided":
+        return writer.shares(each, count)
+    # Where every class has exactly 0 the library divides by it: NaN, and no share is made up.
+    total = writer.add("ReduceSum", [each, writer.axes(1)], keepdims=1)
+    return writer.add("Div", [each, total])
 
 
 def _summed(attributes: Attributes, rows: Rows) -> FloatArray:
@@ -304,7 +314,7 @@ def _logistic(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle
     else:
         own = chosen in ("ovr", "warn") or (chosen == "auto" and (binary or solver == "liblinear"))
     if own:
-        return both(sigmoid(sums)) if binary else shares(expit(sums))
+        return both(sigmoid(sums)) if binary else _alike(attributes, expit(sums))
     return softmax(np.concatenate([-sums, sums], axis=1) if binary else sums)
 
 
@@ -314,9 +324,20 @@ def _descent(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle)
     sums = _summed(attributes, rows)
     if attributes.need("loss") == "modified_huber":
         each = (np.minimum(np.maximum(sums, -1.0), 1.0) + 1.0) / 2.0
-    else:
-        each = expit(sums)
-    return both(each) if sums.shape[1] == 1 else shares(each)
+        return both(each) if sums.shape[1] == 1 else shares(each)
+    each = expit(sums)
+    return both(each) if sums.shape[1] == 1 else _alike(attributes, each)
+
+
+def _alike(attributes: Attributes, each: FloatArray) -> FloatArray:
+    """Since 1.9 rows of zeros share alike; before that they were divided by their sum."""
+    return shares(each) if attributes.since(1, 9) else _divided(each)
+
+
+def _divided(each: FloatArray) -> FloatArray:
+    """Rows divided by their sums, NaN where a sum is 0."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(each / each.sum(axis=1, keepdims=True))
 
 
 def _discriminant(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) -> FloatArray:
@@ -325,7 +346,7 @@ def _discriminant(attributes: Attributes, answer: Answer, rows: Rows, oracle: Or
     sums = _summed(attributes, rows)
     if sums.shape[1] == 1:
         return both(sigmoid(sums))
-    return softmax(sums) if attributes.since(0, 21) else shares(expit(sums))
+    return softmax(sums) if attributes.since(0, 21) else _divided(expit(sums))
 
 
 _BINARIZER = known(
@@ -344,7 +365,9 @@ _DESCENT = known(
     average_intercept_ _standard_coef _standard_intercept _average_coef _average_intercept
     """
 )
-_PATH = known("alpha l1_ratio positive precompute selection normalize dual_gap_ sparse_coef_")
+_PATH = known(
+    "alpha l1_ratio positive precompute selection normalize _normalize dual_gap_ sparse_coef_"
+)
 _PATHS = {
     **_PATH,
     **known("alphas alphas_ alpha_ n_alphas _alphas cv eps mse_path_ l1_ratio_"),
@@ -353,20 +376,20 @@ _RIDGE = known("alpha normalize _normalize solver solver_ positive")
 _RIDGE_PATH = known(
     """
     alphas alpha_ alpha_per_target best_score_ cv gcv_mode normalize scoring store_cv_values
-    store_cv_results cv_values_ cv_results_
+    _normalize store_cv_results cv_values_ cv_results_
     """
 )
 _ANGLE = known(
     """
     active_ alphas_ coef_path_ eps fit_path jitter n_nonzero_coefs normalize positive precompute
-    alpha method max_n_alphas cv criterion criterion_ alpha_ cv_alphas_ mse_path_ noise_variance
-    noise_variance_
+    _normalize alpha method max_n_alphas cv criterion criterion_ alpha_ cv_alphas_ mse_path_
+    noise_variance noise_variance_
     """
 )
 _BAYES = known(
     """
     X_offset_ X_scale_ alpha_ alpha_1 alpha_2 alpha_init compute_score lambda_ lambda_1 lambda_2
-    lambda_init n_iter normalize scores_ sigma_ threshold_lambda
+    lambda_init n_iter normalize _normalize scores_ sigma_ threshold_lambda
     """
 )
 _GENERAL = known("alpha solver _base_loss _family_instance _link_instance family")
@@ -404,7 +427,7 @@ _SVM = ("sklearn.svm._classes", "sklearn.svm.classes")
 _REGRESSORS: Mapping[str, tuple[tuple[str, ...], Mapping[str, Any]]] = {
     "LinearRegression": (
         _BASE,
-        known("_residues normalize positive rank_ singular_"),
+        known("_residues normalize _normalize positive rank_ singular_"),
     ),
     "Ridge": (_RIDGES, _RIDGE),
     "RidgeCV": (_RIDGES, _RIDGE_PATH),
@@ -426,7 +449,7 @@ _REGRESSORS: Mapping[str, tuple[tuple[str, ...], Mapping[str, Any]]] = {
     ),
     "OrthogonalMatchingPursuit": (
         _PURSUIT,
-        known("n_nonzero_coefs n_nonzero_coefs_ normalize precompute"),
+        known("n_nonzero_coefs n_nonzero_coefs_ normalize _normalize precompute"),
     ),
     "SGDRegressor": (_STOCHASTIC, {**_DESCENT, **known("loss")}),
     "PassiveAggressiveRegressor": (_AGGRESSIVE, {**_DESCENT, **known("loss")}),

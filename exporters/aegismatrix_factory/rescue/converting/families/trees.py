@@ -290,7 +290,8 @@ _AVERAGED = {
     **_GROWING,
     **known(
         """
-        estimator estimator_ estimator_params base_estimator base_estimator_ n_estimators bootstrap
+        estimator estimator_ _estimator estimator_params base_estimator base_estimator_ n_estimators
+        bootstrap
         oob_score n_jobs verbose warm_start max_samples _n_samples _n_samples_bootstrap
         _sample_weight oob_score_ oob_decision_function_ oob_prediction_
         """
