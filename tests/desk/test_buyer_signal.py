@@ -71,7 +71,8 @@ def autoregressive(slope: float, seed: int, count: int = YEAR) -> FloatArray:
 
 def calm(returns: FloatArray) -> Bars:
     """Bars of an implied volatility that moves so little that nothing else sees it."""
-    return market_of(returns, 15.0 + 1e-12 * (np.arange(len(returns) + 1) % 2))
+    moves = (np.arange(len(returns) + 1) % 2).astype(np.float64)
+    return market_of(returns, 15.0 + 1e-12 * moves)
 
 
 def test_breakouts_are_labelled_against_the_base_rate_of_their_own_session() -> None:
