@@ -358,7 +358,7 @@ def test_eight_threads_that_share_an_engine_get_what_one_gets(engine: Engine, ni
 
 @settings(max_examples=100, deadline=None, derandomize=True, database=None)
 @given(
-    start=st.integers(0, 900),
+    start=st.integers(0, 890),
     bars_more=st.integers(0, 30),
     price_noise=st.floats(0, 0.05),
     iv_noise=st.floats(0, 0.4),
