@@ -7,6 +7,7 @@ import json
 import math
 import sqlite3
 from collections import Counter, defaultdict
+from contextlib import closing
 from dataclasses import astuple, replace
 from datetime import date, datetime, time, timedelta, timezone
 from pathlib import Path
@@ -343,7 +344,7 @@ def test_a_log_of_the_first_version_is_read_and_goes_on(
         said_on(template, nifty, one, sessions_of(nifty), one) for one in (row, row + 1)
     )
     journal.append(replace(first, record=replace(first.record, sessions_ahead=())))
-    with sqlite3.connect(journal.path) as file:
+    with closing(sqlite3.connect(journal.path)) as file, file:
         file.execute("ALTER TABLE claims DROP COLUMN ends_on")
         file.execute("PRAGMA user_version = 1")
     (old,) = journal.claims(journal.runs())
@@ -362,7 +363,7 @@ def test_the_session_that_a_claim_ends_with_is_sealed(
 ) -> None:
     journal = Journal(tmp_path / "log")
     journal.append(said_on(template, nifty, len(nifty) - 60, sessions_of(nifty), 1))
-    with sqlite3.connect(journal.path) as file:
+    with closing(sqlite3.connect(journal.path)) as file, file:
         file.execute("UPDATE claims SET ends_on = '2024-12-01' WHERE output = 'safe_range'")
     with pytest.raises(am.errors.AegisError, match="are not those written"):
         journal.claims(journal.runs())

@@ -615,3 +615,13 @@ def test_a_prediction_loads_few_modules_and_none_of_the_desk(
     loaded = done.stdout.split()
     assert len(loaded) <= MOST_MODULES + MODULES_OF_FILES * from_files, loaded
     assert not [name for name in loaded if name.split(".")[1] in ("desk", "calendars")]
+
+
+def test_a_database_that_is_opened_is_closed(repository: Path) -> None:
+    """To leave a connection's block commits, and closes nothing: from Python 3.13 on that warns."""
+    for folder in CODE:
+        for file, tree in modules(repository / folder):
+            for node in ast.walk(tree):
+                if isinstance(node, ast.withitem):
+                    opened = ast.unparse(node.context_expr)
+                    assert not opened.startswith("sqlite3.connect("), f"{file}: {opened}"
