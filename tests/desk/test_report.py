@@ -104,7 +104,7 @@ def test_every_invariant_holds_on_every_day_of_both_markets(
     bars: am.Bars = request.getfixturevalue(market)
     past = am.load_models()["breach_past"].spec
     (span,) = past.training
-    # Windows across the sessions that NIFTY's bars lack have no outcome: 12 days more than its rows.
+    # Windows across the sessions that NIFTY lacks have no outcome: 12 days more than its rows.
     unmeasured = np.datetime64(span.first), np.datetime64(past.stretches[0][0]) + 242
     first = LOOKBACK - 1 + 20 + 126
     days = np.array_split(np.arange(first, len(bars) + 1), 3)[part]
