@@ -72,7 +72,8 @@ def raised(repository: Path) -> Iterator[tuple[str, set[str]]]:
     for file in (repository / "src").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call):
-                name = ast.unparse(node.func).replace("self.kind.error", "CacheError")
+                called = ast.unparse(node.func).replace("self.kind.error", "CacheError")
+                name = called.removeprefix("errors.")
                 if name in ALL and ALL[name].cases:
                     yield name, {str(a.value) for a in node.args if isinstance(a, ast.Constant)}
 

@@ -14,8 +14,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from aegismatrix import errors
 from aegismatrix.artifacts import fields as entries
-from aegismatrix.artifacts.errors import GoldenMismatchError, GoldenValuesError
 from aegismatrix.artifacts.manifest import GOLDEN_KEY, Manifest, parse_strict_json, read_attachment
 
 GOLDEN_VERSION = 1
@@ -90,7 +90,7 @@ def read_golden(manifest: Manifest) -> dict[str, GoldenCase] | None:
     cases = parse_golden(data, path)
     if cases.keys() != manifest.models.keys():
         odd = sorted(cases.keys() ^ manifest.models.keys())
-        raise GoldenValuesError(path, f"artifacts and cases differ in {', '.join(odd)}")
+        raise errors.GoldenValuesError(path, f"artifacts and cases differ in {', '.join(odd)}")
     return cases
 
 
@@ -141,7 +141,7 @@ def parse_golden(data: bytes, path: str) -> dict[str, GoldenCase]:
         AttributeError,
         RecursionError,
     ) as error:
-        raise GoldenValuesError(path, f"it is malformed ({error!r})"[:200]) from error
+        raise errors.GoldenValuesError(path, f"it is malformed ({error!r})"[:200]) from error
 
 
 def differences(model: Runs, case: GoldenCase) -> dict[str, float]:
@@ -196,7 +196,7 @@ def check_golden(model: Runs, case: GoldenCase) -> dict[str, float]:
     for name, difference in found.items():
         tolerance = case.outputs[name].tolerance if name in case.outputs else 0.0
         if difference > tolerance:
-            raise GoldenMismatchError(
+            raise errors.GoldenMismatchError(
                 case.artifact, name, difference=difference, tolerance=tolerance
             )
     return found

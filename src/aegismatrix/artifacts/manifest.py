@@ -18,17 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from aegismatrix import errors
 from aegismatrix.artifacts import fields as entries
-from aegismatrix.artifacts.errors import (
-    ArtifactHashError,
-    ArtifactSizeError,
-    ArtifactsNotFoundError,
-    ManifestError,
-    ManifestVersionError,
-    MissingArtifactError,
-    UnknownModelError,
-    UnlistedArtifactError,
-)
 from aegismatrix.errors import ArtifactError
 
 MANIFEST_VERSION = 1
@@ -344,7 +335,7 @@ class Manifest:
         'trap.onnx'
         """
         if name not in self.models:
-            raise UnknownModelError(name, known=tuple(self.models), path=str(self.folder))
+            raise errors.UnknownModelError(name, known=tuple(self.models), path=str(self.folder))
         return self.models[name]
 
     @property
@@ -384,12 +375,12 @@ def find_artifacts(path: str | os.PathLike[str] | None = None) -> Path:
             else [here.parents[1] / "models_onnx", here.parents[3] / "models_onnx"]
         )
     except TypeError as error:
-        raise ArtifactsNotFoundError(repr(path)) from error
+        raise errors.ArtifactsNotFoundError(repr(path)) from error
     for folder in candidates:
         # Not Path.is_file, which raises on a path that is too long or in a closed folder.
         if os.path.isfile(folder / MANIFEST_NAME):  # noqa: PTH113
             return folder
-    raise ArtifactsNotFoundError(str(candidates[0]))
+    raise errors.ArtifactsNotFoundError(str(candidates[0]))
 
 
 def render_manifest(content: Mapping[str, Any]) -> bytes:
@@ -435,24 +426,24 @@ def read_manifest(path: str | os.PathLike[str] | None = None) -> Manifest:
     file = folder / MANIFEST_NAME
     data = _read(file, _MAX_MANIFEST_BYTES)
     if len(data) > _MAX_MANIFEST_BYTES:
-        raise ManifestError(str(file), f"it is larger than {_MAX_MANIFEST_BYTES} bytes")
+        raise errors.ManifestError(str(file), f"it is larger than {_MAX_MANIFEST_BYTES} bytes")
     try:
         content = parse_strict_json(data)
     except (ValueError, RecursionError) as error:
         reason = f"it is not JSON, or not strict ({error})"[:200]
-        raise ManifestError(str(file), reason) from error
+        raise errors.ManifestError(str(file), reason) from error
     if not isinstance(content, dict) or "digest" not in content:
-        raise ManifestError(str(file), "it has no digest")
+        raise errors.ManifestError(str(file), "it has no digest")
     digest = content.pop("digest")
     if not _is_genuine(data, digest):
         if _is_genuine(data.replace(b"\r\n", b"\n"), digest):
-            raise ManifestError(
+            raise errors.ManifestError(
                 str(file), "every line end was changed to CRLF, as git does", remedy=_KEEP_LINE_ENDS
             )
-        raise ManifestError(str(file), "its content does not match its own digest")
+        raise errors.ManifestError(str(file), "its content does not match its own digest")
     version = content.get("manifest_version")
     if version != MANIFEST_VERSION or isinstance(version, bool):
-        raise ManifestVersionError(str(file), version=version, supported=MANIFEST_VERSION)
+        raise errors.ManifestVersionError(str(file), version=version, supported=MANIFEST_VERSION)
     try:
         models = [parse_model(entry) for entry in content["artifacts"]]
         # Artifacts that were sealed before there were such files have none.
@@ -463,12 +454,12 @@ def read_manifest(path: str | os.PathLike[str] | None = None) -> Manifest:
         }
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         reason = f"its entries are malformed ({error!a})"[:200]
-        raise ManifestError(str(file), reason) from error
+        raise errors.ManifestError(str(file), reason) from error
     for key in ("name", "file"):
         if len({getattr(model, key) for model in models}) < len(models):
-            raise ManifestError(str(file), f"two of its entries have the same {key}")
+            raise errors.ManifestError(str(file), f"two of its entries have the same {key}")
     if len(models) > MAX_ARTIFACTS or sum(model.size_bytes for model in models) > MAX_FOLDER_BYTES:
-        raise ManifestError(
+        raise errors.ManifestError(
             str(file), f"it names more than {MAX_ARTIFACTS} files or {MAX_FOLDER_BYTES} bytes"
         )
     by_name = {model.name: model for model in models}
@@ -505,14 +496,14 @@ def read_artifact(manifest: Manifest, name: str) -> bytes:
         return data
     for other in manifest.models.values():
         if actual == other.sha256:
-            raise ArtifactHashError(
+            raise errors.ArtifactHashError(
                 str(path), expected=spec.sha256, actual=actual, holds=other.name
             )
     if len(data) != spec.size_bytes:
-        raise ArtifactSizeError(
+        raise errors.ArtifactSizeError(
             str(path), expected=spec.size_bytes, actual=min(len(data), spec.size_bytes + 1)
         )
-    raise ArtifactHashError(str(path), expected=spec.sha256, actual=actual)
+    raise errors.ArtifactHashError(str(path), expected=spec.sha256, actual=actual)
 
 
 def read_attachment(manifest: Manifest, key: str) -> bytes | None:
@@ -540,10 +531,10 @@ def read_attachment(manifest: Manifest, key: str) -> bytes | None:
     path = manifest.folder / sealed.file
     data = _read(path, sealed.size_bytes)
     if len(data) != sealed.size_bytes:
-        raise ArtifactSizeError(str(path), expected=sealed.size_bytes, actual=len(data))
+        raise errors.ArtifactSizeError(str(path), expected=sealed.size_bytes, actual=len(data))
     actual = hashlib.sha256(data).hexdigest()
     if actual != sealed.sha256:
-        raise ArtifactHashError(str(path), expected=sealed.sha256, actual=actual)
+        raise errors.ArtifactHashError(str(path), expected=sealed.sha256, actual=actual)
     return data
 
 
@@ -590,9 +581,9 @@ def unlisted_files(manifest: Manifest) -> tuple[ArtifactError, ...]:
     try:
         files = sorted(manifest.folder.iterdir())
     except OSError as error:
-        return (MissingArtifactError(str(manifest.folder), error.strerror or str(error)),)
+        return (errors.MissingArtifactError(str(manifest.folder), error.strerror or str(error)),)
     return tuple(
-        UnlistedArtifactError(str(file))
+        errors.UnlistedArtifactError(str(file))
         for file in files
         if file.suffix.lower() in _MODEL_SUFFIXES and file.name not in sealed
     )
@@ -753,7 +744,7 @@ def _read(path: Path, size_bytes: int) -> bytes:
     try:
         return read_regular(path, size_bytes)
     except OSError as error:
-        raise MissingArtifactError(str(path), error.strerror or str(error)) from error
+        raise errors.MissingArtifactError(str(path), error.strerror or str(error)) from error
 
 
 def _open_without_waiting(path: str, flags: int) -> int:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from aegismatrix.artifacts.errors import ArtifactRejectedError, ForbiddenContentError
+from aegismatrix import errors
 
 IR_VERSION = 8
 OPSET = 18
@@ -128,9 +128,9 @@ def check_content(data: bytes, path: str) -> None:
     try:
         _Walk(data).model()
     except _MalformedError as error:
-        raise ArtifactRejectedError(path, f"it is no ONNX model ({error})") from error
+        raise errors.ArtifactRejectedError(path, f"it is no ONNX model ({error})") from error
     except _ForbiddenError as error:
-        raise ForbiddenContentError(path, str(error)) from error
+        raise errors.ForbiddenContentError(path, str(error)) from error
 
 
 class _Walk:

@@ -25,7 +25,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-from aegismatrix.artifacts.errors import SignatureError, TrustError
+from aegismatrix import errors
 from aegismatrix.artifacts.manifest import Manifest, parse_strict_json, read_manifest, read_regular
 from aegismatrix.errors import MissingExtraError, NaiveMomentError
 
@@ -135,7 +135,7 @@ def verify_signature(
     moment = _utc(now)
     trusted: tuple[ReleaseKey, ...] = () if key is not None else release_keys()
     if key is None and not trusted:
-        raise TrustError("no_release_key")
+        raise errors.TrustError("no_release_key")
     need_cryptography()
     if key is not None:
         trusted = (read_public_key(key),)
@@ -187,20 +187,20 @@ def check_signature(
     known = {key.id: key for key in trusted}
     key = known.get(signature.key_id)
     if key is None:
-        raise SignatureError(path, "unknown_key", ", ".join(known), key_id=signature.key_id)
+        raise errors.SignatureError(path, "unknown_key", ", ".join(known), key_id=signature.key_id)
     if key.revoked is not None:
-        raise SignatureError(path, "revoked_key", key.revoked.rstrip("."), key_id=key.id)
+        raise errors.SignatureError(path, "revoked_key", key.revoked.rstrip("."), key_id=key.id)
     if signature.manifest_sha256 != manifest_sha256:
         reason = f"it signs sha256 {signature.manifest_sha256:.12}, here is {manifest_sha256:.12}"
-        raise SignatureError(path, "other_manifest", reason, key_id=key.id)
+        raise errors.SignatureError(path, "other_manifest", reason, key_id=key.id)
     message = signed_message(key.id, signature.signed_at, manifest_sha256)
     try:
         Ed25519PublicKey.from_public_bytes(key.public_key).verify(signature.signature, message)
     except InvalidSignature as error:
-        raise SignatureError(path, "wrong_key", key_id=key.id) from error
+        raise errors.SignatureError(path, "wrong_key", key_id=key.id) from error
     if signature.signed_at > now + CLOCK_TOLERANCE:
         reason = f"{stamp(signature.signed_at)}, and it is {stamp(now)}"
-        raise SignatureError(path, "future", reason, key_id=key.id)
+        raise errors.SignatureError(path, "future", reason, key_id=key.id)
     begins = key.valid_from is None or key.valid_from <= signature.signed_at
     lasts = key.valid_until is None or max(signature.signed_at, now) < key.valid_until
     if not begins or not lasts:
@@ -210,7 +210,7 @@ def check_signature(
             f"{stamp(signature.signed_at)} and it is {stamp(now)}; its key {key.id} is trusted from"
             f" {first} until {last}"
         )
-        raise SignatureError(path, "key_period", reason, key_id=key.id)
+        raise errors.SignatureError(path, "key_period", reason, key_id=key.id)
 
 
 def signed_message(key_id: str, signed_at: datetime, manifest_sha256: str) -> bytes:
@@ -315,11 +315,11 @@ def read_signature(path: str | os.PathLike[str]) -> Signature:
         data = read_regular(file, _MAX_SIGNATURE_FILE_BYTES)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise SignatureError(file, "missing", reason) from error
+        raise errors.SignatureError(file, "missing", reason) from error
     try:
         signature = _parse_signature(data)
     except (ValueError, RecursionError) as error:
-        raise SignatureError(file, "malformed", str(error)[:200]) from error
+        raise errors.SignatureError(file, "malformed", str(error)[:200]) from error
     return signature
 
 
@@ -350,15 +350,19 @@ def read_public_key(path: str | os.PathLike[str]) -> ReleaseKey:
         data = read_regular(file, _MAX_KEY_FILE_BYTES)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise TrustError("public_key", file, reason) from error
+        raise errors.TrustError("public_key", file, reason) from error
     if b"PRIVATE KEY" in data:
-        raise TrustError("public_key", file, "it holds a private key, which does not belong here")
+        raise errors.TrustError(
+            "public_key", file, "it holds a private key, which does not belong here"
+        )
     try:
         loaded = load_pem_public_key(data)
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise TrustError("public_key", file, "it is not the PEM file of a public key") from error
+        raise errors.TrustError(
+            "public_key", file, "it is not the PEM file of a public key"
+        ) from error
     if not isinstance(loaded, Ed25519PublicKey):
-        raise TrustError("public_key", file, "it is of another kind")
+        raise errors.TrustError("public_key", file, "it is of another kind")
     public_key = loaded.public_bytes_raw()
     return ReleaseKey(key_id(public_key), public_key)
 
@@ -384,11 +388,11 @@ def release_keys() -> tuple[ReleaseKey, ...]:
             raise ValueError("it is not a list")
         keys = tuple(_parse_key(entry) for entry in content)
     except OSError as error:
-        raise TrustError("release_keys", file, error.strerror or str(error)) from error
+        raise errors.TrustError("release_keys", file, error.strerror or str(error)) from error
     except (ValueError, RecursionError) as error:
-        raise TrustError("release_keys", file, str(error)[:200]) from error
+        raise errors.TrustError("release_keys", file, str(error)[:200]) from error
     if len({key.id for key in keys}) < len(keys):
-        raise TrustError("release_keys", file, "a key stands twice")
+        raise errors.TrustError("release_keys", file, "a key stands twice")
     return keys
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from aegismatrix.artifacts.errors import ArtifactRejectedError, UnknownModelError
+from aegismatrix import errors
 from aegismatrix.artifacts.manifest import (
     ENGINE_NAME,
     ArraySpec,
@@ -21,7 +21,6 @@ from aegismatrix.artifacts.manifest import (
     past_of,
     read_manifest,
 )
-from aegismatrix.engine.errors import InsufficientHistoryError, NotTransferableError
 from aegismatrix.engine.model import Model, load_model
 from aegismatrix.errors import ContractError, MissingExtraError
 from aegismatrix.market.arrays import DateArray, FloatArray
@@ -118,7 +117,9 @@ class Forecast:
 
     def __getitem__(self, model: str) -> FloatArray:
         if model not in self.probabilities:
-            raise UnknownModelError(model, known=tuple(self.probabilities), path="this forecast")
+            raise errors.UnknownModelError(
+                model, known=tuple(self.probabilities), path="this forecast"
+            )
         return self.probabilities[model]
 
     def __iter__(self) -> Iterator[str]:
@@ -275,7 +276,7 @@ class Engine:
         self._spans = _training_spans(manifest)
 
     def __reduce__(self) -> NoReturn:
-        raise NotTransferableError("Engine", "Engine()")
+        raise errors.NotTransferableError("Engine", "Engine()")
 
     @property
     def spec(self) -> ModelSpec:
@@ -505,7 +506,7 @@ class Engine:
         True
         """
         if OVERNIGHT not in self.manifest.models:
-            raise UnknownModelError(
+            raise errors.UnknownModelError(
                 OVERNIGHT,
                 known=tuple(self.manifest.models),
                 path=str(self.manifest.folder),
@@ -554,7 +555,7 @@ class Engine:
                 remedy="Give Bars, made with Bars.from_csv, from_frames or from_arrays.",
             )
         if len(bars) < self.lookback_bars:
-            raise InsufficientHistoryError(need=self.lookback_bars, have=len(bars))
+            raise errors.InsufficientHistoryError(need=self.lookback_bars, have=len(bars))
         first = len(bars) - self.lookback_bars if last_only else 0
         chosen = {"horizon": _horizons(horizon_days), "distance": _distances(distance)}
         # An instance of Bars that exists is finite, float64 and of one length.
@@ -625,7 +626,7 @@ def _check_engine(manifest: Manifest) -> None:
     ]
     faults += [column for column in columns if columns.count(column) > 1]
     if faults:
-        raise ArtifactRejectedError(
+        raise errors.ArtifactRejectedError(
             str(manifest.folder / spec.file),
             f"its contract is not that of an engine, by {', '.join(dict.fromkeys(faults))}"[:300],
         )

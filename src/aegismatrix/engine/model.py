@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from aegismatrix.artifacts.errors import ArtifactRejectedError
+from aegismatrix import errors
 from aegismatrix.artifacts.manifest import (
     ArraySpec,
     Manifest,
@@ -25,12 +25,6 @@ from aegismatrix.artifacts.manifest import (
     read_manifest,
 )
 from aegismatrix.artifacts.operators import METADATA_KEY, check_content
-from aegismatrix.engine.errors import (
-    InsufficientHistoryError,
-    ModelFailedError,
-    NonFiniteOutputError,
-    NotTransferableError,
-)
 from aegismatrix.errors import ContractError
 
 if TYPE_CHECKING:
@@ -105,16 +99,20 @@ class Model:
             ]
             found = [(node.name, node.type, list(node.shape)) for node in actual]
             if promised != found:
-                raise ArtifactRejectedError(path, f"its contract is {found}, sealed is {promised}")
+                raise errors.ArtifactRejectedError(
+                    path, f"its contract is {found}, sealed is {promised}"
+                )
         # Given fewer rows than it depends on, onnxruntime may end the process.
         needs = {"lookback_bars": spec.lookback_bars, "rows": spec.rows}
         stamp = _stamp(session, path)
         if {key: stamp.get(key) for key in needs} != needs:
-            raise ArtifactRejectedError(path, f"it does not say of itself what is sealed, {needs}")
+            raise errors.ArtifactRejectedError(
+                path, f"it does not say of itself what is sealed, {needs}"
+            )
         return cls(spec, session)
 
     def __reduce__(self) -> NoReturn:
-        raise NotTransferableError("Model", "load_models()")
+        raise errors.NotTransferableError("Model", "load_models()")
 
     @property
     def name(self) -> str:
@@ -197,7 +195,7 @@ class Model:
         try:
             values = self._session.run(self._output_names, arrays)
         except Exception as error:
-            raise ModelFailedError(self.name, _first_line(error)) from error
+            raise errors.ModelFailedError(self.name, _first_line(error)) from error
         outputs = dict(zip(self._output_names, values, strict=True))
         for array in self.spec.outputs:
             self._check_output(array, outputs[array.name])
@@ -219,7 +217,7 @@ class Model:
             self._check_input(array, arrays[array.name], sizes)
         bars = sizes.get(_BARS_AXIS)
         if bars is not None and bars < self.spec.lookback_bars:
-            raise InsufficientHistoryError(need=self.spec.lookback_bars, have=bars)
+            raise errors.InsufficientHistoryError(need=self.spec.lookback_bars, have=bars)
         rows = sizes.get(_ROWS_AXIS)
         if rows is not None and rows < self.spec.rows:
             raise ContractError(
@@ -277,7 +275,7 @@ class Model:
                 remedy="Nothing was published; use artifacts made by aegismatrix export.",
             )
         if not math.isfinite(values.sum()) and not np.isfinite(values).all():
-            raise NonFiniteOutputError(self.name, array.name)
+            raise errors.NonFiniteOutputError(self.name, array.name)
         if array.unit == "probability" and not 0.0 <= values.min() <= values.max() <= 1.0:
             raise ContractError(
                 self.name,
@@ -363,7 +361,7 @@ def _open_session(data: bytes, path: str) -> onnxruntime.InferenceSession:
             data, sess_options=options, providers=["CPUExecutionProvider"]
         )
     except Exception as error:
-        raise ArtifactRejectedError(path, _first_line(error)) from error
+        raise errors.ArtifactRejectedError(path, _first_line(error)) from error
 
 
 def _stamp(session: onnxruntime.InferenceSession, path: str) -> Mapping[str, Any]:
@@ -371,7 +369,7 @@ def _stamp(session: onnxruntime.InferenceSession, path: str) -> Mapping[str, Any
     try:
         stamp = json.loads(session.get_modelmeta().custom_metadata_map.get(METADATA_KEY, "{}"))
     except (ValueError, RecursionError) as error:
-        raise ArtifactRejectedError(path, "what it says of itself is not JSON") from error
+        raise errors.ArtifactRejectedError(path, "what it says of itself is not JSON") from error
     return stamp if isinstance(stamp, dict) else {}
 
 

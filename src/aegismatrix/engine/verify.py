@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from aegismatrix.artifacts.errors import ArtifactRejectedError
+from aegismatrix import errors
 from aegismatrix.artifacts.golden import GoldenCase, check_golden, read_golden
 from aegismatrix.artifacts.manifest import (
     ENGINE_NAME,
@@ -129,7 +129,7 @@ def _unsealed(manifest: Manifest) -> list[Finding]:
     return [
         Finding(
             ENGINE_NAME,
-            ArtifactRejectedError(
+            errors.ArtifactRejectedError(
                 str(manifest.folder / engine.file),
                 f"it gives {array.name}, of which the manifest seals no model: no base rate and no"
                 " judgement",

@@ -14,17 +14,8 @@ from typing import Any, Literal, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from aegismatrix import errors
 from aegismatrix.errors import BarsError
-from aegismatrix.market.errors import (
-    BarRowsError,
-    CalendarDayError,
-    FrozenBarsError,
-    IntervalError,
-    LengthMismatchError,
-    ScaleError,
-    StampError,
-    UnreadableCellError,
-)
 from aegismatrix.market.thresholds import MAX_INDEX_POINTS, MAX_LOG_MOVE, MIN_INDEX_POINTS
 
 FloatArray = NDArray[np.float64]
@@ -252,8 +243,8 @@ def whole_day(day: object) -> np.datetime64:
         try:
             return np.datetime64(date.fromisoformat(day))
         except ValueError as error:
-            raise CalendarDayError(repr(day)) from error
-    raise CalendarDayError(repr(day))
+            raise errors.CalendarDayError(repr(day)) from error
+    raise errors.CalendarDayError(repr(day))
 
 
 def named(mask: Any, dates: DateArray) -> NamedRows:
@@ -275,16 +266,16 @@ def check_lengths(arrays: Mapping[str, Any]) -> None:
     """Refuse arrays that are not one-dimensional and of one length."""
     shapes = {name: values.shape for name, values in arrays.items()}
     if len(set(shapes.values())) != 1 or any(len(shape) != 1 for shape in shapes.values()):
-        raise LengthMismatchError(shapes)
+        raise errors.LengthMismatchError(shapes)
 
 
 def check_rising(dates: DateArray, source: str) -> None:
     """Refuse dates or moments that do not rise strictly."""
     steps = np.diff(dates.astype(np.int64), prepend=np.int64(-(2**40)))
     if (steps < 0).any():
-        raise BarRowsError(source, "unsorted", **named(steps < 0, dates))
+        raise errors.BarRowsError(source, "unsorted", **named(steps < 0, dates))
     if (steps == 0).any():
-        raise BarRowsError(source, "duplicate", **named(steps == 0, dates))
+        raise errors.BarRowsError(source, "duplicate", **named(steps == 0, dates))
 
 
 def oldest_first(table: Table, name: str) -> Table:
@@ -301,9 +292,11 @@ def check_positive(values: FloatArray, dates: DateArray, source: str, column: st
     """Refuse values that are not finite and above 0."""
     if not np.isfinite(values).all():
         rows = named(~np.isfinite(values), dates)
-        raise BarRowsError(source, "not_finite", column=column, **rows)
+        raise errors.BarRowsError(source, "not_finite", column=column, **rows)
     if (values <= 0).any():
-        raise BarRowsError(source, "not_positive", column=column, **named(values <= 0, dates))
+        raise errors.BarRowsError(
+            source, "not_positive", column=column, **named(values <= 0, dates)
+        )
 
 
 def check_index_scale(close: FloatArray, dates: DateArray, source: str) -> None:
@@ -311,7 +304,7 @@ def check_index_scale(close: FloatArray, dates: DateArray, source: str) -> None:
     absurd = (close < MIN_INDEX_POINTS) | (close > MAX_INDEX_POINTS)
     if absurd.any():
         rows = named(absurd, dates)
-        raise ScaleError(
+        raise errors.ScaleError(
             "close",
             seen=float(close[rows["rows"][0]]),
             what=f"{source}: close is not within {MIN_INDEX_POINTS:g} to {MAX_INDEX_POINTS:g}"
@@ -322,7 +315,7 @@ def check_index_scale(close: FloatArray, dates: DateArray, source: str) -> None:
     moved = np.abs(np.diff(np.log(close), prepend=np.log(close[0])))
     if (moved > MAX_LOG_MOVE).any():
         rows = named(moved > MAX_LOG_MOVE, dates)
-        raise ScaleError(
+        raise errors.ScaleError(
             "close",
             seen=float(close[rows["rows"][0]]),
             what=f"{source}: close moves by more than {MAX_LOG_MOVE} in log in one"
@@ -359,16 +352,18 @@ def check_bar_shape(
     crossed = high < low
     if crossed.any():
         detail = "high is below low"
-        raise BarRowsError(source, "inconsistent", detail=detail, **named(crossed, dates))
+        raise errors.BarRowsError(source, "inconsistent", detail=detail, **named(crossed, dates))
     for column, values in inside.items():
         outside = (values * (1 - _RANGE_TOLERANCE) > high) | (values < low * (1 - _RANGE_TOLERANCE))
         if outside.any():
             detail = f"{column} lies outside of low and high"
-            raise BarRowsError(source, "inconsistent", detail=detail, **named(outside, dates))
+            raise errors.BarRowsError(
+                source, "inconsistent", detail=detail, **named(outside, dates)
+            )
     wide = np.log(high) - np.log(low) > MAX_LOG_MOVE
     if wide.any():
         detail = f"low and high are more than {MAX_LOG_MOVE} apart in log"
-        raise BarRowsError(source, "inconsistent", detail=detail, **named(wide, dates))
+        raise errors.BarRowsError(source, "inconsistent", detail=detail, **named(wide, dates))
 
 
 def check_not_frozen(columns: Mapping[str, FloatArray], dates: DateArray, limit: int) -> None:
@@ -392,7 +387,7 @@ def check_not_frozen(columns: Mapping[str, FloatArray], dates: DateArray, limit:
     count = len(rows) - (int(differs[-1]) + 1 if differs.size else 0)
     if count >= limit:
         same = np.arange(len(rows)) >= len(rows) - count
-        raise FrozenBarsError(count=count, columns=tuple(columns), **named(same, dates))
+        raise errors.FrozenBarsError(count=count, columns=tuple(columns), **named(same, dates))
 
 
 def read_dates(
@@ -478,10 +473,10 @@ def check_whole_days(moments: DateArray, unplaced: NDArray[np.bool_], source: st
     typical = float(np.median(apart)) if len(apart) > 1 else 0.0
     if 0.0 < typical < _SECONDS_OF_A_DAY and len(np.unique(days)) < len(days):
         interval = interval_in_words(typical)
-        raise IntervalError(source, interval=interval, **named(np.ones(len(days)), days))
+        raise errors.IntervalError(source, interval=interval, **named(np.ones(len(days)), days))
     if unplaced.any():
         text = str(moments[np.flatnonzero(unplaced)[0]].astype("datetime64[s]"))
-        raise StampError(source, text=text, **named(unplaced, days))
+        raise errors.StampError(source, text=text, **named(unplaced, days))
 
 
 def interval_in_words(seconds: float) -> str:
@@ -551,8 +546,8 @@ def parsed(text: str, date_format: str) -> datetime | None:
         return None
 
 
-def _bad_date(source: str, line: int, text: str, unit: DateUnit) -> UnreadableCellError:
+def _bad_date(source: str, line: int, text: str, unit: DateUnit) -> errors.UnreadableCellError:
     column = "date" if unit == "D" else "moment"
-    return UnreadableCellError(
+    return errors.UnreadableCellError(
         source=source, line=line, column=column, text=text[:80], remedy=_DATE_REMEDIES[unit]
     )

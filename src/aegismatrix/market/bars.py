@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from aegismatrix import errors
 from aegismatrix.market.arrays import (
     ONE_DAY,
     DateArray,
@@ -37,15 +38,7 @@ from aegismatrix.market.arrays import (
     oldest_first,
     read_only,
 )
-from aegismatrix.market.errors import (
-    CalendarGapError,
-    EmptyBarsError,
-    FutureBarsError,
-    IvUnavailableError,
-    ScaleError,
-)
 from aegismatrix.market.market import NIFTY, Market, MarketField, market_named
-from aegismatrix.market.permits import Permit, permits_of
 from aegismatrix.market.prints import (
     PrintReport,
     check_late,
@@ -73,6 +66,8 @@ from aegismatrix.market.thresholds import (
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from aegismatrix.market.permits import Permit
 
 Files = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 """The path of a file, or those of the parts of one series."""
@@ -157,7 +152,7 @@ class Bars(ReadOnlyArrays):
 
     def __post_init__(self) -> None:
         check_source(self.source)
-        object.__setattr__(self, "permits", permits_of(self.permits))
+        object.__setattr__(self, "permits", _permits_of(self.permits))
         object.__setattr__(self, "dates", read_only(as_dates(self.dates, self.source)))
         for name in ("high", "low", "close", "iv", "open"):
             values = getattr(self, name)
@@ -165,7 +160,7 @@ class Bars(ReadOnlyArrays):
                 object.__setattr__(self, name, read_only(as_floats(values, self.source, name)))
         check_lengths(self._arrays())
         if not len(self.dates):
-            raise EmptyBarsError(self.source)
+            raise errors.EmptyBarsError(self.source)
         check_rising(self.dates, self.source)
         for name in ("high", "low", "close", "iv"):
             check_positive(getattr(self, name), self.dates, self.source, name)
@@ -504,11 +499,11 @@ class Bars(ReadOnlyArrays):
         today: Day | None,
         permit: Permit | str | Iterable[Permit | str],
     ) -> Bars:
-        permits = permits_of(permit)
+        permits = _permits_of(permit)
         for table in (index, prints):
             check_lengths({"date": table.dates, **table.columns})
             if not len(table.dates):
-                raise EmptyBarsError(table.source)
+                raise errors.EmptyBarsError(table.source)
         index, prints = oldest_first(index, source), oldest_first(prints, f"iv of {source}")
         for table in (index, prints):
             check_rising(table.dates, table.source)
@@ -521,7 +516,7 @@ class Bars(ReadOnlyArrays):
             if not len(table.dates):
                 named = zip(("from", "to"), bounds, strict=True)
                 cut = " ".join(f"{word} {day}" for word, day in named if day is not None)
-                raise EmptyBarsError(f"{table.source}, cut {cut},")
+                raise errors.EmptyBarsError(f"{table.source}, cut {cut},")
         # Weekly bars, or those of another market, lack prints too: that is not what is wrong.
         check_interval(index.dates, index.source)
         check_days(index.dates, compare(index.dates, market.calendar), permits, index.source)
@@ -604,7 +599,7 @@ class Bars(ReadOnlyArrays):
             raise TypeError("Bars take slices without a step, such as bars[-300:]")
         dates = self.dates[rows]
         if not len(dates):
-            raise EmptyBarsError(self.source)
+            raise errors.EmptyBarsError(self.source)
         kept = set(dates.astype(str).tolist()) if self.iv_fills else set()
         cut: dict[str, Any] = {
             **{one.name: self.__dict__[one.name] for one in fields(self)},
@@ -665,7 +660,7 @@ def _check_not_future(table: Table, today: Day | None) -> None:
     latest = _day(today)
     if (table.dates > latest).any():
         late = named(table.dates > latest, table.dates)
-        raise FutureBarsError(table.source, today=str(latest), **late)
+        raise errors.FutureBarsError(table.source, today=str(latest), **late)
 
 
 def _check_iv_scale(iv: FloatArray, dates: DateArray, source: str) -> None:
@@ -690,14 +685,25 @@ def _check_iv_scale(iv: FloatArray, dates: DateArray, source: str) -> None:
         if wrong.any():
             rows = named(wrong, dates)
             seen = float(iv[rows["rows"][0]])
-            raise ScaleError("iv", seen=seen, what=what, remedy=remedy, **rows)
+            raise errors.ScaleError("iv", seen=seen, what=what, remedy=remedy, **rows)
 
 
 def _check_gaps(dates: DateArray, source: str) -> None:
     gaps = np.diff(dates.astype(np.int64), prepend=dates[:1].astype(np.int64))
     holes = gaps > MAX_GAP_CALENDAR_DAYS
     if holes.any():
-        raise CalendarGapError(source, limit_days=MAX_GAP_CALENDAR_DAYS, **named(holes, dates))
+        raise errors.CalendarGapError(
+            source, limit_days=MAX_GAP_CALENDAR_DAYS, **named(holes, dates)
+        )
+
+
+def _permits_of(given: Permit | str | Iterable[Permit | str]) -> tuple[Permit, ...]:
+    if isinstance(given, tuple) and not given:
+        return ()
+    # Few bars need one, and a prediction loads no more than it needs.
+    from aegismatrix.market.permits import permits_of
+
+    return permits_of(given)
 
 
 def _day(day: Day) -> np.datetime64:
@@ -726,7 +732,7 @@ def _last_prints(
     stale = printed_on < trading_days[0] - MAX_GAP_CALENDAR_DAYS * ONE_DAY
     unknown = (place < 0) | (carried > IV_CARRY_TRADING_DAYS) | stale
     if unknown.any():
-        raise IvUnavailableError(carry_days=IV_CARRY_TRADING_DAYS, **named(unknown, dates))
+        raise errors.IvUnavailableError(carry_days=IV_CARRY_TRADING_DAYS, **named(unknown, dates))
     fills = tuple(
         IvFill(str(dates[row]), str(printed_on[row]), int(carried[row]))
         for row in np.flatnonzero(printed_on != dates)

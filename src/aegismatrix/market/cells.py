@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from aegismatrix.market.errors import UnreadableCellError
+from aegismatrix import errors
 
 _BLANKS = frozenset({"", ".", "-", "--", "na", "n/a", "null", "none", "nan", "#n/a"})
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|infinity)", re.IGNORECASE)
@@ -24,7 +24,7 @@ def read_number(text: str, source: str, line: int, column: str) -> float:
     if _GROUPED_NUMBER.fullmatch(cell):
         cell = cell.replace(",", "")
     if not _NUMBER.fullmatch(cell):
-        raise UnreadableCellError(
+        raise errors.UnreadableCellError(
             source=source,
             line=line,
             column=column,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from aegismatrix import errors
 from aegismatrix.errors import list_some
 from aegismatrix.market.arrays import (
     FloatArray,
@@ -22,7 +23,6 @@ from aegismatrix.market.arrays import (
     check_source,
     read_only,
 )
-from aegismatrix.market.errors import ChainError, EmptyBarsError
 from aegismatrix.market.readers import Undated, read_csv_columns, read_frame_columns
 from aegismatrix.market.sheets import path_text
 from aegismatrix.market.thresholds import MAX_INDEX_POINTS, MIN_INDEX_POINTS
@@ -88,7 +88,7 @@ class OptionChain(ReadOnlyArrays):
             }
         )
         if not len(self.strikes):
-            raise EmptyBarsError(self.source)
+            raise errors.EmptyBarsError(self.source)
         self._check_strikes()
         self._check_open_interest()
         if self.expiry is not None:
@@ -291,7 +291,7 @@ class OptionChain(ReadOnlyArrays):
         lower, upper = float(self.strikes[0]), float(self.strikes[-1])
         if not (math.isfinite(spot) and lower <= spot <= upper):
             reason = f"spot is {spot:g}"
-            raise ChainError(self.source, "other_index", reason, strikes=(lower, upper))
+            raise errors.ChainError(self.source, "other_index", reason, strikes=(lower, upper))
 
     def _check_strikes(self) -> None:
         strikes = self.strikes
@@ -322,19 +322,21 @@ class OptionChain(ReadOnlyArrays):
             )
         if len(strikes) < MIN_STRIKES:
             reason = f"{len(strikes)} strikes, a chain has at least {MIN_STRIKES}"
-            raise ChainError(self.source, "too_few_strikes", reason)
+            raise errors.ChainError(self.source, "too_few_strikes", reason)
 
-    def _strike_error(self, what: str, mask: Any, remedy: str) -> ChainError:
+    def _strike_error(self, what: str, mask: Any, remedy: str) -> errors.ChainError:
         rows = np.flatnonzero(mask).tolist()
         strikes = self.strikes[mask].tolist()
-        return ChainError(self.source, "strikes", what, rows=rows, strikes=strikes, remedy=remedy)
+        return errors.ChainError(
+            self.source, "strikes", what, rows=rows, strikes=strikes, remedy=remedy
+        )
 
     def _check_open_interest(self) -> None:
         sides = {"call": self.call_open_interest, "put": self.put_open_interest}
         for side, values in sides.items():
             unusable = ~((values >= 0) & (values <= MAX_OPEN_INTEREST))
             if unusable.any():
-                raise ChainError(
+                raise errors.ChainError(
                     self.source,
                     "open_interest",
                     f"{side} open interest is below 0 or not a number of contracts at",
@@ -343,10 +345,12 @@ class OptionChain(ReadOnlyArrays):
                 )
         for side, values in sides.items():
             if not values.any():
-                raise ChainError(self.source, "open_interest", f"no {side} is open at any strike")
+                raise errors.ChainError(
+                    self.source, "open_interest", f"no {side} is open at any strike"
+                )
         is_open = int(np.count_nonzero(self.call_open_interest))
         if is_open >= MIN_STRIKES and np.array_equal(sides["call"], sides["put"]):
-            raise ChainError(self.source, "same_sides", "both sides are equal")
+            raise errors.ChainError(self.source, "same_sides", "both sides are equal")
 
 
 def _expiry_among(said: Sequence[str], given: str | date | None, source: str) -> str:
@@ -359,5 +363,5 @@ def _expiry_among(said: Sequence[str], given: str | date | None, source: str) ->
         return wanted
     listed = list_some(expiries)
     if wanted is None:
-        raise ChainError(source, "expiries", f"has rows of several expiries: {listed}")
-    raise ChainError(source, "expiries", f"has no row of {wanted}, but of {listed}")
+        raise errors.ChainError(source, "expiries", f"has rows of several expiries: {listed}")
+    raise errors.ChainError(source, "expiries", f"has no row of {wanted}, but of {listed}")

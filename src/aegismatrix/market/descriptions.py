@@ -12,9 +12,9 @@ from datetime import date, time
 from pathlib import Path
 from typing import Any
 
+from aegismatrix import errors
 from aegismatrix.errors import AegisError
 from aegismatrix.market.calendars.calendar import Calendar, read_small_file
-from aegismatrix.market.errors import MarketFileError
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -40,12 +40,12 @@ def read_description(path: str | os.PathLike[str]) -> Mapping[str, Any]:
     place = os.fspath(path)
     try:
         content = json.loads(read_small_file(path), parse_constant=_refuse, object_pairs_hook=_once)
-    except MarketFileError:
+    except errors.MarketFileError:
         raise
     except (ValueError, RecursionError) as error:
-        raise MarketFileError(place, f"it is not strict JSON ({error})") from error
+        raise errors.MarketFileError(place, f"it is not strict JSON ({error})") from error
     if not isinstance(content, dict):
-        raise MarketFileError(place, "it is not a JSON object")
+        raise errors.MarketFileError(place, "it is not a JSON object")
     return content
 
 
@@ -88,7 +88,7 @@ def market_fields(
     rule = plain.pop("expiries", None)
     market = _read(plain, readers, "", place)
     if "name" not in market:
-        raise MarketFileError(place, "it gives no name")
+        raise errors.MarketFileError(place, "it gives no name")
     if rule is None:
         return market, None
     of_rule: Mapping[str, Callable[[Any], Any]] = {
@@ -99,7 +99,7 @@ def market_fields(
     given = {key: value for key, value in _object(rule, place).items() if value is not None}
     read = _read(given, of_rule, "expiries.", place)
     if "weekday_since" not in read:
-        raise MarketFileError(place, "its expiries give no weekday_since")
+        raise errors.MarketFileError(place, "its expiries give no weekday_since")
     return market, read
 
 
@@ -146,16 +146,18 @@ def _read(
 ) -> dict[str, Any]:
     unknown = sorted(set(plain) - set(readers))
     if unknown:
-        raise MarketFileError(place, f"it has the unknown key {prefix + str(unknown[0])[:40]!r}")
+        raise errors.MarketFileError(
+            place, f"it has the unknown key {prefix + str(unknown[0])[:40]!r}"
+        )
     read = {}
     for key, value in plain.items():
         try:
             read[key] = readers[key](value)
-        except MarketFileError:
+        except errors.MarketFileError:
             raise
         except (TypeError, ValueError, KeyError, AttributeError, AegisError) as error:
             said = f"its {prefix}{key} is {str(value)[:80]!r}"
-            raise MarketFileError(place, said) from error
+            raise errors.MarketFileError(place, said) from error
     return read
 
 
@@ -187,7 +189,7 @@ def _day(value: Any) -> date:
 
 def _object(value: Any, place: str) -> Mapping[str, Any]:
     if not isinstance(value, dict):
-        raise MarketFileError(place, f"its expiries are {str(value)[:80]!r}")
+        raise errors.MarketFileError(place, f"its expiries are {str(value)[:80]!r}")
     return value
 
 

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from aegismatrix import errors
 from aegismatrix.errors import MissingExtraError
 from aegismatrix.market.arrays import DateArray, DateUnit, FloatArray, as_dates, read_dates
 from aegismatrix.market.cells import read_number
-from aegismatrix.market.errors import ColumnError, EmptyBarsError
 from aegismatrix.market.headers import (
     date_format_of,
     date_place,
@@ -103,7 +103,7 @@ def columns_of(
     if library == _ARROW and hasattr(frame, "column_names"):
         return _foreign(list(frame.column_names), frame.column, frame.num_rows, source)
     if library is not None:
-        raise ColumnError(
+        raise errors.ColumnError(
             key,
             source=source,
             found=[type(frame).__name__],
@@ -125,7 +125,7 @@ def _foreign(
 ) -> FrameColumns:
     header = with_sides([normal(name) for name in names])
     if not rows:
-        raise EmptyBarsError(source)
+        raise errors.EmptyBarsError(source)
 
     def values(place: int) -> NDArray[Any]:
         return _as_numpy(column(place), names[place], source)
@@ -160,7 +160,7 @@ def _as_numpy(column: Any, name: str, source: str) -> NDArray[Any]:
             raise TypeError(f"{np.ndim(cells)} dimensions")
         return np.asarray(cells)
     except (NotImplementedError, TypeError, ValueError) as error:
-        raise ColumnError(
+        raise errors.ColumnError(
             name,
             source=source,
             found=[str(getattr(column, "type", getattr(column, "dtype", "")))],
@@ -198,7 +198,7 @@ def _of_pandas(
         raise no_column(key, source, [type(frame).__name__], "needs a frame")
     table = cast("pd.DataFrame", frame)
     if not len(table):
-        raise EmptyBarsError(source)
+        raise errors.EmptyBarsError(source)
     one_of_many = False
     if table.columns.nlevels > 1:
         levels = [

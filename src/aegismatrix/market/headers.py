@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from aegismatrix.market.errors import ColumnError
+from aegismatrix import errors
 
 DATE_HEADERS = (
     "date",
@@ -80,12 +80,14 @@ def date_place(header: Sequence[str], source: str) -> int:
     """Return which column has the dates."""
     places = [i for i, name in enumerate(header) if name in DATE_HEADERS]
     if len(places) > 1:
-        raise ColumnError("date", source=source, found=header, reason="is there more than once")
+        raise errors.ColumnError(
+            "date", source=source, found=header, reason="is there more than once"
+        )
     if places:
         return places[0]
     if header and header[0] in ("", "unnamed 0"):
         return 0
-    raise ColumnError("date", source=source, found=header)
+    raise errors.ColumnError("date", source=source, found=header)
 
 
 def date_format_of(header: Sequence[str]) -> str | None:
@@ -115,11 +117,11 @@ def column_places(
     return found
 
 
-def no_column(column: str, source: str, header: Sequence[str], reason: str) -> ColumnError:
+def no_column(column: str, source: str, header: Sequence[str], reason: str) -> errors.ColumnError:
     """Return the error of a column that is not there, or not once."""
     if column not in _OPTION_COLUMNS:
-        return ColumnError(column, source=source, found=header, reason=reason)
-    return ColumnError(
+        return errors.ColumnError(column, source=source, found=header, reason=reason)
+    return errors.ColumnError(
         column, source=source, found=header, reason=reason, remedy=_OPTION_COLUMNS_REMEDY
     )
 
@@ -196,7 +198,7 @@ def fields_of(
         return Fields(fields, one_of_many=False)
     wanted = None if ticker is None else ticker.strip().upper()
     if wanted not in [name.upper() for name in tickers]:
-        raise ColumnError(
+        raise errors.ColumnError(
             required[0],
             source=source,
             found=tickers,

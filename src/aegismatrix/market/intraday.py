@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from aegismatrix import errors
 from aegismatrix.market.arrays import (
     DateArray,
     Day,
@@ -35,7 +36,6 @@ from aegismatrix.market.arrays import (
     oldest_first,
     read_only,
 )
-from aegismatrix.market.errors import BarRowsError, EmptyBarsError, FutureBarsError
 from aegismatrix.market.market import NIFTY
 from aegismatrix.market.readers import read_csv, read_frame
 from aegismatrix.market.sheets import path_text
@@ -134,14 +134,14 @@ class IntradayBars(ReadOnlyArrays):
         columns = {name: getattr(self, name) for name in _PRICES}
         check_lengths({"starts": starts, **columns})
         if not len(starts):
-            raise EmptyBarsError(self.source)
+            raise errors.EmptyBarsError(self.source)
         check_rising(starts, self.source)
         outside = ~_in_session(starts)
         if outside.any():
             raise _outside(self.source, outside, starts)
         off_grid = starts.astype(np.int64) % (60 * BAR_MINUTES) != 0
         if off_grid.any():
-            raise BarRowsError(
+            raise errors.BarRowsError(
                 self.source, "off_grid", detail=f"{BAR_MINUTES} minutes", **named(off_grid, starts)
             )
         for name, values in columns.items():
@@ -295,12 +295,14 @@ class IntradayBars(ReadOnlyArrays):
     def _cut(cls, table: Table, now: Moment | None, stamps: Stamps | None) -> IntradayBars:
         check_lengths({"starts": table.dates, **table.columns})
         if not len(table.dates):
-            raise EmptyBarsError(table.source)
+            raise errors.EmptyBarsError(table.source)
         table = oldest_first(table, table.source)
         blank = np.isnan(np.stack([table.columns[name] for name in _PRICES])).all(axis=0)
         starts = table.dates[~blank]
         if not len(starts):
-            raise EmptyBarsError(f"{table.source}, its {int(blank.sum())} blank rows left out,")
+            raise errors.EmptyBarsError(
+                f"{table.source}, its {int(blank.sum())} blank rows left out,"
+            )
         check_rising(starts, table.source)
         _check_interval(starts, table.source)
         shifted = _is_of_ends(starts, table.source, now, stamps)
@@ -379,7 +381,7 @@ class IntradayBars(ReadOnlyArrays):
         wanted = as_date(day, "day of a session")
         of_day = self.days == wanted
         if not of_day.any():
-            raise EmptyBarsError(f"{self.source}, cut to {wanted},")
+            raise errors.EmptyBarsError(f"{self.source}, cut to {wanted},")
         return replace(self._of(of_day), dropped=0, blank=0)
 
     def on(self, days: DateArray) -> IntradayBars | None:
@@ -451,14 +453,14 @@ def _check_interval(starts: DateArray, source: str) -> None:
     if usual % 60 == 0 and counts.max() > len(steps) / 2:
         detail = f"{usual // 60} minutes"
         first = np.arange(len(starts)) < 1
-        raise BarRowsError(source, "interval", detail=detail, **named(first, starts))
+        raise errors.BarRowsError(source, "interval", detail=detail, **named(first, starts))
 
 
 def _is_of_ends(starts: DateArray, source: str, now: Moment | None, stamps: Stamps | None) -> bool:
     """Say whether bars are stamped by their end: none at 09:15, and one where none can start."""
     if stamps is not None:
         if stamps not in get_args(Stamps):
-            raise BarRowsError(
+            raise errors.BarRowsError(
                 source,
                 "stamped_by_end",
                 **named(np.arange(len(starts)) < 1, starts),
@@ -476,22 +478,22 @@ def _is_of_ends(starts: DateArray, source: str, now: Moment | None, stamps: Stam
     moment = _whole_seconds(datetime.now(timezone.utc) if now is None else now)
     if starts[-1] >= moment:
         return True
-    raise BarRowsError(
+    raise errors.BarRowsError(
         source,
         "stamped_by_end",
         **named(inside & (minutes == OPEN_MINUTE + BAR_MINUTES), starts),
     )
 
 
-def _outside(source: str, mask: NDArray[np.bool_], starts: DateArray) -> BarRowsError:
-    return BarRowsError(source, "outside_session", detail=_SESSION, **named(mask, starts))
+def _outside(source: str, mask: NDArray[np.bool_], starts: DateArray) -> errors.BarRowsError:
+    return errors.BarRowsError(source, "outside_session", detail=_SESSION, **named(mask, starts))
 
 
 def _check_not_future(starts: DateArray, source: str, now: Moment | None) -> None:
     moment = _whole_seconds(datetime.now(timezone.utc) if now is None else now)
     latest = moment + np.timedelta64(timedelta(minutes=CLOCK_TOLERANCE_MINUTES))
     if (starts > latest).any():
-        raise FutureBarsError(
+        raise errors.FutureBarsError(
             source,
             today=f"{moment}Z",
             remedy="Write stamps with their offset, since those without one are read as UTC, and"

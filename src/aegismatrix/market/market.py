@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
+from aegismatrix import errors
 from aegismatrix.errors import CalendarError, NaiveMomentError
 from aegismatrix.market.arrays import DateArray, Day, whole_day
-from aegismatrix.market.errors import CalendarRangeError, MarketError, MarketFileError
 
 if TYPE_CHECKING:
     from aegismatrix.market.calendars.calendar import Calendar, SessionClock
@@ -80,13 +80,13 @@ class ExpiryRule:
             object.__setattr__(self, "weekly_since", _plain_day(self.weekly_since))
         since = [day for day, _ in pairs]
         if not since or since != sorted(set(since)) or {w for _, w in pairs} - set(range(7)):
-            raise MarketError(
+            raise errors.MarketError(
                 "The weekdays of an expiry rule are none, not 0 to 6, or their days do not rise.",
                 remedy="Give one pair or more of a day and of the weekday in force since, 0 for"
                 " Monday.",
             )
         if self.week_of_month not in (-1, 1, 2, 3, 4):
-            raise MarketError(
+            raise errors.MarketError(
                 f"The week of the month is {self.week_of_month!r}.",
                 remedy="Give 1 to 4, or -1 for the last such weekday of the month.",
             )
@@ -135,7 +135,7 @@ class CalendarField:
     def __set__(self, instance: Market, value: Calendar | str | None) -> None:
         known = value in _CALENDARS if isinstance(value, str) else value is None
         if not known and not _is_calendar(value):
-            raise MarketError(
+            raise errors.MarketError(
                 f"{str(value)[:40]!r} is no calendar.",
                 remedy=f"Give a Calendar, or the name of the package's: {', '.join(_CALENDARS)}.",
             )
@@ -204,7 +204,7 @@ class Market:
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
-            raise MarketError(
+            raise errors.MarketError(
                 f"A market cannot have the name {str(self.name)[:40]!r}.",
                 remedy="Give lower-case letters, digits, _ and -, a letter first, at most 30.",
             )
@@ -237,16 +237,16 @@ class Market:
             ("expiries", "a calendar", self.expiries is None or has_calendar),
         ):
             if not complete:
-                raise MarketError(
+                raise errors.MarketError(
                     f"The market {self.name} has {given} and lacks {need}.",
                     remedy=f"Give {need}, or leave {given} out.",
                 )
         if self.opens is not None and self.closes is not None and self.closes <= self.opens:
             raise self._unfit("closes", "Give hours of one day: it opens before it closes.")
 
-    def _unfit(self, field: str, remedy: str) -> MarketError:
+    def _unfit(self, field: str, remedy: str) -> errors.MarketError:
         given = str(getattr(self, field))[:40]
-        return MarketError(f"The market {self.name} has {field} {given!r}.", remedy=remedy)
+        return errors.MarketError(f"The market {self.name} has {field} {given!r}.", remedy=remedy)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Market):
@@ -330,10 +330,10 @@ class Market:
         try:
             given, rule = market_fields(description, path)
             return cls(**given, expiries=None if rule is None else ExpiryRule(**rule))
-        except MarketFileError:
+        except errors.MarketFileError:
             raise
-        except MarketError as error:
-            raise MarketFileError(os.fspath(path), error.problem.rstrip(".")) from error
+        except errors.MarketError as error:
+            raise errors.MarketFileError(os.fspath(path), error.problem.rstrip(".")) from error
 
     def to_dict(self) -> dict[str, Any]:
         """Return the market as plain values, for a file or a record.
@@ -417,7 +417,7 @@ class Market:
         """
         calendar = self.calendar
         if calendar is None:
-            raise MarketError(
+            raise errors.MarketError(
                 f"The sessions of {self.title} are not known.",
                 remedy="Give a market with a calendar, or horizons in trading days.",
             )
@@ -645,7 +645,7 @@ class Market:
         calendar, known = self.known_calendar(), self._expiries(kind)
         since = None if self.expiries is None else self.expiries.weekly_since
         if kind == "weekly" and since is not None and whole_day(day) < np.datetime64(since):
-            raise CalendarRangeError(
+            raise errors.CalendarRangeError(
                 f"weekly expiries of {self.title}",
                 day=str(whole_day(day)),
                 first=since.isoformat(),
@@ -692,7 +692,7 @@ class Market:
                 remedy=f"Choose one of {list(get_args(ExpiryKind))}.",
             )
         if rule is None or kind not in rule.kinds:
-            raise MarketError(
+            raise errors.MarketError(
                 f"No {kind} expiries of {self.title} are known.",
                 remedy="Give a market with an expiry rule that has them, or horizons in trading"
                 " days.",
@@ -722,12 +722,12 @@ def _clock(time_zone: str) -> tzinfo:
         try:
             return ZoneInfo(time_zone)
         except (LookupError, ValueError, OSError) as error:
-            raise MarketError(
+            raise errors.MarketError(
                 f"This machine knows no time zone {time_zone[:40]!r}.",
                 remedy="Mend the name, install the package tzdata (Windows has no database of its"
                 " own), or give a fixed offset such as +05:30.",
             ) from error
-    raise MarketError(
+    raise errors.MarketError(
         f"{time_zone!r} is no offset from UTC.", remedy="Give one such as +05:30 or -03:00."
     )
 
@@ -834,7 +834,7 @@ def market_named(given: Market | str) -> Market:
         return MARKETS[given]
     if isinstance(given, str) and given.lower().endswith(".json"):
         return Market.from_file(given)
-    raise MarketError(
+    raise errors.MarketError(
         f"There is no market {str(given)[:40]!r}.",
         remedy=f"Choose one of {list(MARKETS)}, or give a Market of your own or the path of its"
         " file, which ends in .json.",

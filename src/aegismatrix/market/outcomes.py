@@ -18,9 +18,9 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from aegismatrix import errors
 from aegismatrix.market.arrays import FloatArray
 from aegismatrix.market.bars import Bars
-from aegismatrix.market.errors import UndecidableEventError
 from aegismatrix.market.events import (
     CLOSE_ABOVE,
     CLOSE_BELOW,
@@ -404,11 +404,11 @@ def find_label(kind: str) -> Label:
         try:
             label: Label = point.load()
         except Exception as error:
-            raise UndecidableEventError(
+            raise errors.UndecidableEventError(
                 kind, f"{point.value} could not be loaded ({type(error).__name__}: {error})"
             ) from error
         return label
-    raise UndecidableEventError(kind, "no installed package answers it")
+    raise errors.UndecidableEventError(kind, "no installed package answers it")
 
 
 def answers(event: Event, bars: Bars) -> FloatArray:
@@ -435,16 +435,18 @@ def answers(event: Event, bars: Bars) -> FloatArray:
     try:
         asked = inspect.signature(label).bind(bars, event.horizon_days, **event.parameters)
     except TypeError as error:
-        raise UndecidableEventError(event.kind, f"it is asked otherwise ({error})") from error
+        raise errors.UndecidableEventError(
+            event.kind, f"it is asked otherwise ({error})"
+        ) from error
     try:
         found = np.asarray(label(*asked.args, **asked.kwargs), dtype=np.float64)
     except Exception as error:
         # It may be anybody's code.
         reason = f"it failed ({type(error).__name__}: {error})"
-        raise UndecidableEventError(event.kind, reason) from error
+        raise errors.UndecidableEventError(event.kind, reason) from error
     if found.shape != (len(bars),):
         reason = f"its answers have the shape {found.shape} for {len(bars)} bars"
-        raise UndecidableEventError(event.kind, reason)
+        raise errors.UndecidableEventError(event.kind, reason)
     return found
 
 

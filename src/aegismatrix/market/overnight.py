@@ -14,12 +14,12 @@ from datetime import datetime, time, timedelta, timezone
 import numpy as np
 from numpy.typing import NDArray
 
+from aegismatrix import errors
 from aegismatrix.errors import ContractError
 from aegismatrix.market.arrays import ONE_DAY, DateArray, FloatArray, ReadOnlyArrays, read_only
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.calendars.calendar import Calendar
 from aegismatrix.market.calendars.us import us_sessions
-from aegismatrix.market.errors import StaleOvernightBarsError
 
 INPUTS = ("us_close", "us_close_before", "us_vix", "us_vix_before")
 """The inputs of ``overnight.onnx`` that a `Nights` has: index points, and per cent a year."""
@@ -161,7 +161,7 @@ def last_night(bars: Bars, us: Bars, now: datetime | None = None) -> Nights:
         due = us_sessions(day - _REACH_DAYS * ONE_DAY, night.us_dates[0])
         due = due[np.searchsorted(due, day) - 1 :]
         lacking = due[~_is_there(us, due, over)]
-        raise StaleOvernightBarsError(
+        raise errors.StaleOvernightBarsError(
             us.source, wanted=lacking.astype(str).tolist(), last=str(us.dates[-1])
         )
     return night

@@ -8,8 +8,8 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from aegismatrix import errors
 from aegismatrix.market.arrays import whole_day
-from aegismatrix.market.errors import CalendarDayError, PermitError
 
 PermitKind = Literal["move", "copy", "frozen_iv", "missing", "unexpected"]
 """A move beyond the circuit breaker; a row that equals the one before; a volatility index that
@@ -44,11 +44,13 @@ class Permit:
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(PermitKind):
-            raise PermitError(f"{self.kind}:{self.date}", kinds=get_args(PermitKind))
+            raise errors.PermitError(f"{self.kind}:{self.date}", kinds=get_args(PermitKind))
         try:
             object.__setattr__(self, "date", str(whole_day(self.date)))
-        except CalendarDayError as error:
-            raise PermitError(f"{self.kind}:{self.date}", kinds=get_args(PermitKind)) from error
+        except errors.CalendarDayError as error:
+            raise errors.PermitError(
+                f"{self.kind}:{self.date}", kinds=get_args(PermitKind)
+            ) from error
 
     @property
     def day(self) -> np.datetime64:
@@ -79,11 +81,11 @@ def permits_of(given: Permit | str | Iterable[Permit | str]) -> tuple[Permit, ..
         given = (given,)
     kinds = get_args(PermitKind)
     if not isinstance(given, Iterable):
-        raise PermitError(str(given), kinds=kinds)
+        raise errors.PermitError(str(given), kinds=kinds)
     permits: dict[Permit, None] = {}
     for one in given:
         if not isinstance(one, Permit | str):
-            raise PermitError(str(one), kinds=kinds)
+            raise errors.PermitError(str(one), kinds=kinds)
         permits[one if isinstance(one, Permit) else _parsed(one)] = None
     return tuple(permits)
 

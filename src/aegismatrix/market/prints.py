@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from aegismatrix import errors
 from aegismatrix.market.arrays import DateArray, FloatArray, Table, named
-from aegismatrix.market.errors import BarRowsError, FrozenBarsError, SpikeError
-from aegismatrix.market.permits import Permit
 from aegismatrix.market.sessions import BoolArray, Days, name_days, too_many
 from aegismatrix.market.thresholds import (
     FROZEN_PRINTS,
@@ -22,6 +22,9 @@ from aegismatrix.market.thresholds import (
     REVERTED_ROWS,
     REVERTED_SHARE,
 )
+
+if TYPE_CHECKING:
+    from aegismatrix.market.permits import Permit
 
 
 @dataclass(frozen=True)
@@ -131,11 +134,13 @@ def check_prints(
     permits = tuple(permits)
     spikes = _marked(dates, found.spikes, permits, "move")
     if spikes.any():
-        raise SpikeError(source, "reverted", limit=limit_in_words(breaker), **named(spikes, dates))
+        raise errors.SpikeError(
+            source, "reverted", limit=limit_in_words(breaker), **named(spikes, dates)
+        )
     check_not_ending_frozen(dates, found, printed, permits)
     copies = _marked(dates, found.copies, permits, "copy")
     if too_many(copies, MAX_COPIES):
-        raise BarRowsError(source, "copied", **named(copies, dates))
+        raise errors.BarRowsError(source, "copied", **named(copies, dates))
 
 
 def check_not_ending_frozen(
@@ -157,13 +162,15 @@ def check_not_ending_frozen(
     if copies[-1]:
         count = 1 + _trailing(copies)
         same = np.arange(len(dates)) >= len(dates) - max(count, FROZEN_ROWS)
-        raise FrozenBarsError(count=count, columns=("high", "low", "close"), **named(same, dates))
+        raise errors.FrozenBarsError(
+            count=count, columns=("high", "low", "close"), **named(same, dates)
+        )
     own = np.flatnonzero(printed)
     frozen = _marked(dates, found.frozen_iv, permits, "frozen_iv")[own]
     if len(own) and frozen[-1]:
         count = FROZEN_PRINTS - 1 + _trailing(frozen)
         same = np.isin(np.arange(len(dates)), own[-count:])
-        raise FrozenBarsError(count=count, columns=("iv",), **named(same, dates))
+        raise errors.FrozenBarsError(count=count, columns=("iv",), **named(same, dates))
 
 
 def check_late(
@@ -190,15 +197,17 @@ def check_late(
     copies = _marked(dates, found.copies, permits, "copy")
     copies[:-RECENT_SESSIONS] = False
     if copies.any():
-        raise BarRowsError(source, "copied", **named(copies, dates))
+        raise errors.BarRowsError(source, "copied", **named(copies, dates))
     frozen = _marked(dates, found.frozen_iv, permits, "frozen_iv")
     frozen[:-RECENT_SESSIONS] = False
     if frozen.any():
-        raise BarRowsError(source, "frozen_iv", **named(frozen, dates))
+        raise errors.BarRowsError(source, "frozen_iv", **named(frozen, dates))
     late = _marked(dates, found.moves, permits, "move")
     late[:-REVERTED_ROWS] = False
     if late.any():
-        raise SpikeError(source, "unsettled", limit=limit_in_words(breaker), **named(late, dates))
+        raise errors.SpikeError(
+            source, "unsettled", limit=limit_in_words(breaker), **named(late, dates)
+        )
 
 
 def limit_in_words(breaker: float | None) -> str:

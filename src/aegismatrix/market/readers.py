@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from aegismatrix import errors
 from aegismatrix.errors import BarsError
 from aegismatrix.market.arrays import (
     DateArray,
@@ -27,7 +28,6 @@ from aegismatrix.market.arrays import (
     read_dates,
 )
 from aegismatrix.market.cells import read_number
-from aegismatrix.market.errors import BarRowsError, FileUnreadableError
 from aegismatrix.market.headers import (
     column_places,
     date_format_of,
@@ -228,7 +228,7 @@ def paths_of(given: FilePath | Sequence[FilePath]) -> tuple[str, ...]:
     if not isinstance(given, list | tuple):
         return (path_text(given),)
     if not given:
-        raise FileUnreadableError(repr(given), "it names no file")
+        raise errors.FileUnreadableError(repr(given), "it names no file")
     return tuple(path_text(one) for one in given)
 
 
@@ -290,7 +290,9 @@ def _joined(one: Table, other: Table, required: Sequence[str]) -> Table:
             differ &= ~(np.isnan(before) | np.isnan(after))
         if differ.any():
             rows = named(np.isin(np.arange(len(one.dates)), in_one[differ]), one.dates)
-            raise BarRowsError(other.source, "contradicting", column=name, dates=rows["dates"])
+            raise errors.BarRowsError(
+                other.source, "contradicting", column=name, dates=rows["dates"]
+            )
         filled = known.copy()
         filled[in_one] = np.where(np.isnan(before), after, before)
         columns[name] = np.concatenate([filled, added[new]])[order]

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from aegismatrix import errors
 from aegismatrix.market.arrays import DateArray, FloatArray, named
-from aegismatrix.market.errors import IntervalError, MissingSessionsError, UnexpectedSessionsError
-from aegismatrix.market.permits import Permit
 from aegismatrix.market.thresholds import (
     INTERVAL_GAPS,
     LEAST_GAPS,
@@ -28,6 +27,7 @@ from aegismatrix.market.thresholds import (
 
 if TYPE_CHECKING:
     from aegismatrix.market.calendars.calendar import Calendar
+    from aegismatrix.market.permits import Permit
 
 Days = tuple[np.datetime64, ...]
 BoolArray = NDArray[np.bool_]
@@ -169,7 +169,7 @@ def check_interval(dates: DateArray, source: str) -> None:
         days = float(np.median(gaps[start : start + width]))
         interval = next((name for most, name in _INTERVALS if days <= most), f"{days:g}-day")
         rows = np.isin(np.arange(len(dates)), np.arange(start, start + width + 1))
-        raise IntervalError(source, interval=interval, **named(rows, dates))
+        raise errors.IntervalError(source, interval=interval, **named(rows, dates))
 
 
 def check_days(
@@ -203,10 +203,10 @@ def check_days(
     calendar = days.calendar or ""
     # Days of a week that ends on Friday, each a day early, are those from Sunday to Thursday.
     if 2 * int(_are_sundays(odd).sum()) > len(odd):
-        raise UnexpectedSessionsError(
+        raise errors.UnexpectedSessionsError(
             source, "day_early", count=count, total=total, calendar=calendar, **where
         )
-    raise UnexpectedSessionsError(
+    raise errors.UnexpectedSessionsError(
         source, "other_market", count=count, total=total, calendar=calendar, **where
     )
 
@@ -238,7 +238,7 @@ def check_reportable(
     filled = _unpermitted(days.flat, permits, "unexpected")
     filled = filled[filled >= dates[-min(RECENT_SESSIONS, len(dates))]]
     if len(filled):
-        raise UnexpectedSessionsError(
+        raise errors.UnexpectedSessionsError(
             source,
             "filled_forward",
             count=len(filled),
@@ -254,12 +254,12 @@ def check_reportable(
     before = before[before < last]
     recent = missing[missing >= before[-min(RECENT_SESSIONS, len(before))]]
     if len(recent):
-        raise MissingSessionsError(
+        raise errors.MissingSessionsError(
             source, "recent", last=str(last), limit=RECENT_SESSIONS, dates=_iso(recent)
         )
     late = missing[missing >= before[-min(WINDOW_ROWS, len(before))]]
     if len(late) > MAX_MISSING:
-        raise MissingSessionsError(
+        raise errors.MissingSessionsError(
             source, "many", last=str(last), limit=MAX_MISSING, dates=_iso(late)
         )
 

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from aegismatrix.market.errors import EmptyBarsError, FileUnreadableError, UnreadableCellError
+from aegismatrix import errors
 from aegismatrix.market.headers import DATE_HEADERS, normal
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
@@ -73,7 +73,7 @@ def path_text(path: object) -> str:
         text = os.fspath(path)
         if isinstance(text, str):
             return text
-    raise FileUnreadableError(repr(path), "it is not a path")
+    raise errors.FileUnreadableError(repr(path), "it is not a path")
 
 
 def read_sheet(source: str) -> Sheet:
@@ -85,7 +85,7 @@ def read_sheet(source: str) -> Sheet:
     ):
         skipped += 1
     if skipped == len(lines):
-        raise EmptyBarsError(source)
+        raise errors.EmptyBarsError(source)
     delimiter = max(",;\t", key=lines[skipped].count)
     reader = csv.reader(io.StringIO("\n".join(lines[skipped:])), delimiter=delimiter)
     try:
@@ -95,9 +95,9 @@ def read_sheet(source: str) -> Sheet:
             if any(cell.strip() for cell in cells)
         ]
     except csv.Error as error:
-        raise FileUnreadableError(source, str(error)) from error
+        raise errors.FileUnreadableError(source, str(error)) from error
     if not rows:
-        raise EmptyBarsError(source)
+        raise errors.EmptyBarsError(source)
     header = [normal(name) for name in rows[0][1]]
     if sorted(filter(None, header)) == ["calls", "puts"] and len(rows) > 1:
         below = [normal(name) for name in rows[1][1]]
@@ -112,10 +112,10 @@ def read_sheet(source: str) -> Sheet:
 def check_sheet(sheet: Sheet, source: str) -> None:
     """Refuse a sheet without rows, and a row that has not as many cells as the header."""
     if not sheet.rows:
-        raise EmptyBarsError(source)
+        raise errors.EmptyBarsError(source)
     for line, cells in sheet.rows:
         if len(cells) != len(sheet.header):
-            raise UnreadableCellError(
+            raise errors.UnreadableCellError(
                 source=source,
                 line=line,
                 column=f"row of {len(sheet.header)} cells",
@@ -142,30 +142,30 @@ def _read_text(source: str) -> str:
             data = file.read(MAX_FILE_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise FileUnreadableError(source, reason) from error
+        raise errors.FileUnreadableError(source, reason) from error
     _check_is_text(data, source)
     if len(data) > MAX_FILE_BYTES:
-        raise FileUnreadableError(source, f"it is larger than {MAX_FILE_BYTES} bytes")
+        raise errors.FileUnreadableError(source, f"it is larger than {MAX_FILE_BYTES} bytes")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise FileUnreadableError(source, f"it is not UTF-8 ({error.reason})") from error
+        raise errors.FileUnreadableError(source, f"it is not UTF-8 ({error.reason})") from error
 
 
 def _check_is_text(data: bytes, source: str) -> None:
     for start, what, remedy in _NO_TEXT:
         if data.startswith(start):
-            raise FileUnreadableError(source, what, remedy=remedy)
+            raise errors.FileUnreadableError(source, what, remedy=remedy)
     if data.startswith(_ZIP):
         # A workbook is a zip file of XML files, those of Excel below xl/.
         if b"xl/" in data or b"[Content_Types].xml" in data:
-            raise FileUnreadableError(source, "it is an Excel workbook", remedy=_SAVE_AS_CSV)
-        raise FileUnreadableError(
+            raise errors.FileUnreadableError(source, "it is an Excel workbook", remedy=_SAVE_AS_CSV)
+        raise errors.FileUnreadableError(
             source, "it is a zip file", remedy="Unpack it with unzip, and give the CSV file in it."
         )
     beginning = data[:1024].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if beginning.startswith(_PAGES):
-        raise FileUnreadableError(
+        raise errors.FileUnreadableError(
             source,
             "it is an HTML page, and not a table",
             remedy="Open its address in a browser, download the CSV file itself and give that; a"

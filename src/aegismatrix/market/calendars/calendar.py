@@ -20,9 +20,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from aegismatrix import errors
 from aegismatrix.errors import CalendarError
 from aegismatrix.market.arrays import ONE_DAY, DateArray, Day, read_only, whole_day
-from aegismatrix.market.errors import CalendarRangeError, MarketFileError
 
 SessionKind = Literal["regular", "special", "closed"]
 
@@ -364,21 +364,21 @@ class Calendar:
         ]
         rows = list(csv.reader(line for _, line in lines))
         if not rows or rows[0] != _HEADER:
-            raise MarketFileError(str(path), "its header is not date,kind")
+            raise errors.MarketFileError(str(path), "its header is not date,kind")
         days: dict[str, set[date]] = {kind: set() for kind in _KINDS}
         for (number, line), row in zip(lines[1:], rows[1:], strict=True):
             day = _parsed(row)
             if day is None:
-                raise MarketFileError(str(path), f"line {number} is {line[:80]!r}")
+                raise errors.MarketFileError(str(path), f"line {number} is {line[:80]!r}")
             if any(day in of_kind for of_kind in days.values()):
-                raise MarketFileError(str(path), f"line {number} repeats {day}")
+                raise errors.MarketFileError(str(path), f"line {number} repeats {day}")
             days[row[1]].add(day)
         if not days["closed"]:
-            raise MarketFileError(str(path), "it names no closed day, so it is of no year")
+            raise errors.MarketFileError(str(path), "it names no closed day, so it is of no year")
         first, last = min(days["closed"]).year, max(days["closed"]).year
         outside = [day for day in days["special"] if not first <= day.year <= last]
         if outside:
-            raise MarketFileError(
+            raise errors.MarketFileError(
                 str(path), f"{min(outside)} lies outside of the years {first} to {last}"
             )
         return cls(
@@ -673,8 +673,8 @@ class Calendar:
         """Count the sessions up to and including a day."""
         return int(np.searchsorted(self._sessions, day, side="right"))
 
-    def _beyond(self, day: np.datetime64) -> CalendarRangeError:
-        return CalendarRangeError(
+    def _beyond(self, day: np.datetime64) -> errors.CalendarRangeError:
+        return errors.CalendarRangeError(
             self.name,
             day=str(day),
             first=self.first.isoformat(),
@@ -739,8 +739,10 @@ def read_small_file(path: str | os.PathLike[str]) -> str:
         with Path(path).open("rb") as file:
             data = file.read(_MAX_FILE_BYTES + 1)
         if len(data) > _MAX_FILE_BYTES:
-            raise MarketFileError(os.fspath(path), f"it is larger than {_MAX_FILE_BYTES} bytes")
+            raise errors.MarketFileError(
+                os.fspath(path), f"it is larger than {_MAX_FILE_BYTES} bytes"
+            )
         return data.decode("utf-8-sig")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise MarketFileError(os.fspath(path), f"it cannot be read ({reason})") from error
+        raise errors.MarketFileError(os.fspath(path), f"it cannot be read ({reason})") from error
