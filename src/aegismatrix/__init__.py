@@ -12,6 +12,9 @@ from are internal: they may move without notice.
 from __future__ import annotations
 
 import logging
+import os
+import sys
+import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -115,6 +118,19 @@ _HOMES = {
 }
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())
+
+# Newer releases of onnxruntime send usage data and leave an identifier in the home folder. A
+# trading desk has not asked for that; whoever wants it sets the variable to 0. It is read when
+# onnxruntime is imported, and never again.
+if "ORT_DISABLE_TELEMETRY" not in os.environ:
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    if "onnxruntime" in sys.modules:
+        warnings.warn(
+            "onnxruntime was imported before aegismatrix, so its usage data is not switched off."
+            " Import aegismatrix first, or set ORT_DISABLE_TELEMETRY=1 before Python starts.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
 
 
 def __getattr__(name: str) -> object:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -576,14 +575,3 @@ def test_listing_models_loads_no_onnxruntime_and_forecasting_no_pandas() -> None
 def test_an_unknown_attribute_of_the_package_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'oracle'"):
         _ = aegismatrix.oracle
-
-
-def test_nothing_is_left_in_the_home_of_who_runs_it(tmp_path: Path) -> None:
-    code = "import aegismatrix as am; am.Engine().predict(am.sample_bars()).row()"
-    environment = {
-        name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"
-    }
-    subprocess.run(
-        [sys.executable, "-c", code], check=True, env={**environment, "HOME": str(tmp_path)}
-    )
-    assert list(tmp_path.iterdir()) == []

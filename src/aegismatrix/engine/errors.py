@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
+from typing import ClassVar
 
-from aegismatrix.errors import AegisError, BarsError, ContractError
+from aegismatrix.errors import AegisError, BarsError, Cases, ContractError, list_some
 from aegismatrix.market.errors import REPORT_BARS
 
 
@@ -47,6 +49,48 @@ class ModelFailedError(AegisError):
     remedy = "Run `aegismatrix verify`, and use a supported onnxruntime (>= 1.19)."
     model: str
     reason: str
+
+
+@dataclass(eq=False, repr=False)
+class OnnxruntimeError(AegisError, ImportError):
+    """There is no onnxruntime to run models with; `reason` says what is there instead.
+
+    `installed` names the distributions of it that are installed, with their versions.
+    """
+
+    cases: ClassVar[Cases] = {
+        "missing": (
+            "onnxruntime, which runs the models, is not installed; {named}.",
+            "Install it with: pip install 'onnxruntime>=1.19'.",
+        ),
+        "emptied": (
+            "{place} holds no onnxruntime but what another one left behind; {named}.",
+            "Remove every onnxruntime package, then install one again with: pip install"
+            " --force-reinstall 'onnxruntime>=1.19'.",
+        ),
+        "replaced": (
+            "{place} is imported as onnxruntime and lacks {reason}; {named}.",
+            "Rename or remove it if it is your own; otherwise install onnxruntime >= 1.19 again.",
+        ),
+        "broken": (
+            "onnxruntime cannot be imported: {reason}; {named}.",
+            "Install one that fits this Python and processor with: pip install --force-reinstall"
+            " 'onnxruntime>=1.19'.",
+        ),
+    }
+
+    kind: str
+    _: KW_ONLY
+    place: str = ""
+    reason: str = ""
+    installed: Sequence[str] = ()
+
+    @property
+    def named(self) -> str:
+        """Which distributions there are, in words."""
+        if not self.installed:
+            return "no package of it is installed"
+        return f"installed is {list_some(self.installed)}"
 
 
 @dataclass(eq=False, repr=False)

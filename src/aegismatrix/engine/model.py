@@ -11,6 +11,7 @@ import json
 import math
 import os
 from collections.abc import Mapping
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -341,12 +342,46 @@ def load_models(path: str | os.PathLike[str] | None = None) -> dict[str, Model]:
     }
 
 
-def _open_session(data: bytes, path: str) -> onnxruntime.InferenceSession:
-    # Newer releases of onnxruntime send usage data and leave an identifier in the home folder. A
-    # trading desk has not asked for that; whoever wants it sets the variable to 0.
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    import onnxruntime
+# What a prediction needs of onnxruntime; a package that was half removed lacks all of it.
+_NEEDED = ("InferenceSession", "SessionOptions", "GraphOptimizationLevel")
 
+
+def _runtime() -> ModuleType:
+    """Import onnxruntime, or say what stands in its place."""
+    try:
+        import onnxruntime
+    except Exception as error:
+        there: dict[str, Any] = {"reason": _first_line(error), "installed": _installed()}
+        if isinstance(error, ModuleNotFoundError) and error.name == "onnxruntime":
+            raise errors.OnnxruntimeError("missing", **there) from error
+        raise errors.OnnxruntimeError("broken", **there) from error
+    lacking = [name for name in _NEEDED if not hasattr(onnxruntime, name)]
+    file = getattr(onnxruntime, "__file__", None)
+    if lacking and file:
+        raise errors.OnnxruntimeError(
+            "replaced", place=file, reason=lacking[0], installed=_installed()
+        )
+    if lacking:
+        folders = ", ".join(getattr(onnxruntime, "__path__", ["a module without a file"]))
+        raise errors.OnnxruntimeError("emptied", place=folders, installed=_installed())
+    runtime: ModuleType = onnxruntime
+    return runtime
+
+
+def _installed() -> list[str]:
+    """The distributions whose name begins with onnxruntime, with their versions."""
+    from importlib.metadata import distributions
+
+    found = {
+        f"{one.name} {one.version}"
+        for one in distributions()
+        if (one.name or "").lower().startswith("onnxruntime")
+    }
+    return sorted(found)
+
+
+def _open_session(data: bytes, path: str) -> onnxruntime.InferenceSession:
+    onnxruntime = _runtime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
