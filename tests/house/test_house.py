@@ -477,9 +477,8 @@ def test_print_stays_in_the_command_line(repository: Path) -> None:
             assert "print" not in calls or may_print, file
 
 
-def test_every_public_function_and_class_is_documented_with_its_errors_and_shapes(
-    repository: Path,
-) -> None:
+def test_every_function_and_class_of_a_module_says_what_it_is_for(repository: Path) -> None:
+    core = {file for file, _ in modules_of_core(repository)}
     for folder in ("src/aegismatrix", "exporters"):
         for file, tree in modules(repository / folder):
             assert ast.get_docstring(tree) or file.name == "__main__.py", file
@@ -488,10 +487,15 @@ def test_every_public_function_and_class_is_documented_with_its_errors_and_shape
                     continue
                 text = ast.get_docstring(node)
                 assert text, f"{file}: {node.name}"
-                if isinstance(node, ast.FunctionDef) and node.args.args:
+                if isinstance(node, ast.FunctionDef) and node.args.args and file not in core:
                     assert re.search(r"Parameters\n-+", text) or "\n" not in text, (
                         f"{file}: {node.name} documents no parameters"
                     )
+
+
+def modules_of_core(repository: Path) -> Iterator[tuple[Path, ast.Module]]:
+    for room in ("market", "artifacts", "engine"):
+        yield from modules(repository / "src" / "aegismatrix" / room)
 
 
 def extras_of(distribution: str) -> set[str]:

@@ -48,18 +48,9 @@ _DATE_REMEDIES: Mapping[DateUnit, str] = {
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Columns of numbers, one row per date or moment, in the order in which they were given.
+    """Columns of numbers, one row per exchange date or UTC moment, in the order given.
 
-    Attributes
-    ----------
-    source : str
-        Where the table came from, for messages.
-    dates : ndarray of shape (T,), datetime64[D] or datetime64[s]
-        Exchange dates, or moments in UTC.
-    columns : mapping of str to ndarray of shape (T,), float64
-        The columns asked for; NaN where a cell was blank.
-    notes : tuple of str
-        What was done to read it that is not told by its rows, a sentence each.
+    A blank cell is NaN. `notes` say what was done to read it that its rows do not show.
     """
 
     source: str
@@ -94,24 +85,7 @@ def read_only(values: Any) -> Any:
 
 
 def as_floats(values: Any, source: str, column: str) -> FloatArray:
-    """Read an array of real numbers; a masked value becomes NaN.
-
-    Parameters
-    ----------
-    values : array-like
-        Of any shape.
-    source, column : str
-        What to call them in messages.
-
-    Returns
-    -------
-    ndarray, float64
-
-    Raises
-    ------
-    BarsError
-        For anything that is not real numbers.
-    """
+    """Read an array of real numbers, of any shape; a masked value becomes NaN."""
     try:
         array = values if hasattr(values, "filled") else np.asarray(values)
         if array.dtype.kind in _NO_REAL_NUMBERS:
@@ -138,30 +112,11 @@ def as_dates(
 ) -> DateArray:
     """Read dates or moments from datetime64, dates, datetimes or ISO strings.
 
-    Parameters
-    ----------
-    values : array-like of shape (T,)
-        The dates.
-    source : str
-        What to call them in messages.
-    clock : tzinfo, optional
-        The exchange's: stamps that carry an offset are moved to it before the date is taken.
-    unit : {'D', 's'}
-        Days, or moments: then stamps that carry an offset are moved to UTC, and others are UTC.
-    timed : bool
-        Whether a day may be given with a time of day and no offset, which is dropped then.
-
-    Returns
-    -------
-    ndarray of shape (T,), datetime64[D] or datetime64[s]
-
-    Raises
-    ------
-    UnreadableCellError
-        For anything that is not a date of a year of four digits, or not a moment in whole seconds.
-    IntervalError, StampError
-        For days: if the stamps are those of bars within days, or have a time of day without an
-        offset: whose day that is depends on where it was written.
+    A day with an offset is moved to `clock`, the exchange's, before the date is taken. A moment
+    (`unit` ``'s'``) is moved to UTC, and is UTC where it has no offset. Refuse a year that is not
+    of four digits and a moment that is not in whole seconds. As days, refuse stamps of bars within
+    days, and a time of day without an offset unless `timed`: whose day that is depends on where it
+    was written.
     """
     if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
         row = int(np.flatnonzero(np.ma.getmaskarray(values))[0])
@@ -190,48 +145,16 @@ def as_dates(
 
 
 def as_date(value: object, source: str, *, unit: DateUnit = "D") -> np.datetime64:
-    """Read a single day or moment.
-
-    Parameters
-    ----------
-    value : date-like
-        As `as_dates` reads them.
-    source : str
-        What to call it in messages.
-    unit : {'D', 's'}
-        As for `as_dates`.
-
-    Returns
-    -------
-    datetime64[D] or datetime64[s]
-
-    Raises
-    ------
-    UnreadableCellError
-        For anything else, more than one day included.
-    """
+    """Read a single day or moment, as `as_dates` does; refuse more than one."""
     if isinstance(value, list | tuple) or np.ndim(value):  # type: ignore[arg-type]
         raise _bad_date(source, 0, str(value), unit)
     return as_dates([value], source, unit=unit, timed=True)[0]  # type: ignore[no-any-return]
 
 
 def whole_day(day: object) -> np.datetime64:
-    """Read a single day that is the same wherever it is read.
+    """Read a single day: a date, a datetime64 of whole days or ISO 8601; refuse anything else.
 
-    Parameters
-    ----------
-    day : date-like
-        A date, a datetime64 of whole days or ISO 8601. No datetime: it is a date to Python, yet
-        whose date it shows depends on where it was taken.
-
-    Returns
-    -------
-    datetime64[D]
-
-    Raises
-    ------
-    CalendarDayError
-        For anything else.
+    So a datetime is refused: whose date it shows depends on where it was taken.
     """
     if isinstance(day, date) and not isinstance(day, datetime):
         return np.datetime64(day)
@@ -332,23 +255,7 @@ def check_bar_shape(
     dates: DateArray,
     source: str,
 ) -> None:
-    """Refuse bars that contradict themselves.
-
-    Parameters
-    ----------
-    high, low : ndarray of shape (T,)
-        Index points.
-    inside : mapping of str to ndarray of shape (T,)
-        Columns that lie between them, but for rounding.
-    dates : ndarray of shape (T,)
-        To name rows by.
-    source : str
-        What to call the bars in messages.
-
-    Raises
-    ------
-    BarRowsError
-    """
+    """Refuse bars with high below low, or an `inside` column outside of them but for rounding."""
     crossed = high < low
     if crossed.any():
         detail = "high is below low"
@@ -367,21 +274,7 @@ def check_bar_shape(
 
 
 def check_not_frozen(columns: Mapping[str, FloatArray], dates: DateArray, limit: int) -> None:
-    """Refuse that many identical trailing rows, or more.
-
-    Parameters
-    ----------
-    columns : mapping of str to ndarray of shape (T,)
-        What a row consists of.
-    dates : ndarray of shape (T,)
-        To name rows by.
-    limit : int
-        Rows.
-
-    Raises
-    ------
-    FrozenBarsError
-    """
+    """Refuse `limit` identical trailing rows, or more."""
     rows = np.stack(list(columns.values()), axis=1)
     differs = np.flatnonzero((rows != rows[-1]).any(axis=1))
     count = len(rows) - (int(differs[-1]) + 1 if differs.size else 0)
@@ -399,30 +292,7 @@ def read_dates(
     date_format: str | None = None,
     timed: bool = False,
 ) -> DateArray:
-    """Read the stamps of a table, each with the number of its line.
-
-    Parameters
-    ----------
-    stamps : sequence of (line, stamp)
-        Dates, datetimes or text.
-    source : str
-        What to call the table in messages.
-    clock, unit, timed
-        As for `as_dates`.
-    date_format : str, optional
-        How text is written, as for `datetime.strptime`; ISO 8601 is read besides.
-
-    Returns
-    -------
-    ndarray of shape (len(stamps),), datetime64[D] or datetime64[s]
-
-    Raises
-    ------
-    UnreadableCellError
-        Naming the line.
-    IntervalError, StampError
-        As for `as_dates`.
-    """
+    """Read the stamps of a table, each with the number of its line, as `as_dates` reads values."""
     if unit == "s":
         clock = timezone.utc
     elif date_format is None:
@@ -453,21 +323,7 @@ def read_dates(
 
 
 def check_whole_days(moments: DateArray, unplaced: NDArray[np.bool_], source: str) -> None:
-    """Refuse stamps of daily bars that are those of bars within days, or of no certain day.
-
-    Parameters
-    ----------
-    moments : ndarray of shape (T,), datetime64
-        On the exchange's clock where that could be told.
-    unplaced : ndarray of shape (T,), bool
-        Stamps with a time of day and no offset.
-    source : str
-        What to call them in messages.
-
-    Raises
-    ------
-    IntervalError, StampError
-    """
+    """Refuse stamps that are of bars within days, or of no certain day (`unplaced`)."""
     days = moments.astype("datetime64[D]")
     apart = np.diff(np.sort(moments.astype("datetime64[s]").astype(np.int64)))
     typical = float(np.median(apart)) if len(apart) > 1 else 0.0

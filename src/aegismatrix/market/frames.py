@@ -35,18 +35,10 @@ _POLARS, _ARROW = "polars", "pyarrow"
 
 @dataclass(frozen=True)
 class FrameColumns:
-    """A frame's columns, whatever library made it.
+    """A frame's columns by normal names, whatever library made it.
 
-    Attributes
-    ----------
-    header : list of str
-        Normal names.
-    one_of_many : bool
-        Whether they are those of one of several tickers.
-    stamps : callable
-        Reads the dates, of an index or a column.
-    values : callable
-        Returns the cells of a column by its place: numbers, or objects.
+    `one_of_many` says whether they are those of one of several tickers. `stamps` reads the dates of
+    an index or a column; `values` returns the cells of a column by its place: numbers, or objects.
     """
 
     header: list[str]
@@ -72,30 +64,9 @@ class FrameColumns:
 def columns_of(
     frame: Any, required: Sequence[str], source: str, key: str, ticker: str | None = None
 ) -> FrameColumns:
-    """Take a frame apart.
+    """Take apart a frame of pandas or Polars, an Arrow table, or a series of pandas.
 
-    Parameters
-    ----------
-    frame : DataFrame or Series of pandas, DataFrame of Polars, Table or RecordBatch of pyarrow
-        A series is a frame of the one column that is required.
-    required : sequence of str
-        Columns that are looked for.
-    source : str
-        What to call it in messages.
-    key : str
-        The column that a thing lacks which is no frame.
-    ticker : str, optional
-        Whose columns to take from a download of several.
-
-    Returns
-    -------
-    FrameColumns
-
-    Raises
-    ------
-    MissingExtraError
-        If pandas is not installed.
-    EmptyBarsError, ColumnError
+    A series is a frame of the one required column. What is no frame is refused for want of `key`.
     """
     library = _library_of(frame)
     if library == _POLARS and hasattr(frame, "get_columns"):

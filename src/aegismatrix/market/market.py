@@ -102,11 +102,6 @@ class ExpiryRule:
         Parameters
         ----------
         day : date-like
-            The exchange's.
-
-        Returns
-        -------
-        {'weekly', 'monthly'}
 
         Raises
         ------
@@ -147,7 +142,10 @@ class Market:
     """One market: name, clock, hours, calendar, expiries and strikes.
 
     A value: two of the same fields are equal, and it goes through `copy` and `pickle` as it is.
-    `NIFTY` and `OTHER` are two of them; ``market="nifty"`` and ``market="other"`` name them.
+    `NIFTY` and `OTHER` are two of them; ``market="nifty"`` and ``market="other"`` name them. Its
+    methods take the exchange's day as a date, a datetime64 of whole days or ISO 8601, and a moment
+    as an aware datetime in any time zone; anything else is a CalendarDayError or a
+    NaiveMomentError.
 
     Attributes
     ----------
@@ -157,13 +155,13 @@ class Market:
     title : str
         What it is called on the page; by default its name.
     time_zone : str or None
-        The exchange's clock: a fixed offset such as ``+05:30``, or a name of the time zone
-        database such as ``America/New_York``. Without it, stamps keep the date that is written.
+        The exchange's clock: a fixed offset such as ``+05:30``, or a name of the time zone database
+        such as ``America/New_York``. Without it, stamps keep the date that is written.
     opens, closes : time or None
         Of the regular session, on that clock.
     calendar : Calendar or None
-        The exchange's sessions; given as one, or as ``"nse"``, which is read when it is first
-        asked for. It needs `time_zone` and hours.
+        The exchange's sessions; given as one, or as ``"nse"``, which is read when it is first asked
+        for. It needs `time_zone` and hours.
     expiries : ExpiryRule or None
         When option contracts expire; needs `calendar`.
     strike_step_points : float or None
@@ -181,15 +179,8 @@ class Market:
     --------
     >>> import aegismatrix as am
     >>> from datetime import time
-    >>> sp500 = am.Market(
-    ...     "sp500",
-    ...     title="S&P 500",
-    ...     time_zone="-05:00",
-    ...     opens=time(9, 30),
-    ...     closes=time(16, 0),
-    ... )
-    >>> sp500.session_state("2018-12-31", sp500.closes_at("2018-12-31"))
-    'closed'
+    >>> am.Market("sp500", time_zone="-05:00", opens=time(9, 30), closes=time(16, 0))
+    Market('sp500', sp500, -05:00, 09:30 to 16:00)
     """
 
     name: str
@@ -278,10 +269,6 @@ class Market:
         path : path-like
             A JSON file, as ``docs/markets.md`` describes it.
 
-        Returns
-        -------
-        Market
-
         Raises
         ------
         MarketFileError
@@ -310,10 +297,6 @@ class Market:
         path : path-like
             The file that they are from: a calendar's table is looked for in its folder.
 
-        Returns
-        -------
-        Market
-
         Raises
         ------
         MarketFileError
@@ -336,12 +319,7 @@ class Market:
             raise errors.MarketFileError(os.fspath(path), error.problem.rstrip(".")) from error
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the market as plain values, for a file or a record.
-
-        Returns
-        -------
-        dict
-            Strict JSON; `from_dict` makes an equal market of it.
+        """Return the market as strict JSON, of which `from_dict` makes an equal one.
 
         Examples
         --------
@@ -366,22 +344,14 @@ class Market:
     def reaching(self, day: Day) -> Market:
         """Return the market with a calendar that knows some hundred days after one.
 
+        The market itself, where its calendar reaches as far or there is none, or where the day lies
+        more than a year beyond it; otherwise one whose calendar goes on provisionally
+        (`Calendar.provisional`).
+
         Parameters
         ----------
         day : date-like
             Such as that of the last bar.
-
-        Returns
-        -------
-        Market
-            This one where its calendar reaches as far or there is none, or where the day lies more
-            than a year beyond it; otherwise one whose calendar goes on provisionally
-            (`Calendar.provisional`).
-
-        Raises
-        ------
-        CalendarDayError
-            If it is not a day.
 
         Examples
         --------
@@ -397,11 +367,7 @@ class Market:
         return self if longer is calendar else replace(self, calendar=longer)
 
     def known_calendar(self) -> Calendar:
-        """Return the calendar.
-
-        Returns
-        -------
-        Calendar
+        """Return the calendar, which has to be there.
 
         Raises
         ------
@@ -411,8 +377,7 @@ class Market:
         Examples
         --------
         >>> import aegismatrix as am
-        >>> nifty = am.market_named("nifty")
-        >>> nifty.known_calendar().is_session("2024-01-26")
+        >>> am.market_named("nifty").known_calendar().is_session("2024-01-26")
         False
         """
         calendar = self.calendar
@@ -424,29 +389,20 @@ class Market:
         return calendar
 
     def trading_day(self, moment: datetime) -> date:
-        """Return the exchange's day of a moment.
+        """Return the day of a moment on the exchange's clock.
+
+        Where that is not known, it is the date that is written.
 
         Parameters
         ----------
         moment : aware datetime
-            In any time zone.
-
-        Returns
-        -------
-        date
-            On the exchange's clock; as it is written, where that is not known.
-
-        Raises
-        ------
-        NaiveMomentError
-            If the moment carries no UTC offset.
 
         Examples
         --------
         >>> from datetime import datetime, timezone
         >>> import aegismatrix as am
-        >>> nifty = am.market_named("nifty")
-        >>> nifty.trading_day(datetime(2024, 1, 1, 19, 0, tzinfo=timezone.utc))
+        >>> evening = datetime(2024, 1, 1, 19, 0, tzinfo=timezone.utc)
+        >>> am.market_named("nifty").trading_day(evening)
         datetime.date(2024, 1, 2)
         """
         clock = self.clock
@@ -454,22 +410,13 @@ class Market:
         return (given if clock is None else given.astimezone(clock)).date()
 
     def opens_at(self, day: Day) -> datetime:
-        """Return when the session of a day begins.
+        """Return when the session of a day begins, in UTC.
+
+        Where the hours are not known, that is when the day begins.
 
         Parameters
         ----------
         day : date-like
-            The exchange's.
-
-        Returns
-        -------
-        datetime
-            UTC; the beginning of the day where the hours are not known.
-
-        Raises
-        ------
-        CalendarDayError
-            If it is not a day.
 
         Examples
         --------
@@ -480,22 +427,13 @@ class Market:
         return self._at(day, self.opens or time())
 
     def closes_at(self, day: Day) -> datetime:
-        """Return when the session of a day is over.
+        """Return when the session of a day is over, in UTC.
+
+        Where the hours are not known, that is the last second of the day.
 
         Parameters
         ----------
         day : date-like
-            The exchange's.
-
-        Returns
-        -------
-        datetime
-            UTC; the end of the day, to the second, where the hours are not known.
-
-        Raises
-        ------
-        CalendarDayError
-            If it is not a day.
 
         Examples
         --------
@@ -506,26 +444,15 @@ class Market:
         return self._at(day, self.closes or _DAY_OVER)
 
     def session_state(self, day: Day, moment: datetime) -> SessionState:
-        """Say whether the session of a day had ended by some moment.
+        """Say whether the session of a day was over at some moment.
+
+        Where the hours are not known, a day is over once it is.
 
         Parameters
         ----------
         day : date-like
-            The exchange's, such as that of a bar. One later than the moment's is not over.
+            Such as that of a bar. One later than the moment's is not over.
         moment : aware datetime
-            In any time zone.
-
-        Returns
-        -------
-        {'closed', 'partial'}
-            Where the hours are not known, a day is over once it is.
-
-        Raises
-        ------
-        CalendarDayError
-            If it is not a day.
-        NaiveMomentError
-            If the moment carries no UTC offset.
 
         Examples
         --------
@@ -542,20 +469,14 @@ class Market:
     def session_at(self, moment: datetime) -> SessionClock:
         """Say which session a moment belongs to, and whether it is going on.
 
+        A session is going on from its opening to before its close.
+
         Parameters
         ----------
         moment : aware datetime
-            In any time zone; the machine's own plays no part.
-
-        Returns
-        -------
-        SessionClock
-            A session is going on from its opening to before its close.
 
         Raises
         ------
-        NaiveMomentError
-            If the moment carries no UTC offset.
         CalendarRangeError
             If its day, or the last session closed by then, lies beyond the calendar.
         MarketError
@@ -579,25 +500,19 @@ class Market:
         )
 
     def expiry_days(self, first: Day, last: Day, kind: ExpiryKind = "weekly") -> DateArray:
-        """Return the days from one to another on which contracts expire.
+        """Return the sessions of expiry from one day to another, both included, as datetime64[D].
 
         Parameters
         ----------
         first, last : date-like
-            Both included.
         kind : {'weekly', 'monthly'}
             One a week, monthly ones among them, and none before there were any; or those of each
             month alone.
 
-        Returns
-        -------
-        ndarray of shape (E,), datetime64[D]
-            Sessions, rising.
-
         Raises
         ------
-        CalendarDayError, CalendarRangeError
-            If one is not a day, or lies beyond the calendar.
+        CalendarRangeError
+            If a day lies beyond the calendar.
         CalendarError
             If `last` is before `first`, or there is no such kind.
         MarketError
@@ -612,7 +527,7 @@ class Market:
         return self.known_calendar().between(self._expiries(kind), first, last)
 
     def next_expiry(self, day: Day, kind: ExpiryKind = "weekly") -> date:
-        """Return the first expiry after a day.
+        """Return the session of the first expiry that is later than a day.
 
         Parameters
         ----------
@@ -621,15 +536,8 @@ class Market:
         kind : {'weekly', 'monthly'}
             As for `expiry_days`.
 
-        Returns
-        -------
-        date
-            A session, strictly later.
-
         Raises
         ------
-        CalendarDayError
-            If it is not a day.
         CalendarRangeError
             If the day, or the expiry after it, lies beyond the calendar, or if there were no weekly
             contracts yet.
@@ -657,21 +565,16 @@ class Market:
     def trading_days_to_expiry(self, day: Day, kind: ExpiryKind = "weekly") -> int:
         """Count the regular sessions after a day, up to and including the next expiry.
 
+        At least 1: a horizon for the breach surface.
+
         Parameters
         ----------
-        day : date-like
-            The day of the last bar.
-        kind : {'weekly', 'monthly'}
-            As for `expiry_days`.
-
-        Returns
-        -------
-        int
-            At least 1: a horizon for the breach surface.
+        day, kind
+            As for `next_expiry`.
 
         Raises
         ------
-        CalendarDayError, CalendarRangeError, CalendarError, MarketError
+        CalendarRangeError, CalendarError, MarketError
             As for `next_expiry`.
 
         Examples
@@ -812,10 +715,6 @@ def market_named(given: Market | str) -> Market:
     ----------
     given : Market or str
         A market; ``nifty`` or ``other``; or the path of a market file, which ends in ``.json``.
-
-    Returns
-    -------
-    Market
 
     Raises
     ------

@@ -54,21 +54,7 @@ class Sheet(NamedTuple):
 
 
 def path_text(path: object) -> str:
-    """Return a path as text.
-
-    Parameters
-    ----------
-    path : path-like
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    FileUnreadableError
-        If it is none.
-    """
+    """Return a path as text, and refuse anything else."""
     if isinstance(path, (str, os.PathLike)):
         text = os.fspath(path)
         if isinstance(text, str):
