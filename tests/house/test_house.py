@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from aegismatrix_factory.extras import NEEDED, package_of
 
+import aegismatrix as am
 from aegismatrix.desk.cli.installed import FACTORY as FACTORY_COMMANDS
 from aegismatrix.market.events import BREACH, OUTPUTS
 from tests import unpickling
@@ -493,9 +494,29 @@ def test_every_function_and_class_of_a_module_says_what_it_is_for(repository: Pa
                     )
 
 
+def test_only_what_is_public_has_sections_in_the_docstrings_of_the_core(repository: Path) -> None:
+    for file, tree in modules_of_core(repository):
+        for node in tree.body:
+            if getattr(node, "name", "") not in am.__all__:
+                assert not list(with_sections(node)), f"{file}: say it in a sentence or three"
+
+
+def test_a_section_in_a_docstring_is_found() -> None:
+    planted = 'def f():\n    """Do.\n\n    Returns\n    -------\n    int\n    """'
+    assert list(with_sections(ast.parse(planted))) == ["f"]
+
+
 def modules_of_core(repository: Path) -> Iterator[tuple[Path, ast.Module]]:
     for room in ("market", "artifacts", "engine"):
         yield from modules(repository / "src" / "aegismatrix" / room)
+
+
+def with_sections(tree: ast.AST) -> Iterator[str]:
+    """The names of functions and classes whose docstrings have sections of numpydoc."""
+    documented = (n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.ClassDef))
+    for node in documented:
+        if re.search(r"^-{4,}$", ast.get_docstring(node) or "", re.MULTILINE):
+            yield node.name
 
 
 def extras_of(distribution: str) -> set[str]:

@@ -70,10 +70,6 @@ class Model:
         path : str
             For messages.
 
-        Returns
-        -------
-        Model
-
         Raises
         ------
         ArtifactRejectedError
@@ -128,22 +124,18 @@ class Model:
         return f"Model({self.name} {self.spec.version}: {inputs})"
 
     def run(self, /, **arrays: NDArray[Any]) -> dict[str, NDArray[np.float64]]:
-        """Run the model.
+        """Run the model and return the outputs by name.
 
         Parameters
         ----------
         **arrays : ndarray
             The inputs by name, of exactly the sealed types and shapes; all finite.
 
-        Returns
-        -------
-        dict of str to ndarray
-            The outputs by name.
-
         Raises
         ------
         ContractError
-            If an input is missing, unknown, or of another type or shape, or is not finite.
+            If an input is missing, unknown, or of another type or shape, or is not finite; if an
+            output is of another shape than sealed, or a probability is outside of 0 and 1.
         InsufficientHistoryError
             If there are fewer bars than the look-back.
         NonFiniteOutputError
@@ -154,8 +146,7 @@ class Model:
         Examples
         --------
         >>> import aegismatrix as am
-        >>> bars = am.sample_bars()
-        >>> models = am.load_models()
+        >>> bars, models = am.sample_bars(), am.load_models()
         >>> given = {name: getattr(bars, name) for name in ("high", "low", "close", "iv")}
         >>> features = models["features"].run(**given)["features"]
         >>> models["trap"].run(features=features)["probability"].shape[1:]
@@ -172,18 +163,10 @@ class Model:
         arrays : mapping of str to ndarray
             The inputs by name; not checked again.
 
-        Returns
-        -------
-        dict of str to ndarray
-            The outputs by name.
-
         Raises
         ------
-        NonFiniteOutputError, ContractError
-            If an output is NaN or infinite or of another shape than sealed, or a probability is
-            outside of 0 and 1.
-        ModelFailedError
-            If onnxruntime gives up.
+        NonFiniteOutputError, ContractError, ModelFailedError
+            For outputs, as for `run`.
 
         Examples
         --------
@@ -287,24 +270,7 @@ class Model:
 
 
 def load_model(manifest: Manifest, name: str) -> Model:
-    """Verify one artifact and open it.
-
-    Parameters
-    ----------
-    manifest : Manifest
-        What is sealed.
-    name : str
-        Which one.
-
-    Returns
-    -------
-    Model
-
-    Raises
-    ------
-    ArtifactError
-        One of its children, saying which file and why.
-    """
+    """Verify one artifact and open it, or raise an ArtifactError that says which file and why."""
     data = read_artifact(manifest, name)
     spec = manifest.model(name)
     return Model.from_bytes(spec, data, str(manifest.folder / spec.file))
@@ -313,15 +279,12 @@ def load_model(manifest: Manifest, name: str) -> Model:
 def load_models(path: str | os.PathLike[str] | None = None) -> dict[str, Model]:
     """Verify and open every staged artifact: the features and one model per head.
 
+    The fused engine is not among them: that is `Engine`.
+
     Parameters
     ----------
     path : path-like, optional
         A folder of artifacts; by default the bundled one.
-
-    Returns
-    -------
-    dict of str to Model
-        By name. The fused engine is not among them: that is `Engine`.
 
     Raises
     ------
