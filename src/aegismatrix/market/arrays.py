@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timezone, tzinfo
+from datetime import date, datetime, time, timedelta, timezone, tzinfo
+from functools import lru_cache
 from typing import Any, Literal, TypedDict
 
 import numpy as np
@@ -32,6 +33,7 @@ Day = str | date | np.datetime64
 FIRST_YEAR, LAST_YEAR = 1000, 9999
 """Days are of years of four digits: those that ISO 8601 and Python's dates write alike."""
 
+_FIXED_OFFSET = re.compile(r"(?:UTC)?([+-])(\d{2}):(\d{2})")
 _RANGE_TOLERANCE = 1e-4
 _SECONDS_OF_A_DAY = 86_400.0
 _ISO_DAY = len("2024-12-31")
@@ -142,6 +144,32 @@ def as_dates(
         return dates
     stamps = list(enumerate(array.reshape(-1).tolist()))
     return read_dates(stamps, source, clock=clock, unit=unit, timed=timed).reshape(array.shape)
+
+
+@lru_cache(maxsize=64)
+def clock_named(time_zone: str) -> tzinfo:
+    """The clock of a fixed offset or of a name; loud where the machine knows no such name."""
+    fixed = _FIXED_OFFSET.fullmatch(time_zone)
+    if fixed:
+        offset = timedelta(hours=int(fixed[2]), minutes=int(fixed[3]))
+        if offset < timedelta(days=1):
+            return timezone(-offset if fixed[1] == "-" else offset)
+    elif time_zone == "UTC":
+        return timezone.utc
+    else:
+        from zoneinfo import ZoneInfo
+
+        try:
+            return ZoneInfo(time_zone)
+        except (LookupError, ValueError, OSError) as error:
+            raise errors.MarketError(
+                f"This machine knows no time zone {time_zone[:40]!r}.",
+                remedy="Mend the name, install the package tzdata (Windows has no database of its"
+                " own), or give a fixed offset such as +05:30.",
+            ) from error
+    raise errors.MarketError(
+        f"{time_zone!r} is no offset from UTC.", remedy="Give one such as +05:30 or -03:00."
+    )
 
 
 def as_date(value: object, source: str, *, unit: DateUnit = "D") -> np.datetime64:

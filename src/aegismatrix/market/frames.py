@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta, timezone, tzinfo
+from datetime import timezone, tzinfo
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -16,7 +16,14 @@ from numpy.typing import NDArray
 
 from aegismatrix import errors
 from aegismatrix.errors import MissingExtraError
-from aegismatrix.market.arrays import DateArray, DateUnit, FloatArray, as_dates, read_dates
+from aegismatrix.market.arrays import (
+    DateArray,
+    DateUnit,
+    FloatArray,
+    as_dates,
+    clock_named,
+    read_dates,
+)
 from aegismatrix.market.cells import read_number
 from aegismatrix.market.headers import (
     date_format_of,
@@ -112,7 +119,7 @@ def _foreign(
         if zone is None or unit == "s" or np.isnat(days).any():
             return as_dates(days, source, clock, unit=unit)
         moments = days.astype("datetime64[us]").tolist()
-        local = _zone(zone) if clock is None else clock
+        local = clock_named(zone) if clock is None else clock
         lines = [
             (row, moment.replace(tzinfo=timezone.utc).astimezone(local))
             for row, moment in enumerate(moments)
@@ -145,16 +152,6 @@ def _zone_of(column: Any) -> str | None:
     kind = getattr(column, "type", None) or getattr(column, "dtype", None)
     zone = getattr(kind, "tz", None) or getattr(kind, "time_zone", None)
     return None if zone is None else str(zone)
-
-
-def _zone(name: str) -> tzinfo:
-    from zoneinfo import ZoneInfo
-
-    if name[:1] in "+-":
-        hours, _, minutes = name[1:].partition(":")
-        offset = timedelta(hours=int(hours), minutes=int(minutes or 0))
-        return timezone(-offset if name[0] == "-" else offset)
-    return ZoneInfo(name)
 
 
 def _of_pandas(

@@ -12,7 +12,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
-from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -20,7 +19,7 @@ import numpy as np
 
 from aegismatrix import errors
 from aegismatrix.errors import CalendarError, NaiveMomentError
-from aegismatrix.market.arrays import DateArray, Day, whole_day
+from aegismatrix.market.arrays import DateArray, Day, clock_named, whole_day
 
 if TYPE_CHECKING:
     from aegismatrix.market.calendars.calendar import Calendar, SessionClock
@@ -34,7 +33,6 @@ _CALENDARS = {"nse": ("aegismatrix.market.calendars.nse", "NSE")}
 """Calendars that the package holds, by name: read when they are first asked for."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,29}")
-_FIXED_OFFSET = re.compile(r"(?:UTC)?([+-])(\d{2}):(\d{2})")
 # Expiries and horizons of up to 40 sessions lie within.
 _AHEAD = timedelta(days=100)
 _PROVISIONAL = timedelta(days=366)
@@ -203,7 +201,7 @@ class Market:
             raise self._unfit("title", "Give one line of text.")
         object.__setattr__(self, "title", self.title or self.name)
         if self.time_zone is not None:
-            _clock(self.time_zone)
+            clock_named(self.time_zone)
         for name in ("opens", "closes"):
             given = getattr(self, name)
             if given is not None and (not isinstance(given, time) or given.tzinfo is not None):
@@ -334,7 +332,7 @@ class Market:
     @property
     def clock(self) -> tzinfo | None:
         """The exchange's clock; None where it is not known."""
-        return None if self.time_zone is None else _clock(self.time_zone)
+        return None if self.time_zone is None else clock_named(self.time_zone)
 
     @property
     def hours(self) -> tuple[str | None, time | None, time | None]:
@@ -607,32 +605,6 @@ class Market:
     def _at(self, day: Day, clock_time: time) -> datetime:
         local = datetime.combine(_plain_day(day), clock_time, self.clock or timezone.utc)
         return local.astimezone(timezone.utc)
-
-
-@lru_cache(maxsize=64)
-def _clock(time_zone: str) -> tzinfo:
-    """The clock of a fixed offset or of a name; loud where the machine knows no such name."""
-    fixed = _FIXED_OFFSET.fullmatch(time_zone)
-    if fixed:
-        offset = timedelta(hours=int(fixed[2]), minutes=int(fixed[3]))
-        if offset < timedelta(days=1):
-            return timezone(-offset if fixed[1] == "-" else offset)
-    elif time_zone == "UTC":
-        return timezone.utc
-    else:
-        from zoneinfo import ZoneInfo
-
-        try:
-            return ZoneInfo(time_zone)
-        except (LookupError, ValueError, OSError) as error:
-            raise errors.MarketError(
-                f"This machine knows no time zone {time_zone[:40]!r}.",
-                remedy="Mend the name, install the package tzdata (Windows has no database of its"
-                " own), or give a fixed offset such as +05:30.",
-            ) from error
-    raise errors.MarketError(
-        f"{time_zone!r} is no offset from UTC.", remedy="Give one such as +05:30 or -03:00."
-    )
 
 
 def _aware(moment: datetime) -> datetime:
