@@ -7,6 +7,7 @@ import json
 import os
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
@@ -732,7 +733,7 @@ def test_bars_that_are_taken_for_nifty_unasked_are_said_to_be_and_others_refused
 @pytest.mark.slow
 def test_all_labels_are_reached_on_real_days(engine: am.Engine, nifty: am.Bars) -> None:
     seen: dict[str, set[str]] = {}
-    refused: dict[str, tuple[str, ...]] = {}
+    refused: dict[str, Sequence[str]] = {}
     stops = range(1500, len(nifty) + 1, 6)
     for stop in stops:
         until = nifty[stop - WINDOW : stop]
