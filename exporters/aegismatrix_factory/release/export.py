@@ -99,7 +99,7 @@ def export(
     if effort.is_quick:
         content[QUICK_KEY] = asdict(effort)
     content.update(_succession(content, comparison, forced, target))
-    card = model_card(json.loads(json.dumps(content))).encode()
+    card = model_card(json.loads(render_manifest(content))).encode()
     content[CARD_KEY] = sealed_entry(CARD_NAME, card)
     with sealed_folder(target) as fresh:
         for candidate in candidates:
