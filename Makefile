@@ -38,6 +38,7 @@ artifacts: $(DEV)/.installed
 
 benchmarks: $(DEV)/.installed
 	$(DEV)/bin/python benchmarks/speed.py
+	$(DEV)/bin/python benchmarks/forests.py
 
 # Half an hour or more: every bit flip, every thread, every version that has wheels.
 proofs: $(DEV)/.installed

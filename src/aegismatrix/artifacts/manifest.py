@@ -35,7 +35,7 @@ QUICK_KEY = "quick"
 """Where a manifest says that its models were judged with few refits, and how many."""
 REPORT_KEY = "report"
 """The key, in the manifest of rescued models, of the sealed verdicts on the old files."""
-MAX_ARTIFACT_BYTES = 64 * 1024 * 1024
+MAX_ARTIFACT_BYTES = 128 * 1024 * 1024
 """What one sealed file may have."""
 MAX_FOLDER_BYTES, MAX_ARTIFACTS = 256 * 1024 * 1024, 1024
 """What all models of a manifest may have together, and how many they may be."""
