@@ -36,25 +36,10 @@ _SHORT_TEXT = 128
 def read_numbers(
     data: Bytes, place: int, end: int, tag: int | None, most: int
 ) -> tuple[Numbers, int]:
-    """Read numbers of seven bits in a byte, each behind a tag or all without one.
+    """Numbers of seven bits in a byte, behind a tag each or packed without one; and where they end.
 
-    Parameters
-    ----------
-    data : ndarray of uint8
-        The whole message.
-    place, end : int
-        Where the run begins, and where the message around it ends.
-    tag : int or None
-        One byte before each number; None in a packed list.
-    most : int
-        After more than these it stops at the end of a piece.
-
-    Returns
-    -------
-    values : ndarray of uint64
-        Those in their shortest form and below 2 to the power of 64, up to the first other one.
-    place : int
-        Where they end.
+    Those in their shortest form and below 2 to the power of 64, up to the first other one. After
+    more than `most` it stops at the end of a piece.
     """
     found: list[NDArray[Any]] = []
     left = most
@@ -71,20 +56,7 @@ def read_numbers(
 
 
 def skip_numbers(data: Bytes, place: int, end: int, tag: int | None) -> int:
-    """Pass over the same numbers as `read_numbers`, keeping none.
-
-    Parameters
-    ----------
-    data : ndarray of uint8
-    place, end : int
-    tag : int or None
-        As for `read_numbers`.
-
-    Returns
-    -------
-    int
-        Where the run ends.
-    """
+    """Where the numbers that `read_numbers` would read end."""
 
     def take(piece: Bytes) -> tuple[int, bool]:
         _, lasts, is_whole = _numbers_in(piece, tag)
@@ -94,21 +66,7 @@ def skip_numbers(data: Bytes, place: int, end: int, tag: int | None) -> int:
 
 
 def skip_floats(data: Bytes, place: int, end: int, tag: int) -> int:
-    """Pass over fields of four bytes.
-
-    Parameters
-    ----------
-    data : ndarray of uint8
-    place, end : int
-        As for `read_numbers`.
-    tag : int
-        One byte before each.
-
-    Returns
-    -------
-    int
-        Where the run ends.
-    """
+    """Where a run of fields of four bytes ends."""
 
     def take(piece: Bytes) -> tuple[int, bool]:
         tags = piece[: len(piece) // _FLOAT_FIELD * _FLOAT_FIELD : _FLOAT_FIELD] == tag
@@ -119,23 +77,9 @@ def skip_floats(data: Bytes, place: int, end: int, tag: int) -> int:
 
 
 def read_texts(data: Bytes, place: int, end: int, tag: int, sought: bytes) -> tuple[Flags, int]:
-    """Compare short texts with one, as long as none of them holds the byte of the tag.
+    """Which of a run of short texts equal one, and where those end that do not hold the tag.
 
-    Parameters
-    ----------
-    data : ndarray of uint8
-    place, end : int
-        As for `read_numbers`.
-    tag : int
-        One byte before each, and before its length.
-    sought : bytes
-        What each is compared with.
-
-    Returns
-    -------
-    equal : ndarray of bool
-    place : int
-        Where the run ends.
+    Such a text might be taken for two.
     """
     found: list[NDArray[Any]] = []
 
