@@ -154,6 +154,20 @@ def test_an_environment_is_pinned_beside_what_is_refused(
     rescue(old, new)
 
 
+@pytest.mark.parametrize("kept", ["bare", "in a dictionary"])
+def test_the_release_of_a_booster_is_read_from_its_document(
+    kept: str, old: Path, tmp_path: Path
+) -> None:
+    made = FIXTURES / "releases" / "xgboost-3.2.0-numpy-2.3.5" / "booster_linear.zlib.joblib"
+    value = read_bytes(made.read_bytes()).value
+    booster = Instance(value.module, value.name, dict(value.state))
+    (old / "line.pkl").write_bytes(Writer(5).dumps(booster if kept == "bare" else {"m": booster}))
+    verdict = found(old, tmp_path / "new")["line.pkl"]
+    assert verdict.requirements is not None
+    assert "xgboost==3.2.0" in verdict.requirements[1].splitlines()
+    assert (verdict.library, verdict.release) == ("xgboost", "3.2.0")
+
+
 def test_an_environment_says_which_own_module_it_needs(old: Path, tmp_path: Path) -> None:
     (old / "own.pkl").write_bytes((RELEASE / "foreign_class.p2.pkl").read_bytes())
     verdict = found(old, tmp_path / "new")["own.pkl"]

@@ -7,16 +7,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from aegismatrix.errors import AegisError
 from aegismatrix_factory.rescue.converting.surveying import Surveyed, survey_models
 from aegismatrix_factory.rescue.reading.containers import JOBLIB, survey_bytes
 from aegismatrix_factory.rescue.reading.environments import Environment, environment
-from aegismatrix_factory.rescue.reading.errors import ContainerError, ForeignNameError, LegacyError
+from aegismatrix_factory.rescue.reading.errors import ContainerError, ForeignNameError
 from aegismatrix_factory.rescue.reading.limits import Limits
 from aegismatrix_factory.rescue.reading.names import is_library, names_a_class
-from aegismatrix_factory.rescue.reading.records import Record
 from aegismatrix_factory.rescue.reading.ubjson import read_ubjson
 from aegismatrix_factory.rescue.refusals import Refusal, refusal_of
 
@@ -93,7 +90,7 @@ def _diagnosed(
     found: list[AegisError | MemoryError] = [error, *seen.obstacles]
     for model in models:
         found += model.obstacles
-    releases = _releases(models, seen.value, limits)
+    releases = _releases(models)
     for release in seen.releases[:1]:
         releases.setdefault("scikit-learn", release)
     outermost = next((one for one in models if one.path == ""), models[0] if models else None)
@@ -146,34 +143,11 @@ def _first_class(names: tuple[tuple[str, str], ...]) -> str:
     return ""
 
 
-def _releases(models: tuple[Surveyed, ...], value: object, limits: Limits) -> dict[str, str]:
+def _releases(models: tuple[Surveyed, ...]) -> dict[str, str]:
     found: dict[str, str] = {}
     for model in models:
         # The part that is read says its library's name before its release.
         release = model.release.rpartition(" ")[2]
         if model.library and release:
             found.setdefault(model.library, release)
-    if isinstance(value, Record) and "xgboost" not in found:
-        written = _booster_release(value, limits)
-        if written:
-            found["xgboost"] = written
     return found
-
-
-def _booster_release(value: Record, limits: Limits) -> str:
-    """The release that a Booster's document names, of a wrapper too."""
-    state = value.state if isinstance(value.state, Mapping) else {}
-    inner = state.get("_Booster")
-    if isinstance(inner, Record) and isinstance(inner.state, Mapping):
-        state = inner.state
-    handle = state.get("handle")
-    if not isinstance(handle, bytes | bytearray):
-        return ""
-    try:
-        document = read_ubjson(bytes(handle), limits)
-    except LegacyError:
-        return ""
-    said = document.get("version") if isinstance(document, Mapping) else None
-    if not isinstance(said, list | tuple | np.ndarray) or len(said) != 3:
-        return ""
-    return ".".join(str(int(one)) for one in said if isinstance(one, int | np.integer))

@@ -98,23 +98,27 @@ def convert(task: Task, limits: Limits) -> Rescued:
     if task.base is None:
         return _other(task)
     data: bytes | None = None
-    container: Mapping[str, Any] | None = None
-    taken = set(task.taken)
+    container: dict[str, Any] = {}
     try:
         data = _read(task.file, task.old, limits)
-        legacy = read_bytes(data, limits)
-        container = {
-            "kind": legacy.kind,
-            "compression": legacy.compression,
-            "protocol": legacy.protocol,
-        }
-        contents = revive(legacy.value, partial(read_ubjson, limits=limits))
-        artifacts = tuple(
-            _artifact(revived, contents.oracle, legacy, task.name, task.base, taken)
-            for revived in contents.models
-        )
+        return _converted(task, data, limits, container)
     except (AegisError, MemoryError) as error:
-        return _refused(task, data, container, error, limits)
+        # Its frames hold all that was read, which is about to be read once more.
+        error.__traceback__ = error.__context__ = error.__cause__ = None
+        return _refused(task, data, container or None, error, limits)
+
+
+def _converted(task: Task, data: bytes, limits: Limits, container: dict[str, Any]) -> Rescued:
+    """The verdict on a file that is converted; `container` is filled once it could be read."""
+    assert task.base is not None
+    taken = set(task.taken)
+    legacy = read_bytes(data, limits)
+    container.update(kind=legacy.kind, compression=legacy.compression, protocol=legacy.protocol)
+    contents = revive(legacy.value, partial(read_ubjson, limits=limits))
+    artifacts = tuple(
+        _artifact(revived, contents.oracle, legacy, task.name, task.base, taken)
+        for revived in contents.models
+    )
     sources = [artifact.entry["provenance"] for artifact in artifacts]
     library, _, release = str(sources[0]["saved_by"]).partition(" ")
     names = [repr(str(artifact.entry["name"])) for artifact in artifacts]

@@ -108,7 +108,7 @@ class _Survey:
     def converts(self, value: object, path: str) -> bool:
         family = self.using.find(value)
         obstacles: list[LegacyError] = []
-        library, release = _library(value), _release(value)
+        library, release = _library(value), self.release(value)
         if family is None:
             assert isinstance(value, Record)
             obstacles.append(UnknownModelError(value.module, value.name))
@@ -127,6 +127,33 @@ class _Survey:
             module, name = value.module, value.name
         self.found.append(Surveyed(path, module, name, library, release, tuple(obstacles)))
         return not obstacles
+
+    def release(self, value: object) -> str:
+        """The release that saved it, which scikit-learn says, and xgboost in its document."""
+        state = value.state if isinstance(value, Record) else None
+        if not isinstance(state, Mapping):
+            return ""
+        said = state.get("_sklearn_version")
+        if isinstance(said, str | np.str_):
+            return str(said)
+        handle = state.get("handle")
+        if _library(value) != "xgboost" or not isinstance(handle, bytes | bytearray):
+            return ""
+        try:
+            document = self.using.read_document(bytes(handle))
+        except LegacyError:
+            return ""
+        return _written_by(document)
+
+
+def _written_by(document: object) -> str:
+    """The version in a document of xgboost, of a model alone or beside its configuration."""
+    for key in (None, "Model", "Config"):
+        inner = document if key is None or not isinstance(document, Mapping) else document.get(key)
+        said = inner.get("version") if isinstance(inner, Mapping) else None
+        if isinstance(said, list | tuple | np.ndarray) and len(said) == 3:
+            return ".".join(str(one) for one in said if isinstance(one, int | np.integer))
+    return ""
 
 
 def _inside(value: object) -> Iterator[tuple[str, object]]:
@@ -161,9 +188,3 @@ def _root(module: str) -> str:
 
 def _library(value: object) -> str:
     return _LIBRARIES.get(_root(value.module), "") if isinstance(value, Record) else ""
-
-
-def _release(value: object) -> str:
-    state = value.state if isinstance(value, Record) else None
-    said = state.get("_sklearn_version") if isinstance(state, Mapping) else None
-    return said if isinstance(said, str | np.str_) else ""
