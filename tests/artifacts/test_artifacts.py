@@ -459,7 +459,7 @@ def test_a_sealed_file_name_that_is_no_plain_name_is_refused_though_a_file_is_th
     assert "malformed" in manifest_refusal(folder).problem
 
 
-@pytest.mark.parametrize("size", [0, -1, 64 * 1024 * 1024 + 1, 1e300, "many", None, [1]], ids=repr)
+@pytest.mark.parametrize("size", [0, -1, 128 * 1024 * 1024 + 1, 1e300, "many", None, [1]], ids=repr)
 def test_a_sealed_size_beyond_reason_is_refused(folder: Path, size: object) -> None:
     reseal(folder, lambda content: content["artifacts"][-1].update(size_bytes=size))
     assert "malformed" in manifest_refusal(folder).problem

@@ -373,7 +373,7 @@ FORGERIES: dict[str, Callable[[dict[str, Any]], object]] = {
     },
     **{
         f"size {size!a}"[:40]: entry(size_bytes=size)
-        for size in (0, -1, 2**26 + 1, 2**70, 1e300, 1e5, "107747", True, None, [0], {"a": 1})
+        for size in (0, -1, 2**27 + 1, 2**70, 1e300, 1e5, "107747", True, None, [0], {"a": 1})
     },
     **{
         f"sha256 {sha256!a}": entry(sha256=sha256)

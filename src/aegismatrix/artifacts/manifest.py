@@ -40,7 +40,7 @@ CARD_KEY = "card"
 """The key, in the manifest, of the sealed model card."""
 RELEASE_KEY = "release"
 """Where a manifest says how many times artifacts were exported to its folder, this one included."""
-MAX_ARTIFACT_BYTES = 64 * 1024 * 1024
+MAX_ARTIFACT_BYTES = 128 * 1024 * 1024
 """What one sealed file may have."""
 MAX_FOLDER_BYTES, MAX_ARTIFACTS = 256 * 1024 * 1024, 1024
 """What all models of a manifest may have together, and how many they may be."""
