@@ -11,7 +11,7 @@ import pytest
 from aegismatrix_factory.rescue.converting.errors import UnknownPartError
 from aegismatrix_factory.rescue.reading.errors import LegacyError
 from aegismatrix_factory.rescue.reading.records import Record
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.rescue.test_revival import answer, only, proven, refused
@@ -247,6 +247,7 @@ def test_a_line_that_no_release_writes_is_refused_wherever_it_stands() -> None:
                 only(booster(spoilt))
 
 
+@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_a_real_text_with_anything_anywhere_is_refused_or_proven(data: st.DataObject) -> None:
     whole = data.draw(st.sampled_from(REAL)).read_text(encoding="utf-8")

@@ -52,7 +52,7 @@ ANSWERS: dict[str, tuple[Answer, ...]] = {
 PARTS = ("scaler", "vectorizer", "vectoriser")
 """What of a file stands before its model."""
 NEIGHBOURS = {"neighbours", "neighbours_regressor"}
-NO_MODEL_FILES = {".txt", ".json", ".cbm", ".ubj"}
+NO_MODEL_FILES = {".txt", ".json", ".cbm", ".ubj", ".model"}
 
 
 @dataclass
@@ -184,7 +184,8 @@ def compare(
     model = models[key]
     answers = ANSWERS.get(asked, ())
     if entry["class"] == "Booster" or (key == "model" and "Booster" in model.part.described):
-        answers = ("probability", "value") if asked == "predict" else ()
+        answers = model.model.shown or tuple(model.model.answers)[:1]
+        answers = answers if asked == "predict" else ()
         if expected.ndim == 1 and "probability" in model.model.answers:
             expected = np.stack([1.0 - expected, expected], axis=1)
     answers = tuple(one for one in answers if one in model.model.answers)
@@ -221,8 +222,10 @@ def single(folder: Folder, entry: Mapping[str, Any]) -> bool:
 
 def places(labels: NDArray[Any], classes: tuple[str, ...]) -> NDArray[Any]:
     """Where each label is among the classes."""
-    found = [classes.index(str(one)) if str(one) in classes else -9 for one in labels.tolist()]
-    return np.array(found)
+    # A Booster says the number of a class as a float.
+    whole = labels.dtype.kind == "f" and not any("." in one for one in classes)
+    names = [str(one) for one in (labels.astype(np.int64) if whole else labels).tolist()]
+    return np.array([classes.index(one) if one in classes else -9 for one in names])
 
 
 def difference(given: NDArray[Any], wanted: NDArray[Any], tolerance: float) -> tuple[str, float]:
