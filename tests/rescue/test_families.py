@@ -26,6 +26,7 @@ FOLDERS = (
     *(f"releases/{name}-*" for name in ("scikit-learn-0.20.4", "scikit-learn-1.9.1")),
     *(f"releases/{name}-*" for name in ("xgboost-0.90", "xgboost-1.5.2", "xgboost-3.3.0")),
     *(f"releases/{name}-*" for name in ("lightgbm-2.3.1", "lightgbm-4.7.0")),
+    "releases/catboost-1.2.10-*",
 )
 """Where a record of every family is, of the oldest and the newest release."""
 ELSEWHERE = {

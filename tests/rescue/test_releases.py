@@ -40,7 +40,7 @@ NEWEST = {
     "xgboost-3.3.0-numpy-2.5.1",
 }
 EXACT, SINGLE = 1e-12, 1e-6
-SINGLE_LIBRARIES = {"xgboost", "torch", "catboost"}
+SINGLE_LIBRARIES = {"xgboost", "torch"}
 SINGLE_MODELS = {"logistic_single_precision"}
 """scikit-learn computes these in float32 since 1.9, too."""
 ANSWERS: dict[str, tuple[Answer, ...]] = {
@@ -224,7 +224,9 @@ def places(labels: NDArray[Any], classes: tuple[str, ...]) -> NDArray[Any]:
     """Where each label is among the classes."""
     # A Booster says the number of a class as a float.
     whole = labels.dtype.kind == "f" and not any("." in one for one in classes)
-    names = [str(one) for one in (labels.astype(np.int64) if whole else labels).tolist()]
+    names = [
+        str(one) for one in (labels.astype(np.int64) if whole else labels).reshape(-1).tolist()
+    ]
     return np.array([classes.index(one) if one in classes else -9 for one in names])
 
 

@@ -860,6 +860,7 @@ def test_a_network_of_any_size_says_what_torch_says(
         ({"heads.bias": np.zeros(2)}, "unsupported-precision"),
         ({"heads.bias": np.zeros(2, np.float16)}, "unsupported-precision"),
         ({"heads.bias": np.array([0, math.nan], np.float32)}, "non-finite"),
+        ({"fc.0.weight": np.full((2, 2), math.nan, np.float32)}, "non-finite"),
         ({"heads.weight": np.zeros((2**21, 10), np.float32)}, "limit-model"),
     ],
 )

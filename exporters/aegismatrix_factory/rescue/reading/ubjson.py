@@ -1,4 +1,4 @@
-"""Reads documents of xgboost within bounds: UBJSON, JSON, and what was binary before those.
+"""Reads documents of boosters within bounds: UBJSON, JSON, and what xgboost and CatBoost pack.
 
 UBJSON is described at https://ubjson.org (draft 12); xgboost writes numbers in big-endian order and
 arrays of numbers in the optimised form, ``[$ type # count``.
@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from aegismatrix_factory.rescue.reading.catboost_binary import MAGIC, read_catboost
 from aegismatrix_factory.rescue.reading.errors import LimitError, MalformedError
 from aegismatrix_factory.rescue.reading.limits import Budget, Limits
 from aegismatrix_factory.rescue.reading.xgboost_binary import is_binary, read_binary
@@ -201,7 +202,7 @@ def _json(data: bytes, budget: Budget) -> Any:
 
 
 def read_ubjson(data: bytes | bytearray, limits: Limits | None = None) -> Any:
-    """Read a UBJSON or JSON document, or the binary form that was before them.
+    """Read a UBJSON or JSON document, or a binary model of xgboost before 1.3 or of CatBoost.
 
     Parameters
     ----------
@@ -226,6 +227,8 @@ def read_ubjson(data: bytes | bytearray, limits: Limits | None = None) -> Any:
         raise LimitError(
             "it is too large", limit="decompressed_bytes", allowed=limits.decompressed_bytes
         )
+    if data.startswith(MAGIC):
+        return read_catboost(data, Budget(limits))
     if _JSON_START.match(data):
         return _json(bytes(data), Budget(limits))
     if not _UBJSON_START.match(data) and is_binary(data):
