@@ -12,12 +12,20 @@ from aegismatrix_factory.rescue.reading.ubjson import read_ubjson
 from numpy.typing import NDArray
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
-from sklearn.ensemble import AdaBoostRegressor, VotingClassifier
+from sklearn.ensemble import AdaBoostRegressor, RandomForestRegressor, VotingClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.mixture import GaussianMixture
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import GaussianNB
-from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import (
+    MaxAbsScaler,
+    MinMaxScaler,
+    PowerTransformer,
+    QuantileTransformer,
+    RobustScaler,
+    StandardScaler,
+)
 from sklearn.tree import DecisionTreeClassifier
 
 from tests.rescue.test_releases import Rescued
@@ -38,7 +46,9 @@ def kept(value: Any) -> Any:
     if isinstance(record, Record):
         state = {name: kept(one) for name, one in record.state.items()}
         return Record(record.module, record.name, record.arguments, state)
-    return [kept(one) for one in record] if isinstance(record, list) else record
+    if isinstance(record, list | tuple):
+        return type(record)(kept(one) for one in record)
+    return record
 
 
 def rescued(model: Any) -> Rescued:
@@ -176,3 +186,61 @@ def test_a_regressor_of_many_says_their_weighed_median(loss: Any, members: int) 
     model = AdaBoostRegressor(Ridge(), n_estimators=members, loss=loss, random_state=0)
     model.fit(X, TARGET)
     agrees(model, "value", model.predict(ASKED))
+
+
+@pytest.mark.parametrize("standardize", [False, True])
+@pytest.mark.parametrize("method", ["yeo-johnson", "box-cox"])
+def test_columns_are_raised_to_their_powers(method: Any, standardize: bool) -> None:
+    positive = method == "box-cox"
+    model = PowerTransformer(method, standardize=standardize).fit(np.exp(X) if positive else X)
+    asked = np.exp(ASKED / 3.0) if positive else ASKED
+    missing = asked.copy()
+    missing[::3, 1] = np.nan
+    single = rescued(model)
+    for rows in (asked, missing):
+        expected = model.transform(rows)
+        for said in (
+            single.by_graph("transformed", rows),
+            single.by_oracle("transformed", rows),
+        ):
+            np.testing.assert_allclose(said, expected, rtol=1e-11, atol=1e-12)
+    if positive:
+        said = single.by_graph("transformed", np.array([[0.0, -1.0, 1.0, 2.0]]))
+        assert said is not None
+        assert np.isnan(said[0]).tolist() == [True, True, False, False]
+
+
+@pytest.mark.parametrize("exponents", [[0.0, 2.0, 1.0], [-3.0, 0.5, 5.0]])
+def test_a_power_of_0_is_a_logarithm_and_one_nearly_so_is_refused(exponents: list[float]) -> None:
+    record = kept(PowerTransformer(standardize=False).fit(X[:, :3]))
+    record.state["lambdas_"] = np.array(exponents)
+    contents = revive(record, read_ubjson)
+    Rescued(contents.models[0], contents)
+    for near in (1e-9, 2.0 + 1e-6):
+        record.state["lambdas_"] = np.array([near, 1.0, 1.0])
+        assert refused(record) == "unsupported-model"
+
+
+@pytest.mark.parametrize("rounded", [False, True])
+def test_ranks_are_what_is_below_with_equal_quantiles_and_at_both_ends(rounded: bool) -> None:
+    x = np.round(X) if rounded else X
+    x[:, 3] = 7.0
+    model = QuantileTransformer(n_quantiles=25, random_state=0).fit(x)
+    rows = np.concatenate([x[:30], ASKED, model.quantiles_])
+    rows[::4, 2] = np.nan
+    single = rescued(model)
+    expected = model.transform(rows)
+    for said in (single.by_graph("transformed", rows), single.by_oracle("transformed", rows)):
+        np.testing.assert_allclose(said, expected, rtol=0, atol=1e-12)
+
+
+def test_ranks_of_a_normal_distribution_are_refused() -> None:
+    model = QuantileTransformer(n_quantiles=20, output_distribution="normal").fit(X)
+    assert refused(kept(model)) == "unsupported-model"
+
+
+def test_trees_behind_powers_and_ranks_answer_alike() -> None:
+    for first in (PowerTransformer(), QuantileTransformer(n_quantiles=40)):
+        forest = RandomForestRegressor(12, random_state=0)
+        model = make_pipeline(first, forest).fit(X, TARGET)
+        agrees(model, "value", model.predict(ASKED))

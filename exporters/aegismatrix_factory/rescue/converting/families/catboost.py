@@ -363,10 +363,10 @@ def _oracle(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) 
         if steps is not None and len(steps):
             total += _stepped(content, begin, answers, values)
         else:
-            place = np.zeros(len(x), dtype=np.int64)
+            reached = np.zeros(len(x), dtype=np.int64)
             for bit, one in enumerate(asked.tolist()):
-                place += answers[:, one].astype(np.int64) << bit
-            total += values[first + place]
+                reached += answers[:, one].astype(np.int64) << bit
+            total += values[first + reached]
             first += 2**size
         begin += size
     bias = content.get("MultiBias")
