@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 from sklearn.ensemble import AdaBoostRegressor, RandomForestRegressor, VotingClassifier
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.feature_selection import SelectFromModel
+from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, LogisticRegression, Ridge
 from sklearn.mixture import GaussianMixture
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import GaussianNB
@@ -26,7 +27,7 @@ from sklearn.preprocessing import (
     RobustScaler,
     StandardScaler,
 )
-from sklearn.tree import DecisionTreeClassifier
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from tests.rescue.test_releases import Rescued
 from tests.rescue.test_revival import recorded, refused
@@ -203,7 +204,7 @@ def test_columns_are_raised_to_their_powers(method: Any, standardize: bool) -> N
             single.by_graph("transformed", rows),
             single.by_oracle("transformed", rows),
         ):
-            np.testing.assert_allclose(said, expected, rtol=1e-11, atol=1e-12)
+            np.testing.assert_allclose(np.asarray(said, float), expected, rtol=1e-11, atol=1e-12)
     if positive:
         said = single.by_graph("transformed", np.array([[0.0, -1.0, 1.0, 2.0]]))
         assert said is not None
@@ -231,7 +232,7 @@ def test_ranks_are_what_is_below_with_equal_quantiles_and_at_both_ends(rounded: 
     single = rescued(model)
     expected = model.transform(rows)
     for said in (single.by_graph("transformed", rows), single.by_oracle("transformed", rows)):
-        np.testing.assert_allclose(said, expected, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(np.asarray(said, float), expected, rtol=0, atol=1e-12)
 
 
 def test_ranks_of_a_normal_distribution_are_refused() -> None:
@@ -244,3 +245,44 @@ def test_trees_behind_powers_and_ranks_answer_alike() -> None:
         forest = RandomForestRegressor(12, random_state=0)
         model = make_pipeline(first, forest).fit(X, TARGET)
         agrees(model, "value", model.predict(ASKED))
+
+
+@pytest.mark.parametrize("threshold", [None, "median", "0.7*mean", "1.1 * median", 0.05])
+@pytest.mark.parametrize(
+    "inside",
+    [
+        RandomForestRegressor(8, random_state=0),
+        DecisionTreeRegressor(max_depth=4, random_state=0),
+        LinearRegression(),
+        Lasso(0.05),
+    ],
+)
+@pytest.mark.parametrize("most", [None, 2])
+def test_columns_that_a_model_finds_important_are_kept(
+    inside: Any, threshold: Any, most: int | None
+) -> None:
+    model = SelectFromModel(inside, threshold=threshold, max_features=most).fit(X, TARGET)
+    agrees(model, "transformed", model.transform(ASKED))
+
+
+def test_columns_of_several_classes_are_weighed_by_a_norm() -> None:
+    for order in (1, 2, np.inf):
+        model = SelectFromModel(LogisticRegression(), norm_order=order).fit(X, LABELS)
+        agrees(model, "transformed", model.transform(ASKED))
+
+
+def test_a_selection_that_is_not_told_or_on_the_bound_is_refused() -> None:
+    model = SelectFromModel(LinearRegression()).fit(X, TARGET)
+    for changes in (
+        {"importance_getter": "named_steps.clf.coef_"},
+        {"threshold": "mode"},
+        {"threshold": "x*mean"},
+        {"max_features": "all"},
+        {"threshold": float(np.abs(model.estimator_.coef_[0]))},
+        {"threshold": 1e9},
+    ):
+        record = kept(model)
+        record.state.update(changes)
+        assert refused(record) == "unsupported-model"
+    mixed = SelectFromModel(ElasticNet(0.01)).fit(X, TARGET)
+    assert refused(kept(mixed)) == "unsupported-model"

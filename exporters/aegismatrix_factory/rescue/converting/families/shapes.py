@@ -265,7 +265,7 @@ def _oracle_ranks(attributes: Attributes, answer: Answer, rows: Rows, oracle: Or
         out[lower, place] = 0.0
     if attributes.since(0, 21):
         return out
-    return np.clip(out, _WITHIN - np.spacing(1.0), 1.0 - (_WITHIN - np.spacing(1.0)))
+    return np.asarray(np.clip(out, _WITHIN - np.spacing(1.0), 1.0 - (_WITHIN - np.spacing(1.0))))
 
 
 def _probe_ranks(part: Part, random: np.random.Generator, rows: int) -> Probes:
