@@ -55,6 +55,17 @@ NEIGHBOURS = {"neighbours", "neighbours_regressor"}
 NO_MODEL_FILES = {".txt", ".json", ".cbm", ".ubj", ".model"}
 
 
+WAITING = set(
+    """
+    imputer_words_frequent imputer_words_constant tree_two_outputs forest_two_outputs
+    extra_trees_two_outputs network_two_labels multi_output boosting_started
+    boosting_regressor_started boosting_three_started random_search bundle_numpy_strings
+    """.split()
+)
+"""What should convert and is refused yet: answers that are text or to several questions, boosting
+that begins with a forest of its own, distributions of scipy, numpy's own texts."""
+
+
 @dataclass
 class Outcome:
     """What came of the files of a folder."""
@@ -252,6 +263,15 @@ def difference(given: NDArray[Any], wanted: NDArray[Any], tolerance: float) -> t
 def test_every_file_that_converts_answers_what_its_maker_recorded(name: str) -> None:
     outcome = walk(name)
     assert outcome.wrong == []
+    made = {entry["file"]: entry for entry in MADE["folders"][name]["files"]}
+    waiting = {
+        made[file]["holds"] for file in outcome.refused if made[file]["expected"] == "converted"
+    }
+    # Of networks only this project's own is converted.
+    assert waiting <= WAITING or MADE["folders"][name]["library"] == "torch"
+    asked = {file for file in made if Path(file).suffix not in NO_MODEL_FILES}
+    to_refuse = {file for file in asked if made[file]["expected"] == "refused"}
+    assert to_refuse <= set(outcome.refused)
     # Of 20 rows that were kept one is equally far from two others that say different things.
     assert {where.partition(".")[0] for where in outcome.ties} <= NEIGHBOURS
     assert set(outcome.ties.values()) <= {0.05}

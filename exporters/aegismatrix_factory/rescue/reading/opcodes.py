@@ -37,6 +37,7 @@ _FLOAT = re.compile(rb"[+-]?([0-9]+\.?[0-9]*([eE][+-]?[0-9]+)?|\.[0-9]+([eE][+-]
 _QUOTED = re.compile(rb"(?:[^\\]|\\(?:[\\'\"nrt]|x[0-9a-fA-F]{2}))*", re.DOTALL)
 _LATIN = frozenset({"latin1", "latin-1", "iso-8859-1"})
 _BUILTINS = ("builtins", "__builtin__")
+_VENDORED = "sklearn.externals.joblib."
 _RECONSTRUCTORS = (("copyreg", "_reconstructor"), ("copy_reg", "_reconstructor"))
 _NUMPY = ("numpy.core", "numpy._core")
 _COMPILED_FUNCTIONS = tuple(f"{folder}._multiarray_umath" for folder in _NUMPY)
@@ -280,6 +281,9 @@ class _Walk:
             raise refusal(module, name)
         if module in _COMPILED_FUNCTIONS and ("numpy", name) in TYPES:
             module = "numpy"
+        # Until 0.22 scikit-learn brought its own copy of joblib along.
+        if module.startswith(_VENDORED):
+            module = module.removeprefix("sklearn.externals.")
         if (module, name) not in self.builders:
             if not is_record(module, name):
                 raise refusal(module, name)
