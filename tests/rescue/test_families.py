@@ -33,8 +33,10 @@ ELSEWHERE = {
     "OrdinalEncoder": {"encoded_missing_value"},
     "HistGradientBoostingClassifier": {"_n_features"},
     "HistGradientBoostingRegressor": {"_n_features"},
+    "SelectFromModel": {"norm_order"},
 }
-"""What is asked for of models that are not in these folders: fitted on missing text, or of 0.21."""
+"""What is asked for of models that are not in these folders: fitted on missing text, of 0.21, or on
+coefficients."""
 READER, ORACLE = reader(read_ubjson), oracle(read_ubjson)
 FAMILIES = {
     f"{module}.{family.name}": family for family in every_family() for module in family.modules

@@ -9,6 +9,8 @@ import pytest
 from aegismatrix_factory.rescue.converting.parts import revive
 from aegismatrix_factory.rescue.reading.records import Name, Record
 from aegismatrix_factory.rescue.reading.ubjson import read_ubjson
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
@@ -30,7 +32,7 @@ from sklearn.preprocessing import (
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from tests.rescue.test_releases import Rescued
-from tests.rescue.test_revival import recorded, refused
+from tests.rescue.test_revival import anything, changed, places, recorded, refused, survives
 
 RANDOM = np.random.default_rng(11)
 X = RANDOM.normal(size=(160, 4)) + (np.arange(160) % 2)[:, None] * 2.0
@@ -286,3 +288,27 @@ def test_a_selection_that_is_not_told_or_on_the_bound_is_refused() -> None:
         assert refused(record) == "unsupported-model"
     mixed = SelectFromModel(ElasticNet(0.01)).fit(X, TARGET)
     assert refused(kept(mixed)) == "unsupported-model"
+
+
+EVERY = [
+    kept(model)
+    for model in (
+        GaussianMixture(2, random_state=0).fit(X),
+        QuadraticDiscriminantAnalysis().fit(X, LABELS),
+        TransformedTargetRegressor(Ridge(), transformer=StandardScaler()).fit(X, TARGET),
+        OneVsRestClassifier(GaussianNB()).fit(X, LABELS),
+        AdaBoostRegressor(Ridge(), n_estimators=3, random_state=0).fit(X, TARGET),
+        PowerTransformer().fit(X),
+        QuantileTransformer(n_quantiles=9).fit(X),
+        SelectFromModel(LinearRegression()).fit(X, TARGET),
+        SelectFromModel(DecisionTreeRegressor(max_depth=2)).fit(X, TARGET),
+    )
+]
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data())
+def test_a_record_with_anything_anywhere_is_refused_or_proven(data: st.DataObject) -> None:
+    record = data.draw(st.sampled_from(EVERY))
+    place = data.draw(st.sampled_from(places(record)))
+    survives(changed(record, place, data.draw(anything)), read_ubjson)

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import pytest
 from aegismatrix_factory.rescue.converting.checks import decoded
 from aegismatrix_factory.rescue.converting.family import Answer
@@ -115,6 +114,9 @@ class Rescued:
         self.part, self.model = revived.part, revived.part.model
         single = Single(revived.part, contents.oracle)
         proven(single)
+        # Not before aegismatrix, which says what a runtime may not send home.
+        import onnxruntime
+
         self.oracle = contents.oracle
         self.authored, _, data = finished(single)
         self.session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])

@@ -219,7 +219,10 @@ def _trees(
     sizes = _line(content, "TreeSizes")
     begins = _line(content, "TreeStartOffsets")
     asked = _line(content, "TreeSplits")
-    values = numbers(content.get("LeafValues"), content["LeafValues"].shape, "LeafValues")
+    given = content.get("LeafValues")
+    if given is None:
+        raise InconsistentModelError("its trees have no leaves")
+    values = numbers(given, given.shape, "LeafValues")
     if not len(sizes) or (sizes < 0).any() or len(values) % totals:
         raise InconsistentModelError("its trees do not make up its leaves")
     ends = np.cumsum(sizes)
@@ -352,7 +355,8 @@ def _oracle(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) 
         if feature["NanValueTreatment"] == _AS_TRUE:
             over |= np.isnan(column)
         bits.append(over)
-    answers = np.concatenate(bits, axis=1)
+    # Where no column has a border, the trees are of one leaf each.
+    answers = np.concatenate([*bits, np.zeros((len(x), 1), dtype=np.bool_)], axis=1)
     totals = content["ApproxDimension"]
     values = content["LeafValues"].reshape(-1, totals)
     total = np.zeros((len(x), totals))

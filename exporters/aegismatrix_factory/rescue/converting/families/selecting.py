@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from aegismatrix_factory.rescue.converting.attributes import Attributes, known, numbers
+from aegismatrix_factory.rescue.converting.attributes import Attributes, counted, known, numbers
 from aegismatrix_factory.rescue.converting.errors import (
     InconsistentModelError,
     UnsupportedModelError,
@@ -45,7 +45,8 @@ _NEAR = 1e-9
 
 def _read(attributes: Attributes, reader: Reader) -> Model:
     name = attributes.name
-    if attributes.get("importance_getter", "auto") != "auto":
+    getter = attributes.get("importance_getter", "auto")
+    if not isinstance(getter, str) or getter != "auto":
         raise UnsupportedModelError(f"its {name} takes importance from somewhere else")
     given = attributes.get("estimator_", attributes.get("estimator"))
     if not isinstance(given, Record):
@@ -95,7 +96,10 @@ def _importance(record: Record, attributes: Attributes) -> FloatArray:
     weights = numbers(coefficients, coefficients.shape, "coef_")
     if weights.ndim == 1:
         return np.asarray(np.abs(weights))
-    return np.asarray(np.linalg.norm(weights, axis=0, ord=attributes.get("norm_order", 1)))
+    order = attributes.get("norm_order", 1)
+    if isinstance(order, bool) or not isinstance(order, int | float) or not order > 0:
+        raise UnsupportedModelError(f"its {attributes.name} has an unknown norm")
+    return np.asarray(np.linalg.norm(weights, axis=0, ord=order))
 
 
 def _gained(member: Record) -> FloatArray | None:
@@ -106,10 +110,16 @@ def _gained(member: Record) -> FloatArray | None:
     inner = np.flatnonzero(nodes["left_child"] != -1)
     if not len(inner):
         return None
+    if not {"weighted_n_node_samples", "impurity"} <= set(nodes.dtype.names):
+        raise InconsistentModelError("the nodes of a tree do not say what they gained")
     mass = nodes["weighted_n_node_samples"] * nodes["impurity"]
     left, right = nodes["left_child"][inner], nodes["right_child"][inner]
-    found = np.zeros(int(tree.arguments[0]))
-    np.add.at(found, nodes["feature"][inner], mass[inner] - mass[left] - mass[right])
+    found = np.zeros(counted(tree.arguments[0], "n_features"))
+    columns = nodes["feature"][inner]
+    for given, most in ((left, len(nodes)), (right, len(nodes)), (columns, len(found))):
+        if (given < 0).any() or (given >= most).any():
+            raise InconsistentModelError("a tree has a node or a column that is not there")
+    np.add.at(found, columns, mass[inner] - mass[left] - mass[right])
     total = found.sum()
     if not np.isfinite(found).all() or not total > 0.0:
         raise UnsupportedModelError("the splits of its trees gained nothing")
@@ -120,23 +130,29 @@ def _bound(attributes: Attributes, record: Record, scores: FloatArray) -> float:
     given = attributes.get("threshold")
     if given is None:
         state: Any = record.state
-        sparse = "Lasso" in record.name or state.get("penalty") == "l1"
+        penalty, share = state.get("penalty"), state.get("l1_ratio")
+        sparse = "Lasso" in record.name or (isinstance(penalty, str) and penalty == "l1")
         # Newer releases tell a mixture of penalties by its share.
-        plain = state.get("l1_ratio") in (None, 0, "deprecated", "warn")
-        if not sparse and (state.get("penalty") == "elasticnet" or not plain):
+        mixed = isinstance(penalty, str) and penalty == "elasticnet"
+        if not sparse and (mixed or not (share is None or _is_nothing(share))):
             raise UnsupportedModelError("its bound depends on a mixture of penalties")
         given = _LEAST if sparse else "mean"
     if isinstance(given, str):
         factor, star, reference = given.rpartition("*")
-        kinds = {"mean": np.mean, "median": np.median}
-        if reference.strip() not in kinds:
+        kind = reference.strip()
+        if kind not in ("mean", "median"):
             raise UnsupportedModelError("its bound is neither a number nor a mean or median")
         try:
             times = float(factor) if star else 1.0
         except ValueError as error:
             raise UnsupportedModelError("its bound is a multiple of no number") from error
-        return float(times * kinds[reference.strip()](scores))
+        return float(times * (np.mean(scores) if kind == "mean" else np.median(scores)))
     return float(numbers([given], (1,), "threshold")[0])
+
+
+def _is_nothing(share: object) -> bool:
+    told = isinstance(share, str) and share in ("deprecated", "warn")
+    return told or (isinstance(share, int | float) and share == 0)
 
 
 def _graph(part: Part, answer: Answer, writer: Writer, x: Table) -> Table:
