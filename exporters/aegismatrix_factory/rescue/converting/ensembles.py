@@ -81,6 +81,10 @@ def write(graph: Writer, model: Ensemble, x: str) -> str:
         return graph.add("Softmax", [total], axis=1)
     if model.link == "sigmoid":
         return graph.both(graph.sigmoid(total))
+    if model.link == "logistic":
+        return graph.sigmoid(total)
+    if model.link == "exp":
+        return graph.add("Exp", [total])
     return total
 
 
