@@ -115,7 +115,7 @@ def test_all_that_stands_in_the_way_is_said_at_once(old: Path, tmp_path: Path) -
     steps = [
         ("own", Instance("mine.models", "Cleaner", {"a": 1})),
         ("scale", Instance(module, "StandardScaler", {**scaler, "n_features_in_": 2, **version})),
-        ("power", Instance(module, "PowerTransformer", {"lambdas_": np.ones(2), **version})),
+        ("spline", Instance(module, "SplineTransformer", {"degree": 3, **version})),
         ("odd", Instance(module, "StandardScaler", {**scaler, "x": 1, "y": 2, **version})),
     ]
     line = Instance("sklearn.pipeline", "Pipeline", {"steps": steps, "verbose": False, **version})
@@ -128,7 +128,7 @@ def test_all_that_stands_in_the_way_is_said_at_once(old: Path, tmp_path: Path) -
     )
     assert verdict.obstacles[0] == verdict.refusal
     reasons = " / ".join(one.reason for one in verdict.obstacles)
-    for said in ("mine.models.Cleaner", "PowerTransformer", "has x", "has y"):
+    for said in ("mine.models.Cleaner", "SplineTransformer", "has x", "has y"):
         assert reasons.count(said) == 1, reasons
     converts = {part["path"]: part["converts"] for part in verdict.parts}
     assert converts["steps.1.1"] is True

@@ -12,21 +12,15 @@ of nodes, names and fields that no artifact comes near to.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aegismatrix import errors
-from aegismatrix.artifacts.runs import (
-    Flags,
-    Numbers,
-    Places,
-    read_numbers,
-    read_texts,
-    skip_floats,
-    skip_numbers,
-)
+
+if TYPE_CHECKING:
+    from aegismatrix.artifacts.runs import Flags, Numbers, Places
 
 IR_VERSION = 8
 OPSET = 18
@@ -70,6 +64,7 @@ _RUNS = frozenset({_FLOATS, _INTEGERS, _TEXTS})
 """Tags in an attribute that its lists repeat."""
 
 _SHORTEST_RUN = 64
+_SHORTEST_LIST_BYTES = 512
 _LEAF = b"LEAF"
 _NODE_BITS = 31
 _LARGEST_NODE = 2**_NODE_BITS - 1
@@ -120,7 +115,7 @@ _FORBIDDEN = {
 }
 
 
-_Ensemble = tuple[Numbers, Numbers, Numbers, Numbers, Flags]
+_Ensemble: TypeAlias = "tuple[Numbers, Numbers, Numbers, Numbers, Flags]"
 """Of each node its tree, its number and where it leads to, and whether it is a leaf."""
 
 
@@ -254,7 +249,7 @@ class _Walk:
         name = ""
         numbers: list[NDArray[Any]] = []
         texts: list[NDArray[Any]] = []
-        place, last_tag, is_worth_it = start, -1, True
+        place, last_tag, is_worth_it = start, -1, end - start >= _SHORTEST_LIST_BYTES
         while place < end:
             tag, number, first, last, place = self._field("attribute", _ATTRIBUTE, place, end)
             keeps = bool(kept) and name in ("", *kept)
@@ -269,6 +264,14 @@ class _Walk:
             if not is_worth_it or tag != last_tag or tag not in _RUNS:
                 last_tag = tag
                 continue
+            # Few artifacts have long lists, and a prediction loads no more than it needs.
+            from aegismatrix.artifacts.runs import (
+                read_numbers,
+                read_texts,
+                skip_floats,
+                skip_numbers,
+            )
+
             self._spend(_SHORTEST_RUN)
             before = place
             if tag == _FLOATS:
@@ -291,6 +294,8 @@ class _Walk:
         return self._counted(np.array([number], dtype=np.uint64))
 
     def _packed(self, start: int, end: int) -> Numbers:
+        from aegismatrix.artifacts.runs import read_numbers
+
         values, place = read_numbers(self._bytes, start, end, None, max(0, self._numbers_left))
         values = self._counted(values)
         if place < end:
