@@ -66,7 +66,7 @@ def test_a_run_writes_report_page_and_journal(
 ) -> None:
     journal = Journal(tmp_path / "forecasts.sqlite")
     published = publish(
-        Held(nifty), Settings(tmp_path), engine=engine, record=journal.append, now=EVENING
+        Held(nifty), Settings(tmp_path), engine=engine, journal=journal, now=EVENING
     )
     report = json.loads((tmp_path / "aegismatrix.json").read_text(encoding="utf-8"))
     jsonschema.validate(report, schema())
@@ -95,7 +95,7 @@ def test_whatever_fails_leaves_what_was_published_before(
     folder = tmp_path / "public"
     publish(Held(nifty[:-1]), Settings(folder, check_current=False), engine=engine, now=EVENING)
     before = contents(folder)
-    source, record = Held(nifty), None
+    source, journal = Held(nifty), None
     if what == "fetch":
         source = Held(nifty, TransientSourceError("a host", "unreachable", "it is not there"))
     elif what == "analysis":
@@ -103,11 +103,12 @@ def test_whatever_fails_leaves_what_was_published_before(
     elif what == "page":
         monkeypatch.setattr(am.Report, "to_html", fails)
     elif what == "journal":
-        record = fails
+        journal = Journal(tmp_path / "no_log.sqlite")
+        journal.path.write_text("not a log" * 100)
     else:
         monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "full")))
     with pytest.raises(am.AegisError):
-        publish(source, Settings(folder), engine=engine, record=record, now=EVENING)
+        publish(source, Settings(folder), engine=engine, journal=journal, now=EVENING)
     assert contents(folder) == before
 
 
@@ -137,8 +138,12 @@ def test_what_is_stale_by_leave_says_so_in_the_report(
     allowed = Settings(tmp_path, allow_stale=timedelta(days=3))
     late = EVENING + timedelta(days=3)
     report = publish(Held(nifty), allowed, engine=engine, now=late).report
-    note = report.provenance.source_notes[0]
-    assert report.provenance.source_notes[1:] == nifty.notes
+    assert report.publication is not None
+    assert report.publication.notes is not None
+    (note,) = report.publication.notes
+    assert report.provenance.source_notes == nifty.notes
+    assert f"note: {note}" in report.summary()
+    report.validate()
     assert "2024-12-31" in note
     assert "3" in note
 
@@ -156,7 +161,8 @@ def test_beyond_the_calendar_a_horizon_in_days_still_publishes_and_says_what_was
     with pytest.raises(CalendarRangeError):
         publish(Held(moved), Settings(tmp_path), engine=engine, now=now)
     made = publish(Held(moved), Settings(tmp_path, horizon_days=5), engine=engine, now=now)
-    assert any("not checked" in note for note in made.report.provenance.source_notes)
+    assert made.report.publication is not None
+    assert made.report.publication.notes == ("Whether the bars are current was not checked.",)
     assert any("ends on 2026-12-31" in note for note in made.report.provenance.source_notes)
 
 
