@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -344,19 +347,29 @@ def many(folder: Path, rounds: int) -> subprocess.Popen[str]:
     )
 
 
+def those_named_in(folder: Path) -> tuple[str, ...]:
+    """The sha256 of the JSON, and those that page and last entry name: a look that costs little."""
+    with holding(folder), closing(sqlite3.connect(folder / JOURNAL_NAME)) as file:
+        logged = file.execute("SELECT report_sha256 FROM runs ORDER BY id DESC LIMIT 1").fetchone()
+        page = re.search("[0-9a-f]{64}", (folder / PAGE_NAME).read_text())
+        assert page is not None
+        return hashlib.sha256((folder / REPORT_NAME).read_bytes()).hexdigest(), page[0], *logged
+
+
 @pytest.mark.parametrize("rounds", [25, pytest.param(2_000, marks=pytest.mark.slow)])
 def test_two_writers_at_once_never_leave_a_mixed_pair(
     rounds: int, tmp_path: Path, out: Path
 ) -> None:
-    found: list[Checked] = []
+    mixed: list[tuple[str, ...]] = []
     looks = 0
     with many(tmp_path, rounds) as one, many(tmp_path, rounds) as other:
         while one.poll() is None or other.poll() is None:
             if (out / REPORT_NAME).exists():
-                found += wrong(out)
+                named = those_named_in(out)
+                mixed += [named] if len(set(named)) > 1 else []
                 looks += 1
         assert [one.communicate()[1], other.communicate()[1]] == ["", ""]
-    assert found == []
+    assert mixed == []
     assert looks > 1
     assert len(journal_in(out).runs()) == 2 * rounds
     assert wrong(out) == []
@@ -444,16 +457,12 @@ class TestCheck:
         ],
     )
     def test_a_log_that_was_changed(self, statement: str, report: Report, out: Path) -> None:
-        import sqlite3
-
         for seconds in range(4):
             put_in_place(out, making(report, seconds), journal_in(out))
         assert wrong(out) == []
         with closing(sqlite3.connect(out / JOURNAL_NAME)) as file, file:
             file.execute(statement)
         found = wrong(out)
-        if statement.endswith("id = 1") and statement.startswith("DELETE FROM runs WHERE id = 4"):
-            assert found == []
         assert [one.what for one in found] == [JOURNAL_NAME]
 
     def test_a_log_that_was_written_anew_does_not_hold_what_was_published_before(

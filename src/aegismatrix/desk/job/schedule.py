@@ -158,8 +158,15 @@ class Agenda:
         Returns
         -------
         Agenda
+            What makes up for steps that were passed over also stands for the next one, if that is
+            nearer than half a step and not the one after the close.
         """
-        return replace(self, done=last_run(now, self.every, self.exchange), began=steady)
+        step = last_run(now, self.every, self.exchange)
+        if step != next_run(self.done, self.every, self.exchange):
+            coming = next_run(now, self.every, self.exchange)
+            if 2 * (coming - now) < self.every and coming != self._settled(coming):
+                step = coming
+        return replace(self, done=step, began=steady)
 
     def ended(self, now: datetime) -> Agenda:
         """Return the agenda as a run ends.
