@@ -384,7 +384,7 @@ def test_whatever_the_system_refuses_a_run_the_job_goes_on(
     )
     assert events(lines) == ["published", "failed", "published"]
     assert lines[1]["error"] == type(error).__name__
-    assert error.strerror in lines[1]["problem"]
+    assert str(error.strerror) in lines[1]["problem"]
 
 
 def test_a_log_of_the_job_on_a_full_disk_does_not_end_it(
