@@ -25,7 +25,7 @@ LOCK_NAME = ".aegismatrix.lock"
 WAIT_SECONDS = 60.0
 """How long a run waits for another one that publishes, which takes a second or two."""
 
-_NAP_SECONDS = 0.01
+_NAP_SECONDS, _LEFT_TO_OTHERS_SECONDS = 0.01, 0.02
 _TAKEN = {errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK, getattr(errno, "EDEADLOCK", errno.EAGAIN)}
 # Where the lock lies on Windows, whose locks keep others from reading: far behind the text.
 _BEYOND_TEXT = 1 << 20
@@ -69,6 +69,8 @@ def holding(folder: Path, wait_seconds: float = WAIT_SECONDS) -> Iterator[None]:
         yield
     finally:
         _give_back(path, handle)
+        # Longer than a nap: who waits has its turn, also where this process wants the next one.
+        time.sleep(_LEFT_TO_OTHERS_SECONDS)
 
 
 def holder_of(folder: Path) -> str:
