@@ -154,7 +154,7 @@ class OutputError(AegisError):
     """The file `path` could not be written, for this `reason`."""
 
     problem = "{path} could not be written: {reason}."
-    remedy = "Choose a writable folder with free space; any previous file is untouched."
+    remedy = "Choose a writable folder with free space; any previous file is as it was."
     path: str
     reason: str
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from aegismatrix.desk.files import remove_leftovers, write_atomically, write_together
+from aegismatrix.desk.files import remove_leftovers, write_atomically
 from aegismatrix.errors import OutputError
 
 
@@ -216,115 +216,30 @@ def test_readers_see_one_version_or_the_other_and_never_a_part(tmp_path: Path) -
     assert target.read_text() == max(versions)
 
 
-Files = dict[str | os.PathLike[str], str]
-
-
-@pytest.fixture
-def pair(tmp_path: Path) -> Files:
-    """Two files with what they shall hold; so far they are of the day before."""
-    for name in ("one.json", "two.html"):
-        (tmp_path / name).write_text("old")
-    return {tmp_path / "one.json": "new one", tmp_path / "two.html": "new two"}
-
-
-def content(folder: Path) -> Files:
-    return {path: path.read_text() for path in folder.iterdir()}
-
-
-def assert_untouched(pair: Files) -> None:
-    assert content(Path(next(iter(pair))).parent) == dict.fromkeys(pair, "old")
-
-
-def test_several_files_are_written_as_one(pair: Files, tmp_path: Path) -> None:
-    write_together({os.fspath(path): text for path, text in pair.items()})
-    assert content(tmp_path) == pair
-
-
-def test_nothing_at_all_can_be_written() -> None:
-    called: list[str] = []
-    write_together({}, lambda: called.append("staged"))
-    assert called == ["staged"]
-
-
-def test_what_is_called_once_all_is_staged_finds_the_old_files_and_the_new_content(
-    pair: Files, tmp_path: Path
-) -> None:
-    seen: dict[str, str] = {}
-
-    def look() -> None:
-        seen.update({path.name: path.read_text() for path in tmp_path.iterdir()})
-
-    write_together(pair, look)
-    staged = sorted(text for name, text in seen.items() if name.startswith(".aegismatrix-"))
-    assert staged == sorted(pair.values())
-    assert {seen[Path(path).name] for path in pair} == {"old"}
-    assert content(tmp_path) == pair
-
-
-@pytest.mark.parametrize("error", [RuntimeError, OutputError, KeyboardInterrupt])
-def test_no_file_is_replaced_if_what_is_called_once_all_is_staged_raises(
-    pair: Files, error: type[BaseException]
-) -> None:
-    raised = OutputError("journal", "full") if error is OutputError else error()
-
-    def refuse() -> None:
-        raise raised
-
-    with pytest.raises(error) as caught:
-        write_together(pair, refuse)
-    assert caught.value is raised
-    assert_untouched(pair)
-
-
-@pytest.mark.parametrize("place", [0, 1, 2])
-def test_no_file_is_replaced_if_one_of_them_cannot_be_written(
-    pair: Files, tmp_path: Path, place: int
-) -> None:
-    below = str(tmp_path / "one.json" / "three.txt")
-    files = list(pair.items())
-    files.insert(place, (below, "new three"))
-    called: list[str] = []
-    with pytest.raises(OutputError) as caught:
-        write_together(dict(files), lambda: called.append("staged"))
-    assert caught.value.path == below
-    assert called == []
-    assert_untouched(pair)
-
-
 @pytest.mark.parametrize("text", ["\udcff", "\ud800 half"])
-def test_no_file_is_replaced_if_a_text_is_none_that_utf8_can_hold(pair: Files, text: str) -> None:
+def test_a_text_that_utf8_cannot_hold_leaves_the_file(text: str, tmp_path: Path) -> None:
+    target = tmp_path / "out.csv"
+    target.write_text("old")
     with pytest.raises(OutputError):
-        write_together({**pair, list(pair)[1]: text})
-    assert_untouched(pair)
+        write_atomically(target, text)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"out.csv": "old"}
 
 
-@pytest.mark.parametrize("failing", [1, 2])
-def test_no_file_is_replaced_if_the_disk_is_full_by_the_time_of_either(
-    pair: Files, monkeypatch: pytest.MonkeyPatch, failing: int
+@pytest.mark.parametrize("failing", ["os.fsync", "pathlib.Path.replace"])
+def test_a_file_that_the_disk_refuses_is_as_it_was(
+    failing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls: list[int] = []
-    sync = os.fsync
+    target = tmp_path / "out.csv"
+    target.write_text("old")
 
-    def refuse(handle: int) -> None:
-        calls.append(handle)
-        if len(calls) == failing:
-            raise OSError(28, "No space left on device")
-        sync(handle)
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "fsync", refuse)
+    monkeypatch.setattr(failing, refuse)
     with pytest.raises(OutputError, match="No space left") as caught:
-        write_together(pair)
-    assert caught.value.path == str(list(pair)[failing - 1])
-    assert_untouched(pair)
-
-
-def test_a_folder_in_place_of_a_file_leaves_the_others(pair: Files) -> None:
-    folder = Path(next(iter(pair))).parent / "folder"
-    folder.mkdir()
-    with pytest.raises(OutputError):
-        write_together({**pair, folder: "text"})
-    folder.rmdir()
-    assert_untouched(pair)
+        write_atomically(target, "new")
+    assert caught.value.path == str(target)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"out.csv": "old"}
 
 
 def test_only_old_leftovers_are_removed(tmp_path: Path) -> None:
@@ -348,16 +263,19 @@ def test_a_leftover_that_is_no_file_stays(tmp_path: Path) -> None:
     assert (tmp_path / ".aegismatrix-folder").is_dir()
 
 
-def test_what_a_killed_process_leaves_is_what_is_removed(pair: Files, tmp_path: Path) -> None:
+def test_what_a_killed_process_leaves_is_what_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "out.csv"
     staged: list[Path] = []
 
-    def keep() -> None:
-        staged.extend(path for path in tmp_path.iterdir() if path not in pair)
+    def keep(fresh: Path, _: Path) -> Path:
+        staged.append(fresh)
+        return fresh
 
-    write_together(pair, keep)
-    assert len(staged) == 2
-    for path in staged:
-        path.write_text("left")
-        os.utime(path, (0, 0))
-    assert remove_leftovers(tmp_path, timedelta(days=1)) == 2
-    assert set(tmp_path.iterdir()) == set(pair)
+    monkeypatch.setattr(Path, "replace", keep)
+    write_atomically(target, "new")
+    (left,) = staged
+    os.utime(left, (0, 0))
+    assert remove_leftovers(tmp_path, timedelta(days=1)) == 1
+    assert list(tmp_path.iterdir()) == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import random
 import sqlite3
@@ -234,6 +236,75 @@ def test_what_was_changed_in_place_is_damage(filled: Journal, statement: str) ->
         file.execute(statement)
     with raising((JournalError, "damaged"), match="backup"):
         content(filled)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM runs WHERE id = 1",
+        "DELETE FROM runs WHERE id = 2",
+        "UPDATE runs SET id = -id",
+        "UPDATE runs SET previous = NULL, report_sha256 = NULL WHERE id = 2",
+        "UPDATE runs SET previous = digest WHERE id = 2",
+    ],
+)
+def test_what_was_left_out_or_moved_is_damage(filled: Journal, statement: str) -> None:
+    with closing(sqlite3.connect(filled.path)) as file, file:
+        file.execute(statement)
+    for use in (filled.runs, filled.head):
+        with raising((JournalError, "damaged")):
+            use()
+
+
+def digest_of(values: list[object]) -> str:
+    return hashlib.sha256(json.dumps(values, separators=(",", ":")).encode()).hexdigest()
+
+
+def to_version_2(journal: Journal) -> list[str]:
+    """Turn a log into one as the second version wrote it; the digests of its entries."""
+    with closing(sqlite3.connect(journal.path)) as file, file:
+        for column in ("report_sha256", "previous"):
+            file.execute(f"ALTER TABLE runs DROP COLUMN {column}")
+        found = []
+        for number, *values, _ in file.execute("SELECT * FROM runs ORDER BY id").fetchall():
+            found.append(digest_of(values))
+            file.execute("UPDATE runs SET digest = ? WHERE id = ?", (found[-1], number))
+        file.execute("PRAGMA user_version = 2")
+    return found
+
+
+def test_a_log_of_the_second_version_is_read_and_goes_on(filled: Journal, report: Report) -> None:
+    before = content(filled)
+    digests = to_version_2(filled)
+    assert [run.digest for run in filled.runs()] == digests
+    assert content(filled)[1] == before[1]
+    expected = "0" * 64
+    for digest in digests:
+        expected = digest_of([expected, digest])
+    assert filled.head() == expected
+    # What is logged already is not logged again.
+    assert not filled.append(at(report, START))
+    assert filled.append(at(report, START + timedelta(days=9)))
+    *older, newest = filled.runs()
+    assert newest.previous == expected
+    assert [run.digest for run in older] == digests
+    assert {run.previous for run in older} == {None}
+    with closing(sqlite3.connect(filled.path)) as file, file:
+        file.execute("DELETE FROM runs WHERE id = 2")
+    with raising((JournalError, "damaged"), match="does not follow"):
+        filled.runs()
+
+
+def test_a_log_whose_folder_may_not_be_entered_is_unusable_and_not_an_empty_one(
+    report: Report, monkeypatch: pytest.MonkeyPatch, filled: Journal
+) -> None:
+    def refuse(_: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    for use in (filled.runs, filled.head, lambda: filled.holds("0" * 64)):
+        with raising((JournalError, "unusable"), match="Permission denied"):
+            use()
 
 
 def foreign_text(path: Path, report: Report) -> None:

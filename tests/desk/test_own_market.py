@@ -160,7 +160,7 @@ def test_the_job_checks_and_logs_it_by_its_own_calendar(
     now = datetime(2019, 1, 2, 15, tzinfo=timezone.utc)
     for bars in (own[:-20], own[:-10], own):
         moment = own.market.closes_at(bars.dates[-1]).replace(minute=30)
-        publish(Held(bars), settings, engine=engine, now=moment, record=log.append)
+        publish(Held(bars), settings, engine=engine, now=moment, journal=log)
     assert {run.market for run in log.runs()} == {"sp500"}
     found = monitor(log, own, manifest=engine.manifest, now=now)
     assert (found.market, found.runs, found.days) == ("sp500", 3, 3)

@@ -96,9 +96,7 @@ def test_half_hours_on_end_leave_memory_files_and_scores_in_order(
     for source in half_hours(nifty, shapes):
         if runs == HALF_HOURS:
             break
-        published = publish(
-            source, settings, engine=engine, record=journal.append, now=source.moment
-        )
+        published = publish(source, settings, engine=engine, journal=journal, now=source.moment)
         runs += 1
         report = json.loads((tmp_path / "aegismatrix.json").read_text(encoding="utf-8"))
         validator.validate(report)

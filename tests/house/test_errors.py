@@ -141,7 +141,7 @@ def test_a_message_keeps_both_ends_of_what_was_given() -> None:
     assert "first" in said
     assert "last could not be written: no room." in said
     assert "10011 characters" in said
-    assert said.endswith("any previous file is untouched.")
+    assert said.endswith("any previous file is as it was.")
 
 
 def test_a_short_message_is_whole() -> None:

@@ -75,13 +75,15 @@ class Database:
             yield file
 
     @contextmanager
-    def writing(self, busy_seconds: float) -> Iterator[sqlite3.Connection]:
+    def writing(self, busy_seconds: float, *, make: bool = True) -> Iterator[sqlite3.Connection]:
         """Open the file, or make it and its folder, for one transaction that writes.
 
         Parameters
         ----------
         busy_seconds : float
             How long to wait for others' transactions.
+        make : bool
+            Whether to make what is not there.
 
         Yields
         ------
@@ -92,13 +94,34 @@ class Database:
         StoreError
             Of the kind's own class; the content is as it was then.
         """
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise self.kind.error(str(self.path), "unusable", reason) from error
-        with self._opened("rwc", busy_seconds) as file, _transaction(file, "IMMEDIATE"):
+        if make:
+            try:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise self._unusable(error) from error
+        mode = "rwc" if make else "rw"
+        with self._opened(mode, busy_seconds) as file, _transaction(file, "IMMEDIATE"):
             yield file
+
+    def exists(self) -> bool:
+        """Say whether there is such a file.
+
+        Returns
+        -------
+        bool
+
+        Raises
+        ------
+        StoreError
+            If that cannot be known: a folder above it may not be entered.
+        """
+        try:
+            self.path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise self._unusable(error) from error
+        return True
 
     def is_laid_out(self, file: sqlite3.Connection) -> bool:
         """Say whether there are tables, of this kind and sound.
@@ -186,6 +209,9 @@ class Database:
             raise self._typed(error, busy_seconds) from error
         except UnicodeDecodeError as error:
             raise self.kind.error(str(self.path), "damaged", str(error)) from error
+
+    def _unusable(self, error: OSError) -> StoreError:
+        return self.kind.error(str(self.path), "unusable", error.strerror or str(error))
 
     def _typed(self, error: sqlite3.DatabaseError, busy_seconds: float) -> StoreError:
         # Error codes are told from Python 3.11 on.

@@ -131,6 +131,11 @@ class JournalError(StoreError):
             "The forecast log {path} cannot be used: {reason}.",
             "Choose a file in a writable folder with free space; what was logged is kept.",
         ),
+        "vanished": (
+            "The forecast log {path} is not the one that this job has written to: {reason}.",
+            "Bring the folder or the file back, or start the job again to begin with what is"
+            " there; nothing was published.",
+        ),
         "busy": (
             "The forecast log {path} was still locked by another process after {reason}.",
             "Wait for that process or end it, then run again; nothing was logged.",
@@ -144,6 +149,38 @@ class JournalError(StoreError):
             "Give another file name; this file was left alone.",
         ),
     }
+
+
+@dataclass(eq=False, repr=False)
+class FolderBusyError(AegisError):
+    """A `folder` was being published to by its `holder` for all of the time that was `waited`."""
+
+    problem = "{folder} is still being published to after {waited}, by {holder}."
+    remedy = "Wait for that process or end it, then run again; nothing was published."
+    folder: str
+    holder: str
+    waited: str
+
+
+@dataclass(eq=False, repr=False)
+class PublicationError(AegisError):
+    """What an interrupted publication left in a `folder` could not be put right."""
+
+    cases: ClassVar[Cases] = {
+        "not_undone": (
+            "A publication in {folder} did not succeed and could not be undone: {reason}.",
+            "Until then the folder may hold files of two publications: mend its permissions or its"
+            " space, and the next run puts it right.",
+        ),
+        "unreadable": (
+            "What an interrupted publication left in {folder} cannot be read: {reason}.",
+            "Look at the folder (aegismatrix check), delete the file .aegismatrix.pending in it and"
+            " run again.",
+        ),
+    }
+    folder: str
+    kind: str
+    reason: str = ""
 
 
 @dataclass(eq=False, repr=False, kw_only=True)

@@ -6,15 +6,14 @@ import contextlib
 import errno
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
 
 from aegismatrix.errors import OutputError
 
-_PREFIX = ".aegismatrix-"
-_Path = TypeVar("_Path", bound="str | os.PathLike[str]")
+STAGED = ".aegismatrix-"
+"""What the name of a file begins with that is to take the place of another one."""
 
 
 def write_atomically(path: str | os.PathLike[str], text: str) -> None:
@@ -44,43 +43,15 @@ def write_atomically(path: str | os.PathLike[str], text: str) -> None:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise OutputError(os.fspath(path), reason) from error
-    write_together({path: text})
-
-
-def write_together(
-    files: Mapping[_Path, str], once_staged: Callable[[], object] | None = None
-) -> None:
-    """Write several files, each in one step, and none if any of them cannot be written.
-
-    Parameters
-    ----------
-    files : mapping of path-like to str
-        Content by file, stored as UTF-8; folders are made if need be, links followed.
-    once_staged : callable, optional
-        Called when all content is on the disk and no file has been replaced yet; if it raises, none
-        is.
-
-    Raises
-    ------
-    OutputError
-        If the disk refuses; the previous files are untouched then.
-    """
-    staged: list[tuple[Path, Path]] = []
-    try:
-        for path, text in files.items():
-            with _named(path):
-                staged.append(_stage(_real(Path(path)), text.encode("utf-8")))
-        if once_staged is not None:
-            once_staged()
-        while staged:
-            fresh, target = staged[0]
-            with _named(target):
-                fresh.replace(target)
-            del staged[0]
-    finally:
-        for fresh, _ in staged:
+    with naming(path):
+        real = real_path(target)
+        fresh = stage(real, text.encode("utf-8"))
+        try:
+            fresh.replace(real)
+        except BaseException:
             with contextlib.suppress(FileNotFoundError):
                 fresh.unlink()
+            raise
 
 
 def remove_leftovers(folder: str | os.PathLike[str], older_than: timedelta) -> int:
@@ -99,7 +70,7 @@ def remove_leftovers(folder: str | os.PathLike[str], older_than: timedelta) -> i
         How many files were removed.
     """
     removed = 0
-    for left in Path(folder).glob(f"{_PREFIX}*"):
+    for left in Path(folder).glob(f"{STAGED}*"):
         with contextlib.suppress(FileNotFoundError, PermissionError):
             if left.is_file() and time.time() - left.stat().st_mtime > older_than.total_seconds():
                 left.unlink()
@@ -108,7 +79,23 @@ def remove_leftovers(folder: str | os.PathLike[str], older_than: timedelta) -> i
 
 
 @contextlib.contextmanager
-def _named(path: str | os.PathLike[str]) -> Iterator[None]:
+def naming(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Say of which file it is that the system refuses something.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Yields
+    ------
+    None
+
+    Raises
+    ------
+    OutputError
+        In place of an OSError, or of a text or a name that cannot be stored.
+    """
     try:
         yield
     except (OSError, ValueError) as error:
@@ -116,7 +103,24 @@ def _named(path: str | os.PathLike[str]) -> Iterator[None]:
         raise OutputError(os.fspath(path), reason) from error
 
 
-def _real(target: Path) -> Path:
+def real_path(target: Path) -> Path:
+    """Return the file that a path leads to, and make its folder.
+
+    Parameters
+    ----------
+    target : Path
+        Links are followed.
+
+    Returns
+    -------
+    Path
+        A regular file, or none yet.
+
+    Raises
+    ------
+    OSError
+        If it is a folder, or a circle of links.
+    """
     # Path.resolve raises RuntimeError on a circle of links before Python 3.13.
     real = Path(os.path.realpath(target))
     if real.is_symlink():
@@ -127,13 +131,31 @@ def _real(target: Path) -> Path:
     return real
 
 
-def _stage(target: Path, data: bytes) -> tuple[Path, Path]:
-    """Write the content beside its target."""
+def stage(target: Path, data: bytes) -> Path:
+    """Write content to the disk beside the file whose place it is to take.
+
+    Parameters
+    ----------
+    target : Path
+        From `real_path`; its permissions are kept.
+    data : bytes
+        The content.
+
+    Returns
+    -------
+    Path
+        The new file, in the same folder.
+
+    Raises
+    ------
+    OSError
+        If the disk refuses; no new file is left then.
+    """
     # Imported here, since most who read a report never write one.
     import tempfile
 
     mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
-    handle, name = tempfile.mkstemp(prefix=_PREFIX, dir=target.parent)
+    handle, name = tempfile.mkstemp(prefix=STAGED, dir=target.parent)
     fresh = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -145,7 +167,33 @@ def _stage(target: Path, data: bytes) -> tuple[Path, Path]:
         with contextlib.suppress(FileNotFoundError):
             fresh.unlink()
         raise
-    return fresh, target
+    return fresh
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder on the disk, where the system can do so.
+
+    Parameters
+    ----------
+    folder : Path
+        One in which files were renamed or removed.
+
+    Raises
+    ------
+    OSError
+        If the disk fails.
+    """
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        # Some file systems, of networks above all, sync files alone.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(handle)
 
 
 def _umask() -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from aegismatrix.desk.files import write_atomically
+from aegismatrix.desk.json_text import as_json
 from aegismatrix.desk.signals import seller as selling
 from aegismatrix.desk.signals.buyer import BuyerSignal, SpikeRate
 from aegismatrix.desk.signals.direction import DirectionSignal
@@ -119,7 +120,7 @@ class Provenance:
 
 @dataclass(frozen=True)
 class Publication:
-    """What differs between two reports on the same bars: when they were made.
+    """What differs between two reports on the same bars: when they were made, and after which.
 
     Attributes
     ----------
@@ -131,12 +132,19 @@ class Publication:
         Sessions of the exchange that had closed since, where they are known.
     stale : bool
         Whether one had; where sessions are not known, whether the bar was older than a week.
+    notes : tuple of str or None
+        What else there is to say of the age, such as that a cache stood in.
+    log_head : str or None
+        The digest of the last entry of the forecast log before this report's own, where it is
+        logged.
     """
 
     generated_at: str
     age_days: int
     age_sessions: int | None
     stale: bool
+    notes: tuple[str, ...] | None = None
+    log_head: str | None = None
 
 
 @dataclass(frozen=True)
@@ -287,7 +295,7 @@ class Report:
         if self.monitoring is not None:
             plain["monitoring"] = _rounded(_present(self.monitoring))
         if self.publication is not None:
-            plain["publication"] = _present(asdict(self.publication))
+            plain["publication"] = _rounded(_present(asdict(self.publication)))
         plain["price_history"] = _rounded(asdict(self.price_history))
         plain["provenance"] = _rounded(_present(asdict(self.provenance)))
         return plain
@@ -460,7 +468,7 @@ class Report:
         >>> text.startswith("{")
         True
         """
-        text = json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n"
+        text = as_json(self.to_dict())
         if path is not None:
             write_atomically(path, text)
         return text
@@ -567,10 +575,14 @@ class Report:
         lines.append(
             f"In brackets: whether skill was shown, walk-forward on {', '.join(judged_on)}."
         )
-        lines += [f"note: {note}" for note in plain["provenance"]["source_notes"]]
+        notes = (*self._age_notes(), *plain["provenance"]["source_notes"])
+        lines += [f"note: {note}" for note in notes]
         if self.provenance.demonstration:
             lines.append(f"demonstration: {self.provenance.demonstration}")
         return "\n".join(lines)
+
+    def _age_notes(self) -> tuple[str, ...]:
+        return () if self.publication is None else self.publication.notes or ()
 
     def _night_lines(self) -> list[str]:
         night = self.overnight

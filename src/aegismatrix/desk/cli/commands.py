@@ -29,7 +29,7 @@ from aegismatrix.errors import AegisError, MissingExtraError
 
 if TYPE_CHECKING:
     from aegismatrix.artifacts.signature import Signature
-    from aegismatrix.desk.job.publish import Settings
+    from aegismatrix.desk.job.publish import Published, Settings
     from aegismatrix.desk.sources.fetched import BarSource
     from aegismatrix.engine.engine import Engine, Forecast
     from aegismatrix.market.bars import Bars
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 DONE, FINDING = 0, 1
 _INPUTS = ("index", "iv", "intraday", "chain", "overnight_index", "overnight_iv")
-_LONGEST_SLEEP_SECONDS = 30.0
 _SIGNATURE = "signature"
 
 _log = logging.getLogger(__name__)
@@ -46,7 +45,8 @@ _log = logging.getLogger(__name__)
 
 def report(arguments: argparse.Namespace) -> int:
     """Write the report on the last bar."""
-    from aegismatrix.desk.job.publish import PAGE_NAME, REPORT_NAME, publish
+    from aegismatrix.desk.job.publication import PAGE_NAME, REPORT_NAME
+    from aegismatrix.desk.job.publish import publish
     from aegismatrix.engine.engine import Engine
 
     settings = _settings(arguments, check_current=False)
@@ -67,66 +67,120 @@ def report(arguments: argparse.Namespace) -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     """Publish once, or again and again while the exchange is open."""
-    from aegismatrix.desk.job.schedule import next_run
-    from aegismatrix.desk.sources.fetched import utc_now
+    from aegismatrix.desk.job.ending import ended_by_signals
+    from aegismatrix.desk.job.repeat import repeat
 
-    engine: Engine | None = None
-    while True:
+    job = _Job(arguments)
+    with ended_by_signals() as ending:
+        if arguments.every is None:
+            job.run()
+            return DONE
+
+        def sleep(seconds: float) -> None:
+            ending.check()
+            time.sleep(seconds)
+
+        try:
+            repeat(job.run_again, arguments.every, lambda: _exchange(arguments), sleep=sleep)
+        except AegisError as error:
+            if job.is_begun:
+                _line("failed", _failure(error), time.monotonic())
+            raise
+    return DONE
+
+
+class _Job:
+    """The runs of one job."""
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self._arguments = arguments
+        self._engine: Engine | None = None
+        self._entry: str | None = None
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether a run has succeeded."""
+        return self._engine is not None
+
+    def run(self) -> None:
+        """Publish, and say so or why not."""
         started = time.monotonic()
         try:
-            engine = _publish_once(arguments, engine, started)
+            published = self._publish()
         except AegisError as error:
-            _failed(error, started)
-            # One failed run must not end a job that runs all day: it is said, and tried again.
-            if arguments.every is None or engine is None:
-                raise
-            print(f"aegismatrix: {error}", file=sys.stderr, flush=True)
-        if arguments.every is None:
-            return DONE
-        try:
-            moment = next_run(utc_now(), arguments.every, _exchange(arguments))
-        except AegisError as error:
-            _failed(error, started)
+            _line("failed", _failure(error), started)
             raise
-        _log.info("next run at %s", moment.isoformat())
-        while (left := (moment - utc_now()).total_seconds()) > 0:
-            # In short steps: a host that slept must not oversleep.
-            time.sleep(min(left, _LONGEST_SLEEP_SECONDS))
+        self._tell(published, started)
+
+    def run_again(self) -> None:
+        """Publish; once a run has succeeded, what fails is said and tried again in the next one."""
+        if not self.is_begun:
+            self.run()
+            return
+        started = time.monotonic()
+        try:
+            result: Published | AegisError | OSError = self._publish()
+        except (AegisError, OSError) as error:
+            result = error
+        try:
+            if isinstance(result, AegisError | OSError):
+                said = _failure(result)
+                _line("failed", said, started)
+                words = f"aegismatrix: {said['problem']} {said['remedy']}"
+                print(words, file=sys.stderr, flush=True)
+            else:
+                self._tell(result, started)
+        except BrokenPipeError:
+            # Whoever started the job and read what it says has left.
+            raise
+        except OSError as error:
+            # The log of the job may lie on a disk that is full, and the folder on another one.
+            _log.warning("what the run has to say could not be written: %s", error)
+
+    def _tell(self, published: Published, started: float) -> None:
+        from aegismatrix.desk.job.publication import PAGE_NAME
+
+        page = Path(self._arguments.out) / PAGE_NAME
+        _mention_missing_page(published.page_missing, page, self._arguments.html)
+        if not self._arguments.quiet:
+            _line("published", published.to_dict(), started)
+
+    def _publish(self) -> Published:
+        from aegismatrix.desk.job.publication import JOURNAL_NAME
+        from aegismatrix.desk.job.publish import check_open, publish
+        from aegismatrix.desk.monitoring.journal import Journal
+        from aegismatrix.desk.monitoring.monitor import monitor as monitored
+        from aegismatrix.desk.sources.fetched import utc_now
+        from aegismatrix.engine.engine import Engine
+
+        arguments = self._arguments
+        if arguments.only_open:
+            check_open(utc_now(), _exchange(arguments))
+        engine = self._engine or Engine(arguments.models)
+        settings = _settings(arguments, check_current=True)
+        journal = Journal(arguments.journal or settings.folder / JOURNAL_NAME)
+        published = publish(
+            _source(arguments),
+            settings,
+            engine=engine,
+            journal=journal,
+            known=self._entry,
+            watch=lambda bars, now: monitored(
+                journal, bars, manifest=engine.manifest, now=now
+            ).block(),
+        )
+        self._engine, self._entry = engine, published.entry
+        return published
 
 
-def _publish_once(arguments: argparse.Namespace, engine: Engine | None, started: float) -> Engine:
-    from aegismatrix.desk.job.publish import JOURNAL_NAME, PAGE_NAME, check_open, publish
-    from aegismatrix.desk.monitoring.journal import Journal
-    from aegismatrix.desk.monitoring.monitor import monitor as monitored
-    from aegismatrix.desk.sources.fetched import utc_now
-    from aegismatrix.engine.engine import Engine
-
-    if arguments.only_open:
-        check_open(utc_now(), _exchange(arguments))
-    opened = engine or Engine(arguments.models)
-    settings = _settings(arguments, check_current=True)
-    journal = Journal(arguments.journal or settings.folder / JOURNAL_NAME)
-    published = publish(
-        _source(arguments),
-        settings,
-        engine=opened,
-        record=journal.append,
-        watch=lambda bars, now: monitored(journal, bars, manifest=opened.manifest, now=now).block(),
-    )
-    _mention_missing_page(published.page_missing, settings.folder / PAGE_NAME, settings.html)
-    if not arguments.quiet:
-        _line("published", published.to_dict(), started)
-    return opened
-
-
-def _failed(error: AegisError, started: float) -> None:
-    content = {
-        "error": type(error).__name__,
-        "kind": error.kind,
-        "problem": error.problem,
-        "remedy": error.remedy,
-    }
-    _line("failed", content, started)
+def _failure(error: AegisError | OSError) -> Mapping[str, Any]:
+    """Say what failed, for a job's log."""
+    content = {"error": type(error).__name__, "kind": "", "problem": f"{error}.", "remedy": ""}
+    if isinstance(error, AegisError):
+        content |= {"kind": error.kind, "problem": error.problem, "remedy": error.remedy}
+    else:
+        content["remedy"] = "It is tried again in the next run."
+    return content
 
 
 def _line(event: str, content: Mapping[str, Any], started: float) -> None:
@@ -151,6 +205,29 @@ def monitor(arguments: argparse.Namespace) -> int:
     elif not arguments.quiet:
         print(result.summary())
     return FINDING if any(one.severity == CRITICAL for one in result.alerts) else DONE
+
+
+def check(arguments: argparse.Namespace) -> int:
+    """Say whether the files of a folder belong together."""
+    from aegismatrix.desk.job.check import check_folder
+
+    journal = None if arguments.journal is None else Path(arguments.journal)
+    earlier = [Path(path) for path in arguments.earlier or ()]
+    found = check_folder(Path(arguments.folder), journal, earlier)
+    wrong = any(one.status == "FAIL" for one in found)
+    if arguments.json:
+        listed = [
+            {"file": one.what, "status": one.status.lower() or "none", "said": one.said}
+            | ({"remedy": one.remedy} if one.remedy else {})
+            for one in found
+        ]
+        print(json.dumps({"belong_together": not wrong, "files": listed}, indent=2))
+    else:
+        for one in found:
+            if one.status == "FAIL" or not arguments.quiet:
+                remedy = f" {one.remedy}" if one.remedy else ""
+                print(f"{one.status:4} {one.what}: {one.said.rstrip('.')}.{remedy}")
+    return FINDING if wrong else DONE
 
 
 def _settings(arguments: argparse.Namespace, *, check_current: bool) -> Settings:

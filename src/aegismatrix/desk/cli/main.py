@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 from aegismatrix import __version__
 from aegismatrix.desk.cli import commands
 from aegismatrix.desk.cli.installed import Command, installed_commands
+from aegismatrix.desk.job.ending import Terminated
 from aegismatrix.errors import MAX_MESSAGE, AegisError, BarsError, clipped
 from aegismatrix.market.errors import MarketError
 
@@ -26,13 +27,14 @@ LONGEST_DAYS, CONFIDENCE = 30, 0.80
 WRONG_INPUT = 2
 # The command's name stands before it.
 _MAX_COMPLAINT = MAX_MESSAGE - 200
-_INTERRUPTED, _PIPE_CLOSED = 130, 141
-_OWN = ("report", "run", "monitor", "history", "models", "verify")
+_INTERRUPTED, _PIPE_CLOSED, _TERMINATED = 130, 141, 143
+_OWN = ("report", "run", "check", "monitor", "history", "models", "verify")
 _EXAMPLES = """\
 examples:
   aegismatrix report --sample --out out
   aegismatrix report --index nifty_daily.csv --iv india_vix_daily.csv --intraday nifty_5min.csv
   aegismatrix run --yahoo --out out --every 30m
+  aegismatrix check out
   aegismatrix monitor --yahoo --journal out/forecasts.sqlite
   aegismatrix history --sample --out history.csv
   aegismatrix history --index nifty_daily.csv --iv india_vix_daily.csv --out history.csv
@@ -43,7 +45,8 @@ examples:
 environment: AEGISMATRIX_MODELS (--models), AEGISMATRIX_OUT (--out), AEGISMATRIX_CACHE (Yahoo's
 cache). Output has no colours, so NO_COLOR changes nothing.
 
-exit status: 0 done, 1 a finding, 2 wrong usage, input or artifacts, 130 interrupted
+exit status: 0 done, 1 a finding, 2 wrong usage, input or artifacts, 130 interrupted,
+143 terminated
 """
 
 
@@ -88,7 +91,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except AegisError as error:
         print(f"aegismatrix: {error}", file=sys.stderr)
         return WRONG_INPUT
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
+        if isinstance(error, Terminated):
+            print("aegismatrix: terminated", file=sys.stderr)
+            return _TERMINATED
         print(f"aegismatrix: {arguments.interrupted}", file=sys.stderr)
         return _INTERRUPTED
     except BrokenPipeError:
@@ -96,6 +102,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         commands.drop_output()
         return _PIPE_CLOSED
     except OSError as error:
+        if error.filename is not None:
+            place = os.fsdecode(error.filename) if not isinstance(error.filename, int) else "a file"
+            print(f"aegismatrix: {place}: {error.strerror or error}.", file=sys.stderr)
+            return WRONG_INPUT
         print(f"aegismatrix: standard output: {error.strerror or error}.", file=sys.stderr)
         commands.drop_output()
         return WRONG_INPUT
@@ -144,6 +154,19 @@ def _parser(others: Mapping[str, Command | AegisError]) -> argparse.ArgumentPars
         "--only-open", action="store_true", help="refuse to run while the exchange is closed"
     )
     run.set_defaults(run=commands.run)
+
+    check = add("check", "check that the files that `run` publishes belong together")
+    check.add_argument("folder", metavar="DIR", help="check this folder, the --out of `run`")
+    check.add_argument(
+        "--journal", metavar="FILE", help="read the forecast log here (default: in DIR)"
+    )
+    check.add_argument(
+        "--earlier",
+        metavar="JSON",
+        action="append",
+        help="also look for this copy of an earlier aegismatrix.json in the log; may be repeated",
+    )
+    check.set_defaults(run=commands.check)
 
     monitor = add("monitor", "score the published forecasts and list alerts")
     _add_bars(monitor)

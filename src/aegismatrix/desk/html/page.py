@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
@@ -13,6 +12,7 @@ from aegismatrix.desk.html.breach import curve, heat_map
 from aegismatrix.desk.html.price import price_chart, trace
 from aegismatrix.desk.html.scales import Scale, spanning
 from aegismatrix.desk.html.verdicts import SIGNS, Trust, skill_and_interval, trust
+from aegismatrix.desk.json_text import as_json, sha256_of
 from aegismatrix.desk.signals.seller import HEADLINE_TRAP_DAYS
 from aegismatrix.errors import ContractError, MissingExtraError
 from aegismatrix.market.events import (
@@ -54,7 +54,8 @@ def render_page(report: Mapping[str, Any]) -> str:
     Returns
     -------
     str
-        HTML without script that loads nothing: the same report gives the same text.
+        HTML without script that loads nothing: the same report gives the same text. It holds the
+        sha256 of the report's JSON and when that was made, to tell whose page it is.
 
     Raises
     ------
@@ -68,7 +69,7 @@ def render_page(report: Mapping[str, Any]) -> str:
     except ImportError as error:
         raise MissingExtraError("jinja2", extra="report") from error
     try:
-        json.dumps(report, allow_nan=False)
+        text = as_json(report)
     except ValueError as error:
         raise ContractError(
             "report",
@@ -97,8 +98,9 @@ def render_page(report: Mapping[str, Any]) -> str:
         reason=wording.reason,
         skill_and_interval=skill_and_interval,
     )
-    text = environment.get_template("page.html.jinja").render(_view(report))
-    return "\n".join(stripped for row in text.splitlines() if (stripped := row.strip())) + "\n"
+    view = {**_view(report), "json_sha256": sha256_of(text)}
+    drawn = environment.get_template("page.html.jinja").render(view)
+    return "\n".join(stripped for row in drawn.splitlines() if (stripped := row.strip())) + "\n"
 
 
 def notebook_frame(page: str, *, height: int = _FRAME_HEIGHT) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -12,7 +11,8 @@ from typing import Any
 
 from aegismatrix.desk.analysis import analyze
 from aegismatrix.desk.errors import BarsBehindError, MarketClosedError
-from aegismatrix.desk.files import remove_leftovers, write_together
+from aegismatrix.desk.job.publication import PAGE_NAME, REPORT_NAME, put_in_place
+from aegismatrix.desk.monitoring.journal import Journal
 from aegismatrix.desk.report import Report
 from aegismatrix.desk.signals.seller import CONFIDENCE
 from aegismatrix.desk.sources.fetched import BarSource, Fetched, utc_now
@@ -24,13 +24,6 @@ from aegismatrix.market.chain import OptionChain
 from aegismatrix.market.errors import CalendarRangeError, StaleOvernightBarsError
 from aegismatrix.market.market import NIFTY, ExpiryKind, Market
 from aegismatrix.market.overnight import last_night
-
-REPORT_NAME, PAGE_NAME, JOURNAL_NAME = (
-    "aegismatrix.json",
-    "aegismatrix.html",
-    "forecasts.sqlite",
-)
-LEFTOVERS_KEPT = timedelta(hours=1)
 
 _log = logging.getLogger(__name__)
 
@@ -89,16 +82,20 @@ class Published:
         What was written.
     page_missing : MissingExtraError or None
         Why there is no page, where it was neither refused nor insisted on.
+    entry : str or None
+        The digest of its entry in the forecast log, where it is logged.
     """
 
     report: Report
     fetched: Fetched
     files: tuple[Path, ...]
     page_missing: MissingExtraError | None = None
+    entry: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return a line for a log: what a desk would ask first."""
         report = self.report
+        age = () if report.publication is None else report.publication.notes or ()
         return {
             "as_of": report.as_of,
             "session": report.session,
@@ -113,9 +110,10 @@ class Published:
             ],
             "horizon_days": report.seller.safe_range.horizon_days,
             "bars": self.fetched.freshness,
-            "notes": list(report.provenance.source_notes),
+            "notes": [*age, *report.provenance.source_notes],
             "manifest": report.provenance.manifest_digest[:16],
             "files": [str(path) for path in self.files],
+            "entry": self.entry,
         }
 
 
@@ -124,11 +122,12 @@ def publish(
     settings: Settings,
     *,
     engine: Engine | None = None,
-    record: Callable[[Report], object] | None = None,
+    journal: Journal | None = None,
+    known: str | None = None,
     watch: Callable[[Bars, datetime], Mapping[str, Any]] | None = None,
     now: datetime | None = None,
 ) -> Published:
-    """Fetch, analyse and write.
+    """Fetch, analyse, write and log.
 
     Parameters
     ----------
@@ -138,9 +137,10 @@ def publish(
         What to publish, and where.
     engine : Engine, optional
         By default one on the bundled artifacts.
-    record : callable, optional
-        Called with the report once everything is ready and nothing has been replaced yet: a
-        forecast log's `append`. If it raises, nothing is replaced.
+    journal : Journal, optional
+        The forecast log that the report goes to, with its files or not at all.
+    known : str, optional
+        The digest of an entry that the log must hold: that of this job's last report.
     watch : callable, optional
         From the bars and the moment to the report's block on what earlier forecasts were worth.
     now : aware datetime, optional
@@ -156,8 +156,13 @@ def publish(
         If the exchange is closed and `only_open` is set; nothing is fetched then.
     BarsBehindError
         If a session has closed since the last bar, and no age is allowed that covers it.
+    FolderBusyError
+        If another process publishes to the folder all the time.
+    PublicationError
+        If what failed, or what an interrupted run left, cannot be undone.
     AegisError
-        Whatever fetching, analysing and writing raise. The previous files are untouched then.
+        Whatever else fetching, analysing and writing raise. What was published and logged before is
+        as it was then.
     """
     moment = now or utc_now()
     if settings.only_open:
@@ -165,10 +170,9 @@ def publish(
     fetched = source.fetch()
     bars = fetched.bars
     notes = [*fetched.notes]
-    if fetched.stale_for is not None:
-        notes.insert(0, fetched.freshness)
+    age_notes = [] if fetched.stale_for is None else [fetched.freshness]
     if settings.check_current and bars.market.calendar is not None:
-        notes += _current(bars, moment, settings)
+        age_notes += _current(bars, moment, settings)
     _log.info("%s: %d bars, %s", source.description, len(bars), fetched.freshness)
     overnight = settings.overnight
     if overnight is not None:
@@ -192,16 +196,27 @@ def publish(
     )
     if watch is not None:
         report = replace(report, monitoring=watch(bars, moment))
-    page, missing = page_of(report, settings.html)
-    files: dict[str | os.PathLike[str], str] = {settings.folder / REPORT_NAME: report.to_json()}
-    if page is not None:
-        files[settings.folder / PAGE_NAME] = page
-    _log.info("writing %s", ", ".join(str(path) for path in files))
-    write_together(files, None if record is None else lambda: record(report))
-    removed = remove_leftovers(settings.folder, LEFTOVERS_KEPT)
-    if removed:
-        _log.warning("removed %d leftovers of interrupted runs from %s", removed, settings.folder)
-    return Published(report, fetched, tuple(Path(path) for path in files), missing)
+    missing = None
+
+    def make(log_head: str | None) -> tuple[Report, Mapping[str, str]]:
+        nonlocal missing
+        made = _published(report, age_notes, log_head)
+        page, missing = page_of(made, settings.html)
+        files = {REPORT_NAME: made.to_json()}
+        return made, files if page is None else {**files, PAGE_NAME: page}
+
+    _log.info("writing to %s", settings.folder)
+    report, entry = put_in_place(settings.folder, make, journal, known)
+    names = (REPORT_NAME,) if missing or settings.html is False else (REPORT_NAME, PAGE_NAME)
+    files = tuple(settings.folder / name for name in names)
+    return Published(report, fetched, files, missing, entry)
+
+
+def _published(report: Report, age_notes: list[str], log_head: str | None) -> Report:
+    """Say in the report what differs between two of them on the same bars."""
+    assert report.publication is not None
+    publication = replace(report.publication, notes=tuple(age_notes) or None, log_head=log_head)
+    return replace(report, publication=publication)
 
 
 def page_of(report: Report, wanted: bool | None) -> tuple[str | None, MissingExtraError | None]:

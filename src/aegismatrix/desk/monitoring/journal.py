@@ -2,7 +2,8 @@
 
 One SQLite file. A run is appended in one transaction, so that a process killed at any point leaves
 it logged or not; a digest of each run, and one of its claims, tell a flipped bit from a forecast.
-Nothing that was logged is ever changed.
+Nothing that was logged is ever changed, and each run carries the digest of the one before it, so
+that what was left out, put in or moved shows.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
 from datetime import date, datetime
 from pathlib import Path
@@ -19,6 +22,7 @@ from typing import Any
 
 from aegismatrix.desk.database import Database, Kind
 from aegismatrix.desk.errors import JournalError
+from aegismatrix.desk.json_text import sha256_of
 from aegismatrix.desk.report import Report
 from aegismatrix.desk.signals.seller import DISTANCE_FRACTIONS
 from aegismatrix.errors import ContractError
@@ -27,7 +31,7 @@ from aegismatrix.market.events import BREACH
 APPLICATION_ID = 0x41_45_47_4A
 """Marks a SQLite file as one of these: AEGJ."""
 
-VERSION = 2
+VERSION = 3
 """The form of the tables; in the file it is `user_version`."""
 
 BUSY_SECONDS = 30.0
@@ -35,23 +39,32 @@ BUSY_SECONDS = 30.0
 
 SAFE_RANGE = "safe_range"
 
+START = "0" * 64
+"""What stands for the entry before the first one."""
+
 _TABLES = (
     "CREATE TABLE runs (id INTEGER PRIMARY KEY, generated_at TEXT NOT NULL, as_of TEXT NOT NULL,"
     " session TEXT NOT NULL, market TEXT NOT NULL, package_version TEXT NOT NULL,"
     " manifest_digest TEXT NOT NULL, in_sample INTEGER NOT NULL, high REAL NOT NULL,"
     " low REAL NOT NULL, close REAL NOT NULL, iv_percent REAL NOT NULL, bar_digest TEXT NOT NULL,"
-    " features TEXT NOT NULL, claims_digest TEXT NOT NULL, digest TEXT NOT NULL UNIQUE)",
+    " features TEXT NOT NULL, claims_digest TEXT NOT NULL, digest TEXT NOT NULL UNIQUE,"
+    " report_sha256 TEXT, previous TEXT)",
     "CREATE TABLE claims (run INTEGER NOT NULL REFERENCES runs, output TEXT NOT NULL,"
     " series TEXT NOT NULL, horizon_days INTEGER NOT NULL, probability REAL NOT NULL,"
     " lower_edge REAL, upper_edge REAL, base_rate REAL, ends_on TEXT,"
     " PRIMARY KEY (run, output)) WITHOUT ROWID",
+)
+_TO_2 = ("ALTER TABLE claims ADD COLUMN ends_on TEXT",)
+_TO_3 = (
+    "ALTER TABLE runs ADD COLUMN report_sha256 TEXT",
+    "ALTER TABLE runs ADD COLUMN previous TEXT",
 )
 _KIND = Kind(
     application_id=APPLICATION_ID,
     version=VERSION,
     tables=_TABLES,
     error=JournalError,
-    upgrades={1: ("ALTER TABLE claims ADD COLUMN ends_on TEXT",)},
+    upgrades={1: (*_TO_2, *_TO_3), 2: _TO_3},
 )
 
 
@@ -117,6 +130,12 @@ class Run:
         sha256 of these four values, without their day: a frozen feed may put new days on old ones.
     features : mapping of str to float
         What the models read.
+    report_sha256 : str or None
+        Of the report's JSON; None in logs of the first two versions.
+    previous : str or None
+        The digest of the entry before; likewise.
+    digest : str
+        Of all of this and of the claims: the entry's own.
     """
 
     id: int
@@ -133,13 +152,21 @@ class Run:
     iv_percent: float
     bar_digest: str
     features: Mapping[str, float]
+    report_sha256: str | None = None
+    previous: str | None = None
+    digest: str = ""
 
 
-_RUN_COLUMNS = tuple(one.name for one in fields(Run) if one.name != "id")
+_LINKS = ("report_sha256", "previous")
+_RUN_COLUMNS = tuple(one.name for one in fields(Run) if one.name not in ("id", "digest", *_LINKS))
 _CLAIM_COLUMNS = tuple(one.name for one in fields(Claim))
 _ADD_RUN = (
-    f"INSERT INTO runs ({', '.join(_RUN_COLUMNS)}, claims_digest, digest)"
-    f" VALUES ({', '.join('?' * (len(_RUN_COLUMNS) + 2))}) ON CONFLICT (digest) DO NOTHING"
+    f"INSERT INTO runs ({', '.join(_RUN_COLUMNS)}, claims_digest, report_sha256, previous, digest)"
+    f" VALUES ({', '.join('?' * (len(_RUN_COLUMNS) + 4))})"
+)
+_FIND_RUN = (
+    "SELECT 1 FROM runs WHERE (report_sha256 IS NULL OR report_sha256 = ?) AND claims_digest = ?"
+    f" AND {' AND '.join(f'{name} = ?' for name in _RUN_COLUMNS)}"
 )
 _ADD_CLAIM = (
     f"INSERT INTO claims (run, {', '.join(_CLAIM_COLUMNS)})"
@@ -293,20 +320,101 @@ class Journal:
                 f"is a {type(report).__name__}",
                 remedy="Give a Report, made with aegismatrix.analyze.",
             )
-        claims = sorted(claims_of(report), key=lambda claim: claim.output)
-        row = _row(report)
-        claims_digest = _digest([_sealed(astuple(claim)) for claim in claims])
-        with self._database.writing(BUSY_SECONDS) as file:
+        entry = entry_of(report)
+        report_sha256 = sha256_of(report.to_json())
+        with self.appending() as log:
+            if log.holds(entry, report_sha256):
+                return False
+            log.add(entry, report_sha256)
+        return True
+
+    def head(self) -> str:
+        """Return the digest of the last entry.
+
+        Returns
+        -------
+        str
+            64 zeros if nothing is logged.
+
+        Raises
+        ------
+        JournalError
+            If it is damaged, unrecognised, busy or unusable.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> am.Journal("no_such_file.sqlite3").head()[:8]
+        '00000000'
+        """
+        return _head([(run.previous, run.digest) for run in self._read()])
+
+    def holds(self, digest: str) -> bool:
+        """Say whether an entry is in the log.
+
+        Parameters
+        ----------
+        digest : str
+            The entry's (`Run.digest`).
+
+        Returns
+        -------
+        bool
+            False if there is no file.
+
+        Raises
+        ------
+        JournalError
+            If it is damaged, unrecognised, busy or unusable.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> am.Journal("no_such_file.sqlite3").holds("0" * 64)
+        False
+        """
+        return any(run.digest == digest for run in self._read())
+
+    @contextmanager
+    def appending(self, known: str | None = None) -> Iterator[OpenLog]:
+        """Open the log for one transaction, which ends with the block: whole, or not at all.
+
+        Parameters
+        ----------
+        known : str, optional
+            The digest of an entry that must be there; the file is not made then.
+
+        Yields
+        ------
+        OpenLog
+            To add to.
+
+        Raises
+        ------
+        JournalError
+            If it is damaged, unrecognised, busy or unusable, or lacks that entry; nothing is logged
+            then.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> journal = am.Journal("forecasts.sqlite3")
+        >>> with journal.appending() as log:
+        ...     log.head[:8]
+        '00000000'
+        """
+        if known is not None and not self._database.exists():
+            gone = "its folder" if not self.path.parent.is_dir() else "the file"
+            raise JournalError(str(self.path), "vanished", f"{gone} is gone")
+        with self._database.writing(BUSY_SECONDS, make=known is None) as file:
             if not self._database.is_laid_out(file):
                 self._database.lay_out(file)
             elif self._database.version_of(file) != VERSION:
                 self._database.upgrade(file)
-            added = file.execute(_ADD_RUN, (*row, claims_digest, _digest([*row, claims_digest])))
-            if not added.rowcount:
-                return False
-            number = added.lastrowid
-            file.executemany(_ADD_CLAIM, ((number, *astuple(claim)) for claim in claims))
-        return True
+            links = file.execute("SELECT previous, digest FROM runs ORDER BY id").fetchall()
+            if known is not None and known not in (digest for _, digest in links):
+                raise JournalError(str(self.path), "vanished", f"entry {known[:16]} is not in it")
+            yield OpenLog(file, _head(links))
 
     def runs(self, market: str | None = None) -> tuple[Run, ...]:
         """Read the logged runs.
@@ -324,7 +432,8 @@ class Journal:
         Raises
         ------
         JournalError
-            If it is damaged, unrecognised, busy or unusable.
+            If it is damaged, unrecognised, busy or unusable. A log that was reordered, or in which
+            an entry was left out or written anew, is damaged.
 
         Examples
         --------
@@ -332,13 +441,7 @@ class Journal:
         >>> am.Journal("no_such_file.sqlite3").runs()
         ()
         """
-        if not self.path.exists():
-            return ()
-        asked = f"SELECT id, {', '.join(_RUN_COLUMNS)}, claims_digest, digest FROM runs"
-        with self._database.reading(BUSY_SECONDS) as file:
-            rows = file.execute(asked).fetchall() if self._database.is_laid_out(file) else []
-        runs = (self._run(row) for row in rows)
-        kept = [run for run in runs if market is None or run.market == market]
+        kept = [run for run in self._read() if market is None or run.market == market]
         return tuple(sorted(kept, key=lambda run: (run.generated_at, run.id)))
 
     def claims(self, runs: Sequence[Run]) -> tuple[tuple[Claim, ...], ...]:
@@ -377,7 +480,7 @@ class Journal:
         with self._database.reading(BUSY_SECONDS) as file:
             self._database.is_laid_out(file)
             columns = ", ".join(_CLAIM_COLUMNS)
-            if self._database.version_of(file) != VERSION:
+            if self._database.version_of(file) == 1:
                 columns = columns.replace("ends_on", "NULL AS ends_on")
             asked = f"SELECT {columns} FROM claims WHERE run = ? ORDER BY output"
             for run in runs:
@@ -389,16 +492,149 @@ class Journal:
                 found.append(tuple(Claim(*row) for row in rows))
         return tuple(found)
 
+    def _read(self) -> list[Run]:
+        """Every run in the order in which they were logged, checked."""
+        if not self._database.exists():
+            return []
+        links = ", ".join(_LINKS)
+        with self._database.reading(BUSY_SECONDS) as file:
+            if not self._database.is_laid_out(file):
+                return []
+            if self._database.version_of(file) < VERSION:
+                links = ", ".join(f"NULL AS {name}" for name in _LINKS)
+            columns = f"id, {', '.join(_RUN_COLUMNS)}, claims_digest, {links}, digest"
+            rows = file.execute(f"SELECT {columns} FROM runs ORDER BY id").fetchall()
+        runs = [self._run(row) for row in rows]
+        head = START
+        for run in runs:
+            if run.previous not in (None, head) or (run.previous is None and run.report_sha256):
+                reason = f"run {run.id} does not follow the one before it"
+                raise JournalError(str(self.path), "damaged", reason)
+            head = _head([(run.previous, run.digest)], head)
+        return runs
+
     def _run(self, row: tuple[Any, ...]) -> Run:
-        number, *values, digest = row
-        if not _is_of(digest, values):
+        number, *values, report_sha256, previous, digest = row
+        # The first two versions had no links.
+        links = () if previous is None else (report_sha256, previous)
+        if not _is_of(digest, [*values, *links]):
             raise JournalError(str(self.path), "damaged", f"run {number} is not what was written")
         given = dict(zip(_RUN_COLUMNS, values, strict=False))
         given["generated_at"] = datetime.fromisoformat(given["generated_at"].replace("Z", "+00:00"))
         given["as_of"] = date.fromisoformat(given["as_of"])
         given["in_sample"] = bool(given["in_sample"])
         given["features"] = json.loads(given["features"])
-        return Run(id=number, **given)
+        return Run(
+            id=number, **given, report_sha256=report_sha256, previous=previous, digest=digest
+        )
+
+
+class OpenLog:
+    """A forecast log within a transaction.
+
+    Parameters
+    ----------
+    file : Connection
+        Inside of its transaction.
+    head : str
+        The digest of its last entry.
+
+    Attributes
+    ----------
+    head : str
+        The digest of the last entry.
+    """
+
+    def __init__(self, file: sqlite3.Connection, head: str) -> None:
+        self._file = file
+        self.head = head
+
+    def holds(self, entry: Entry, report_sha256: str) -> bool:
+        """Say whether this very report is logged.
+
+        Parameters
+        ----------
+        entry : Entry
+            From `entry_of`.
+        report_sha256 : str
+            Of its JSON.
+
+        Returns
+        -------
+        bool
+        """
+        asked = (report_sha256, entry.claims_digest, *entry.row)
+        return self._file.execute(_FIND_RUN, asked).fetchone() is not None
+
+    def add(self, entry: Entry, report_sha256: str) -> str:
+        """Add an entry after the last one.
+
+        Parameters
+        ----------
+        entry : Entry
+            From `entry_of`.
+        report_sha256 : str
+            Of the JSON of the report.
+
+        Returns
+        -------
+        str
+            Its digest, the log's new head.
+        """
+        values = (*entry.row, entry.claims_digest, report_sha256, self.head)
+        digest = _digest(values)
+        number = self._file.execute(_ADD_RUN, (*values, digest)).lastrowid
+        claims = ((number, *astuple(claim)) for claim in entry.claims)
+        self._file.executemany(_ADD_CLAIM, claims)
+        self.head = digest
+        return digest
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a log keeps of a report.
+
+    Attributes
+    ----------
+    row : tuple
+        The run's own columns.
+    claims : tuple of Claim
+        What it claims, in order of output.
+    claims_digest : str
+        Of the claims.
+    """
+
+    row: tuple[Any, ...]
+    claims: tuple[Claim, ...]
+    claims_digest: str
+
+
+def entry_of(report: Report) -> Entry:
+    """Return what a log keeps of a report.
+
+    Parameters
+    ----------
+    report : Report
+        From `aegismatrix.analyze`.
+
+    Returns
+    -------
+    Entry
+
+    Raises
+    ------
+    ContractError
+        If two models claim one name.
+    """
+    claims = tuple(sorted(claims_of(report), key=lambda claim: claim.output))
+    return Entry(_row(report), claims, _digest([_sealed(astuple(claim)) for claim in claims]))
+
+
+def _head(links: Iterable[tuple[str | None, str]], head: str = START) -> str:
+    """The digest of the last entry; entries without links are linked by what they were."""
+    for previous, digest in links:
+        head = _digest([head, digest]) if previous is None else digest
+    return head
 
 
 def _row(report: Report) -> tuple[Any, ...]:
