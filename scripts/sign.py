@@ -22,7 +22,8 @@ try:
         sign,
     )
 
-    from aegismatrix.artifacts.signature import SIGNATURE_NAME, stamp
+    from aegismatrix.artifacts.manifest import SIGNATURE_NAME
+from aegismatrix.artifacts.signature import stamp
     from aegismatrix.errors import AegisError
 except ModuleNotFoundError as error:
     print(

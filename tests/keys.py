@@ -11,9 +11,8 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from aegismatrix.artifacts.manifest import MANIFEST_NAME
+from aegismatrix.artifacts.manifest import MANIFEST_NAME, SIGNATURE_NAME
 from aegismatrix.artifacts.signature import (
-    SIGNATURE_NAME,
     ReleaseKey,
     Signature,
     key_id,

@@ -35,6 +35,7 @@ from aegismatrix.artifacts.manifest import (
     CARD_KEY,
     ENGINE_NAME,
     MANIFEST_NAME,
+    SIGNATURE_NAME,
     Manifest,
     find_artifacts,
     list_models,
@@ -43,7 +44,6 @@ from aegismatrix.artifacts.manifest import (
 )
 from aegismatrix.artifacts.signature import (
     CLOCK_TOLERANCE,
-    SIGNATURE_NAME,
     Signature,
     key_id,
     read_signature,

@@ -32,11 +32,12 @@ from cryptography.hazmat.primitives.serialization import (
 from aegismatrix.artifacts import signature as signature_module
 from aegismatrix.artifacts.manifest import (
     MANIFEST_NAME,
+    SIGNATURE_NAME,
     WALKFORWARD_KEY,
     find_artifacts,
     read_manifest,
 )
-from aegismatrix.artifacts.signature import SIGNATURE_NAME, key_id, verify_signature
+from aegismatrix.artifacts.signature import key_id, verify_signature
 from aegismatrix.errors import (
     ArtifactHashError,
     ArtifactsNotFoundError,

@@ -10,9 +10,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aegismatrix.artifacts.manifest import read_manifest
+from aegismatrix.artifacts.manifest import SIGNATURE_NAME, read_manifest
 from aegismatrix.artifacts.signature import (
-    SIGNATURE_NAME,
     ReleaseKey,
     Signature,
     check_signature,
