@@ -23,7 +23,7 @@ try:
     )
 
     from aegismatrix.artifacts.manifest import SIGNATURE_NAME
-from aegismatrix.artifacts.signature import stamp
+    from aegismatrix.artifacts.signature import stamp
     from aegismatrix.errors import AegisError
 except ModuleNotFoundError as error:
     print(
