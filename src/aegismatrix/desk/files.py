@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
-from aegismatrix.errors import OutputError
+from aegismatrix.errors import OutputError, shown
 
 _PREFIX = ".aegismatrix-"
 _Path = TypeVar("_Path", bound="str | os.PathLike[str]")
@@ -35,16 +35,25 @@ def write_atomically(path: str | os.PathLike[str], text: str) -> None:
     """
     try:
         target = Path(path)
-    except TypeError as error:
-        raise OutputError(repr(path), "it is not a path") from error
+    except Exception as error:
+        # Whatever says that it is a path may fail to give it.
+        raise OutputError(shown(path), "it is not a path") from error
     try:
         if target.exists() and not target.is_file() and not target.is_dir():
-            target.write_text(text, encoding="utf-8")
+            with open(target, "w", encoding="utf-8", opener=_open_without_waiting) as file:
+                file.write(text)
             return
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise OutputError(os.fspath(path), reason) from error
-    write_together({path: text})
+        raise OutputError(str(target), reason) from error
+    write_together({target: text})
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    # To open a pipe that nobody reads waits for ever. Written is it as any other file.
+    opened = os.open(path, flags | getattr(os, "O_NONBLOCK", 0), 0o666)
+    os.set_blocking(opened, True)
+    return opened
 
 
 def write_together(

@@ -21,6 +21,7 @@ from aegismatrix.desk.signals.market import MarketState
 from aegismatrix.desk.signals.overnight import OvernightSignal
 from aegismatrix.desk.signals.seller import HitRate, SellerSignal
 from aegismatrix.errors import ContractError, MissingExtraError
+from aegismatrix.market.arrays import as_text
 from aegismatrix.market.events import (
     BREACH,
     BREAKOUT,
@@ -613,7 +614,8 @@ class Report:
         >>> report.verdict("no_such_output")
         'not judged'
         """
-        judged = self.provenance.skill.get(output)
+        name = as_text(output, "output", "Give the name of a judged output, such as 'trap_5'.")
+        judged = self.provenance.skill.get(name)
         return str(judged["verdict"]) if judged else NOT_JUDGED
 
     def _spot(self) -> float:

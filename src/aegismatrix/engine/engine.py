@@ -22,8 +22,18 @@ from aegismatrix.artifacts.manifest import (
     read_manifest,
 )
 from aegismatrix.engine.model import Model, load_model
-from aegismatrix.errors import ContractError, MissingExtraError
-from aegismatrix.market.arrays import DateArray, FloatArray
+from aegismatrix.errors import ArgumentError, ContractError, MissingExtraError, shown
+from aegismatrix.market.arrays import (
+    MAX_GIVEN,
+    DateArray,
+    FloatArray,
+    as_floats,
+    as_kind,
+    as_real,
+    as_rows,
+    as_text,
+    as_whole,
+)
 from aegismatrix.market.bars import Bars
 
 if TYPE_CHECKING:
@@ -50,6 +60,11 @@ for _values in (_DEFAULT_HORIZONS, _DEFAULT_DISTANCES):
     _values.flags.writeable = False
 
 OVERNIGHT = "overnight"
+
+_TARGETS = (
+    f"Give pairs of whole trading days, 1 to {LONGEST_DAYS}, and a probability between 0 and 1."
+)
+_LEAST_BYTES = 4
 
 _PROBABILITY = "probability"
 _INPUTS = frozenset({"high", "low", "close", "iv", "horizon", "distance"})
@@ -116,11 +131,15 @@ class Forecast:
         return len(self.dates)
 
     def __getitem__(self, model: str) -> FloatArray:
-        if model not in self.probabilities:
+        name = as_text(model, "model", f"Give one of {list(self.probabilities)}.")
+        if name not in self.probabilities:
             raise errors.UnknownModelError(
-                model, known=tuple(self.probabilities), path="this forecast"
+                name, known=tuple(self.probabilities), path="this forecast"
             )
-        return self.probabilities[model]
+        return self.probabilities[name]
+
+    def __contains__(self, model: object) -> bool:
+        return isinstance(model, str) and str.__str__(model) in self.probabilities
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.probabilities)
@@ -167,7 +186,8 @@ class Forecast:
         >>> 0.0 < forecast.row()["trap_5"] < 1.0
         True
         """
-        return {column: float(values[position]) for column, values in self.table().items()}
+        place = as_whole(position, "position", least=-len(self), most=len(self) - 1)
+        return {column: float(values[place]) for column, values in self.table().items()}
 
     def to_pandas(self) -> pd.DataFrame:
         """Return every day and every probability as a pandas frame (extra ``frames``).
@@ -410,12 +430,13 @@ class Engine:
         from aegismatrix.engine.surface import distances_of
 
         name = self._surface(head)
+        wanted = [_target(one) for one in as_rows(targets, "targets", _TARGETS)]
 
         def surface(horizon_days: Sequence[int], distance: FloatArray) -> FloatArray:
             forecast = self.predict(bars, horizon_days=horizon_days, distance=distance)
             return np.asarray(forecast[name][0, 0])
 
-        return distances_of(surface, targets)
+        return distances_of(surface, wanted)
 
     def unseen(
         self,
@@ -459,18 +480,22 @@ class Engine:
         >>> engine.unseen("breakout", past).shape == (len(past),)
         True
         """
-        past = self._open(past_of(head))
+        past = self._open(past_of(as_text(head, "head", "Give the name of a model.")))
+        as_kind(forecast, Forecast, "forecast", "Give a Forecast, made with Engine.history.")
         starts = np.array([first for first, _ in past.spec.stretches], dtype="datetime64[D]")
         fit = np.searchsorted(starts, forecast.dates, side="right") - 1
         (span,) = past.spec.training
         # What came before the first bar of training was not seen by the last fit either.
         fit = np.where(forecast.dates < np.datetime64(span.first), len(starts) - 1, fit)
         given: dict[str, NDArray[Any]] = {}
-        if horizon_days is not None and distance is not None:
+        if horizon_days is not None or distance is not None:
+            horizon = as_whole(
+                horizon_days, "horizon_days", least=1, most=LONGEST_DAYS, unit="trading days"
+            )
             given = {
                 "implied_sigma": forecast.implied_sigma,
-                "horizon": _horizons(horizon_days),
-                "distance": np.ascontiguousarray(distance[:, None]),
+                "horizon": np.array([float(horizon)]),
+                "distance": _one_a_day(distance, len(forecast)),
             }
         outputs = past.run(features=forecast.features, fit=np.maximum(fit, 0), **given)
         unseen: FloatArray = outputs[_PROBABILITY].reshape(len(forecast), -1)[:, 0].copy()
@@ -512,6 +537,8 @@ class Engine:
                 path=str(self.manifest.folder),
                 remedy="Use artifacts trained with US bars, or leave the overnight bars out.",
             )
+        as_kind(forecast, Forecast, "forecast", "Give a Forecast, made with Engine.history.")
+        _check_nights(nights)
         if not np.array_equal(forecast.dates, nights.dates) or not nights.known.all():
             raise ContractError(
                 OVERNIGHT,
@@ -533,7 +560,8 @@ class Engine:
             self._opened[name] = load_model(self.manifest, name)
         return self._opened[name]
 
-    def _surface(self, wanted: str | None) -> str:
+    def _surface(self, head: str | None) -> str:
+        wanted = None if head is None else as_text(head, "head", "Give the name of a model.")
         for head in self._heads:
             if head.shape == _SURFACE_SHAPE and wanted in (None, head.name):
                 return head.name
@@ -644,7 +672,7 @@ def _horizons(horizon_days: ArrayLike) -> FloatArray:
         raise ContractError(
             ENGINE_NAME,
             "horizon_days",
-            f"is {horizon_days!r}",
+            f"is {shown(horizon_days)}",
             remedy=f"Give one or more different whole trading days from 1 to {LONGEST_DAYS}.",
         )
     return horizons
@@ -661,7 +689,7 @@ def _distances(distance: ArrayLike) -> FloatArray:
         raise ContractError(
             ENGINE_NAME,
             "distance",
-            f"is {distance!r}",
+            f"is {shown(distance)}",
             remedy="Give one or more different log distances above 0, from"
             f" {LEAST_DISTANCE} to {MOST_DISTANCE}: p points are ln(1 + p / close).",
         )
@@ -672,12 +700,60 @@ def _numbers(values: ArrayLike) -> FloatArray | None:
     """One number, or a row of different ones, as a row of floats; None where it is neither."""
     try:
         given = np.asarray(values)
-    except ValueError:
+    except Exception:  # noqa: BLE001
+        # What is no array is converted by its own code, which may raise anything.
         return None
-    if given.dtype.kind not in "iuf" or given.ndim > 1 or not given.size:
+    # Half precision has no 0.01, and a masked array numbers that it hides.
+    if isinstance(values, list | tuple) and any(type(one) is bool for one in values):
         return None
-    row = np.atleast_1d(given.astype(np.float64))
+    halved = given.dtype.kind == "f" and given.dtype.itemsize < _LEAST_BYTES
+    hidden = isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values)
+    if (
+        given.dtype.kind not in "iuf"
+        or halved
+        or hidden
+        or given.ndim > 1
+        or not 0 < given.size <= MAX_GIVEN
+    ):
+        return None
+    with np.errstate(over="ignore"):
+        row = np.atleast_1d(given.astype(np.float64))
     return row if len(set(row.tolist())) == row.size else None
+
+
+def _target(given: object) -> tuple[int, float]:
+    """A horizon and a probability, as `Engine.breach_distances` takes them."""
+    pair = as_rows(given, "a target", _TARGETS)
+    if len(pair) != 2:
+        raise ArgumentError("a target", shown(given), remedy=_TARGETS)
+    days = as_whole(pair[0], "a horizon", least=1, most=LONGEST_DAYS, unit="trading days")
+    probability = as_real(pair[1], "a probability", _TARGETS)
+    if not 0.0 < probability < 1.0:
+        raise ArgumentError("a probability", shown(pair[1]), remedy=_TARGETS)
+    return days, probability
+
+
+def _one_a_day(distance: object, days: int) -> FloatArray:
+    """A log distance for each day, as a column."""
+    distances = None if distance is None else as_floats(distance, "unseen", "distance")
+    if (
+        distances is None
+        or distances.shape != (days,)
+        or not ((distances >= LEAST_DISTANCE) & (distances <= MOST_DISTANCE)).all()
+    ):
+        raise ContractError(
+            ENGINE_NAME,
+            "distance",
+            f"is {shown(distance)}",
+            remedy=f"Give one log distance above 0 for each of the {days} days, with horizon_days.",
+        )
+    return np.ascontiguousarray(distances[:, None])
+
+
+def _check_nights(nights: object) -> None:
+    from aegismatrix.market.overnight import Nights
+
+    as_kind(nights, Nights, "nights", "Give nights, made with last_night or align.")
 
 
 def _columns(head: ArraySpec, horizon_days: FloatArray, distance: FloatArray) -> tuple[str, ...]:

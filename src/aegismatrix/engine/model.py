@@ -26,7 +26,7 @@ from aegismatrix.artifacts.manifest import (
     read_manifest,
 )
 from aegismatrix.artifacts.operators import METADATA_KEY, check_content
-from aegismatrix.errors import ContractError
+from aegismatrix.errors import ArgumentError, ContractError, shown
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -53,8 +53,8 @@ class Model:
     """
 
     def __init__(self, spec: ModelSpec, session: onnxruntime.InferenceSession) -> None:
-        self.spec = spec
-        self._session = session
+        self.spec = as_spec(spec)
+        self._session = _as_session(session)
         self._output_names = [output.name for output in spec.outputs]
 
     @classmethod
@@ -89,6 +89,10 @@ class Model:
         >>> am.Model.from_bytes(spec, data, spec.file).name
         'trap'
         """
+        as_spec(spec)
+        path = path if type(path) is str else shown(path)
+        if not isinstance(data, bytes):
+            raise ArgumentError("data", shown(data), remedy="Give the bytes of an artifact.")
         check_content(data, path)
         session = _open_session(data, path)
         for sealed, actual in (
@@ -162,15 +166,16 @@ class Model:
         (3,)
         """
         self._check_inputs(arrays)
-        return self.run_validated(arrays)
+        return self._run(arrays)
 
     def run_validated(self, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float64]]:
-        """Run the model on inputs that are known to keep the contract, as those of `Bars` are.
+        """Run the model on inputs that are known to be finite, as those of `Bars` are.
 
         Parameters
         ----------
         arrays : mapping of str to ndarray
-            The inputs by name; not checked again.
+            The inputs by name. Their types and shapes are checked, and their values are not: given
+            fewer rows than it depends on, onnxruntime may end the process.
 
         Returns
         -------
@@ -193,6 +198,13 @@ class Model:
         >>> am.load_models()["features"].run_validated(given)["implied_sigma"].ndim
         1
         """
+        if not isinstance(arrays, Mapping):
+            remedy = "Give a dictionary of arrays by name."
+            raise ContractError(self.name, "arrays", f"are {shown(arrays)}", remedy=remedy)
+        self._check_inputs(arrays, values=False)
+        return self._run(arrays)
+
+    def _run(self, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float64]]:
         try:
             values = self._session.run(self._output_names, arrays)
         except Exception as error:
@@ -202,20 +214,23 @@ class Model:
             self._check_output(array, outputs[array.name])
         return outputs
 
-    def _check_inputs(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+    def _check_inputs(self, arrays: Mapping[str, NDArray[Any]], *, values: bool = True) -> None:
         sizes: dict[str, int] = {}
         wanted = [array.name for array in self.spec.inputs]
         for name in arrays:
             if name not in wanted:
+                said = name if type(name) is str else shown(name)
                 raise ContractError(
-                    self.name, name, "is not an input", remedy=f"Give exactly {wanted}."
+                    self.name, said, "is not an input", remedy=f"Give exactly {wanted}."
                 )
         for array in self.spec.inputs:
             if array.name not in arrays:
                 raise ContractError(
                     self.name, array.name, "is missing", remedy=f"Give exactly {wanted}."
                 )
-            self._check_input(array, arrays[array.name], sizes)
+            self._check_shape(array, arrays[array.name], sizes)
+            if values:
+                self._check_values(array, arrays[array.name])
         bars = sizes.get(_BARS_AXIS)
         if bars is not None and bars < self.spec.lookback_bars:
             raise errors.InsufficientHistoryError(need=self.spec.lookback_bars, have=bars)
@@ -228,7 +243,7 @@ class Model:
                 remedy=f"Give {self.spec.rows - rows} earlier rows too.",
             )
 
-    def _check_input(self, array: ArraySpec, given: object, sizes: dict[str, int]) -> None:
+    def _check_shape(self, array: ArraySpec, given: object, sizes: dict[str, int]) -> None:
         remedy = f"Give a numpy array of {array.dtype} with shape {list(array.shape)}."
         # Not a subclass either: a masked array hides values from the checks, not from onnxruntime.
         if type(given) is not np.ndarray:
@@ -245,6 +260,8 @@ class Model:
             raise ContractError(
                 self.name, array.name, f"has the shape {list(given.shape)}", remedy=remedy
             )
+
+    def _check_values(self, array: ArraySpec, given: NDArray[Any]) -> None:
         # A finite sum can only come from finite values; the slow test finds a sum that overflowed.
         with np.errstate(over="ignore"):
             total = given.sum()
@@ -284,6 +301,23 @@ class Model:
                 "left the range 0 to 1",
                 remedy="Nothing was published; report the bars that led here as a bug.",
             )
+
+
+def _as_session(given: Any) -> onnxruntime.InferenceSession:
+    """What is held to be an open session."""
+    if type(given).__name__ != "InferenceSession":
+        raise ArgumentError(
+            "session", shown(given), remedy="Use load_models, which opens one of each model."
+        )
+    session: onnxruntime.InferenceSession = given
+    return session
+
+
+def as_spec(given: object) -> ModelSpec:
+    """Return what is held to be the contract of an artifact."""
+    if not isinstance(given, ModelSpec):
+        raise ArgumentError("spec", shown(given), remedy="Give a ModelSpec, of Manifest.model.")
+    return given
 
 
 def load_model(manifest: Manifest, name: str) -> Model:

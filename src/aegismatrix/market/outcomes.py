@@ -19,11 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aegismatrix import errors
-from aegismatrix.market.arrays import FloatArray
+from aegismatrix.errors import ArgumentError, shown
+from aegismatrix.market.arrays import FloatArray, as_kind, as_real, as_truth, as_whole
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.events import (
     CLOSE_ABOVE,
     CLOSE_BELOW,
+    MOST_DAYS,
     NEUTRAL_DEVIATIONS,
     RANGE_BREAKOUT,
     REALISED_ABOVE_IMPLIED,
@@ -39,11 +41,16 @@ from aegismatrix.market.statistics import (
     average_true_range,
     true_range,
 )
-from aegismatrix.market.windows import Windows
+from aegismatrix.market.windows import Windows, days_ahead
 
 Label = Callable[..., FloatArray]
 """From T bars, a horizon in trading days and parameters by name to an answer per bar, NaN where it
 is not known."""
+
+LEAST_TIMES, MOST_TIMES = 1e-3, 1e3
+"""Between what a question's multiples of a volatility, a range or a close may lie."""
+
+_FRACTION = f"Give a fraction of the close above -1, up to {MOST_TIMES:g}: 0.02 is two per cent."
 
 GROUP = "aegismatrix.events"
 """Entry points of this group answer further kinds of events, each by its own name."""
@@ -66,6 +73,7 @@ def forward_realised_vol(bars: Bars, horizon_days: int) -> FloatArray:
     ndarray of shape (T,)
         A fraction a year; NaN where the horizon has not passed or a session is missing.
     """
+    horizon_days = days_ahead(horizon_days)
     windows = Windows.of(bars)
     whole = windows.is_whole(horizon_days)
     return _realised(bars, whole, windows.last_row(horizon_days), horizon_days)
@@ -102,7 +110,8 @@ def trap_label(bars: Bars, horizon_days: int, times: float = 1.0) -> FloatArray:
         with the wrong sign.
     """
     realised = forward_realised_vol(bars, horizon_days)
-    return np.where(np.isnan(realised), np.nan, realised > times * bars.iv / 100.0)
+    limit = _positive(times, "times") * bars.iv / 100.0
+    return np.where(np.isnan(realised), np.nan, realised > limit)
 
 
 def realised_vol(bars: Bars, window: int) -> FloatArray:
@@ -120,7 +129,8 @@ def realised_vol(bars: Bars, window: int) -> FloatArray:
     ndarray of shape (T,)
         A fraction a year; NaN for the first `window` bars.
     """
-    rows = np.arange(len(bars))
+    window = as_whole(window, "window", least=1, most=MOST_DAYS, unit="bars")
+    rows = np.arange(len(_checked(bars)))
     over = rows + window < len(bars)
     ahead = _realised(bars, over, rows + window, window)
     return np.concatenate([np.full(window, np.nan), ahead[:-window]])[: len(bars)]
@@ -141,7 +151,7 @@ def volatility_terciles(bars: Bars, window: int = REGIME_HORIZON_DAYS) -> FloatA
     ndarray of shape (T, 2)
         NaN until there are 252 values.
     """
-    terciles = np.full((len(bars), 2), np.nan)
+    terciles = np.full((len(_checked(bars)), 2), np.nan)
     past = realised_vol(bars, window)
     if len(bars) >= TRADING_DAYS:
         windows = np.lib.stride_tricks.sliding_window_view(past, TRADING_DAYS)
@@ -168,7 +178,8 @@ def regime_label(
     ndarray of shape (T,)
         0 for LOW, 1 for MEDIUM, 2 for HIGH; NaN where not known.
     """
-    vol = (forward_realised_vol if forward else realised_vol)(bars, horizon_days)
+    ahead = as_truth(forward, "forward")
+    vol = (forward_realised_vol if ahead else realised_vol)(bars, horizon_days)
     terciles = volatility_terciles(bars, horizon_days)
     unknown = np.isnan(vol) | np.isnan(terciles).any(axis=1)
     return np.where(unknown, np.nan, (vol[:, None] > terciles).sum(axis=1))
@@ -215,7 +226,7 @@ def breakout_label(bars: Bars, offset_days: int, times: float = BREAKOUT_RANGES)
     mean_range = average_true_range(bars)
     known = (row > 0) & ~np.isnan(mean_range)
     label = np.full(len(bars), np.nan)
-    label[known] = true_range(bars)[row[known]] > times * mean_range[known]
+    label[known] = true_range(bars)[row[known]] > _positive(times, "times") * mean_range[known]
     return label
 
 
@@ -243,6 +254,7 @@ def spike_label(bars: Bars, offset_days: int = 1, times: float = BREAKOUT_RANGES
 
 def _row_with_close_before(bars: Bars, offset_days: int) -> NDArray[np.int64]:
     """The row of a session ahead, or 0 where it or the session before it is not there."""
+    offset_days = days_ahead(offset_days)
     windows = Windows.of(bars)
     row = np.maximum(windows.last_row(offset_days), 0)
     if offset_days > 1:
@@ -267,6 +279,7 @@ def excursions(bars: Bars, longest_days: int) -> tuple[FloatArray, FloatArray]:
         special ones among them, in column h - 1; NaN where the horizon has not passed or a session
         is missing.
     """
+    longest_days = days_ahead(longest_days)
     windows = Windows.of(bars)
     lowest = windows.lowest(bars.low, longest_days)
     highest = -windows.lowest(-bars.high, longest_days)
@@ -290,7 +303,8 @@ def implied_deviations(bars: Bars, horizon_days: int) -> FloatArray:
         ``ln(close ahead / close) / (iv / 100 * sqrt(h / 252))``; NaN where the horizon has not
         passed.
     """
-    implied = bars.iv / 100.0 * np.sqrt(horizon_days / TRADING_DAYS)
+    horizon_days = days_ahead(horizon_days)
+    implied = _checked(bars).iv / 100.0 * np.sqrt(horizon_days / TRADING_DAYS)
     return np.asarray(forward_return(bars, horizon_days) / implied)
 
 
@@ -315,6 +329,7 @@ def direction_label(
         has not passed.
     """
     deviations = implied_deviations(bars, horizon_days)
+    neutral = _positive(neutral, "neutral", least=0.0)
     above = (deviations > neutral).astype(np.float64) - (deviations < -neutral)
     return np.where(np.isnan(deviations), np.nan, 1.0 + above)
 
@@ -336,8 +351,8 @@ def close_above_label(bars: Bars, horizon_days: int, fraction: float = 0.0) -> F
     ndarray of shape (T,)
         0 or 1; NaN where the horizon has not passed.
     """
-    ahead = _close_ahead(bars, horizon_days)
-    return np.where(np.isnan(ahead), np.nan, ahead > bars.close * (1.0 + fraction))
+    ahead, level = _close_ahead(bars, horizon_days), _level(bars, fraction)
+    return np.where(np.isnan(ahead), np.nan, ahead > level)
 
 
 def close_below_label(bars: Bars, horizon_days: int, fraction: float = 0.0) -> FloatArray:
@@ -353,13 +368,33 @@ def close_below_label(bars: Bars, horizon_days: int, fraction: float = 0.0) -> F
     ndarray of shape (T,)
         0 or 1; NaN where the horizon has not passed.
     """
-    ahead = _close_ahead(bars, horizon_days)
-    return np.where(np.isnan(ahead), np.nan, ahead < bars.close * (1.0 + fraction))
+    ahead, level = _close_ahead(bars, horizon_days), _level(bars, fraction)
+    return np.where(np.isnan(ahead), np.nan, ahead < level)
 
 
 def _close_ahead(bars: Bars, horizon_days: int) -> FloatArray:
     row = Windows.of(bars).last_row(horizon_days)
     return np.where(row >= 0, bars.close[row], np.nan)
+
+
+def _level(bars: Bars, fraction: object) -> FloatArray:
+    given = as_real(fraction, "fraction", _FRACTION)
+    if not -1.0 < given <= MOST_TIMES:
+        raise ArgumentError("fraction", shown(fraction), remedy=_FRACTION)
+    return np.asarray(bars.close * (1.0 + given))
+
+
+def _positive(value: object, name: str, least: float = LEAST_TIMES) -> float:
+    remedy = f"Give a number from {least:g} to {MOST_TIMES:g}."
+    given = as_real(value, name, remedy)
+    if not least <= given <= MOST_TIMES:
+        raise ArgumentError(name, shown(value), remedy=remedy)
+    return given
+
+
+def _checked(bars: Bars) -> Bars:
+    remedy = "Give Bars, made with Bars.from_csv, from_frames or from_arrays."
+    return as_kind(bars, Bars, "bars", remedy)
 
 
 KINDS: Mapping[str, Label] = MappingProxyType(
@@ -431,7 +466,9 @@ def answers(event: Event, bars: Bars) -> FloatArray:
     UndecidableEventError
         If nothing answers it, or not with these parameters.
     """
+    as_kind(event, Event, "event", "Give an Event.")
     label = find_label(event.kind)
+    _checked(bars)
     try:
         asked = inspect.signature(label).bind(bars, event.horizon_days, **event.parameters)
     except TypeError as error:

@@ -14,8 +14,9 @@ from datetime import date, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from aegismatrix.market.arrays import DateArray, FloatArray
+from aegismatrix.market.arrays import DateArray, FloatArray, as_kind, as_whole
 from aegismatrix.market.bars import Bars
+from aegismatrix.market.events import MOST_DAYS
 
 _ABSENT = -1
 
@@ -51,7 +52,8 @@ class Windows:
         -------
         Windows
         """
-        dates = bars.dates
+        remedy = "Give Bars, made with Bars.from_csv, from_frames or from_arrays."
+        dates = as_kind(bars, Bars, "bars", remedy).dates
         sessions = _sessions(bars)
         place = np.searchsorted(dates, sessions)
         present = dates[np.minimum(place, len(dates) - 1)] == sessions
@@ -74,7 +76,7 @@ class Windows:
         ndarray of shape (T,), int64
             -1 where that session has not come or the bars lack it.
         """
-        place = self.passed + horizon_days - 1
+        place = self.passed + days_ahead(horizon_days) - 1
         come = place < len(self.rows)
         return np.where(come, self.rows[np.where(come, place, 0)], _ABSENT)
 
@@ -90,7 +92,7 @@ class Windows:
         -------
         ndarray of shape (T,), bool
         """
-        return np.asarray(self.passed + horizon_days <= len(self.rows))
+        return np.asarray(self.passed + days_ahead(horizon_days) <= len(self.rows))
 
     def is_whole(self, horizon_days: int) -> NDArray[np.bool_]:
         """Say which windows are over and have the bar of each of their sessions.
@@ -105,7 +107,7 @@ class Windows:
         ndarray of shape (T,), bool
         """
         lacking = np.concatenate([[0], np.cumsum(self.rows == _ABSENT)])
-        last = np.minimum(self.passed + horizon_days, len(self.rows))
+        last = np.minimum(self.passed + days_ahead(horizon_days), len(self.rows))
         whole = lacking[last] == lacking[np.minimum(self.passed, len(self.rows))]
         return np.asarray(whole & self.is_over(horizon_days))
 
@@ -124,6 +126,7 @@ class Windows:
         ndarray of shape (T, longest_days)
             Of h sessions in column h - 1; NaN where the window is not over or not whole.
         """
+        longest_days = days_ahead(longest_days)
         count, most = len(values), min(longest_days, len(self.rows))
         found = np.full((count, longest_days), np.nan)
         until_next = self._until_next_session(values)
@@ -147,6 +150,27 @@ class Windows:
         for row in np.flatnonzero(~is_session[:-1])[::-1]:
             found[row] = min(found[row], found[row + 1])
         return found
+
+
+def days_ahead(horizon_days: object) -> int:
+    """Return a horizon: what lies behind a bar, or on it, is no outcome of a forecast.
+
+    Parameters
+    ----------
+    horizon_days : object
+        As given.
+
+    Returns
+    -------
+    int
+        Sessions, 1 to `MOST_DAYS`.
+
+    Raises
+    ------
+    ArgumentError
+        If it is none.
+    """
+    return as_whole(horizon_days, "horizon_days", least=1, most=MOST_DAYS, unit="trading days")
 
 
 def _sessions(bars: Bars) -> DateArray:

@@ -21,7 +21,8 @@ from aegismatrix.desk.database import Database, Kind
 from aegismatrix.desk.errors import JournalError
 from aegismatrix.desk.report import Report
 from aegismatrix.desk.signals.seller import DISTANCE_FRACTIONS
-from aegismatrix.errors import ContractError
+from aegismatrix.errors import ArgumentError, ContractError, shown
+from aegismatrix.market.arrays import as_kind, as_rows, as_text
 from aegismatrix.market.events import BREACH
 
 APPLICATION_ID = 0x41_45_47_4A
@@ -250,7 +251,7 @@ class Journal:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        self.path = _path_of(path)
         self._database = Database(self.path, _KIND)
 
     def __repr__(self) -> str:
@@ -332,8 +333,13 @@ class Journal:
         >>> am.Journal("no_such_file.sqlite3").runs()
         ()
         """
-        if not self.path.exists():
-            return ()
+        if market is not None:
+            market = as_text(market, "market", "Give the name of a market, or leave it out.")
+        try:
+            if not self.path.exists():
+                return ()
+        except OSError as error:
+            raise JournalError(str(self.path), "unusable", error.strerror or str(error)) from error
         asked = f"SELECT id, {', '.join(_RUN_COLUMNS)}, claims_digest, digest FROM runs"
         with self._database.reading(BUSY_SECONDS) as file:
             rows = file.execute(asked).fetchall() if self._database.is_laid_out(file) else []
@@ -370,6 +376,8 @@ class Journal:
         >>> claims[0].output, claims[0].horizon_days
         ('breach_down_h10_p100', 10)
         """
+        remedy = "Give runs of this log, as Journal.runs returns them."
+        runs = [as_kind(run, Run, "runs", remedy) for run in as_rows(runs, "runs", remedy)]
         if not runs:
             return ()
         sealed = "SELECT claims_digest FROM runs WHERE id = ?"
@@ -399,6 +407,18 @@ class Journal:
         given["in_sample"] = bool(given["in_sample"])
         given["features"] = json.loads(given["features"])
         return Run(id=number, **given)
+
+
+def _path_of(path: object) -> Path:
+    remedy = "Give the path of a file."
+    try:
+        found = Path(path)  # type: ignore[arg-type]
+    except Exception as error:
+        # Whatever says that it is a path may fail to give it.
+        raise ArgumentError("the path of a forecast log", shown(path), remedy=remedy) from error
+    if "\0" in str(found):
+        raise ArgumentError("the path of a forecast log", shown(path), remedy=remedy)
+    return found
 
 
 def _row(report: Report) -> tuple[Any, ...]:
