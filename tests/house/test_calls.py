@@ -225,6 +225,7 @@ VALID: Mapping[str, Make] = {
     "report": lambda w: w.report,
     "runs": lambda w: w.journal.runs(),
     "position": lambda w: -1,
+    "threads": lambda w: 1,
     "dates": lambda w: w.bars.dates[-40:],
     "high": lambda w: w.bars.high[-40:],
     "low": lambda w: w.bars.low[-40:],

@@ -21,7 +21,7 @@ from aegismatrix.artifacts.manifest import (
     past_of,
     read_manifest,
 )
-from aegismatrix.engine.model import Model, load_model
+from aegismatrix.engine.model import MOST_THREADS, Model, load_model
 from aegismatrix.errors import ArgumentError, ContractError, MissingExtraError, shown
 from aegismatrix.market.arrays import (
     MAX_GIVEN,
@@ -267,6 +267,9 @@ class Engine:
     ----------
     path : path-like, optional
         A folder of artifacts; by default the bundled one.
+    threads : int
+        That one forecast may use, 1 to 64. One is the fastest for a forecast of the last bar, and
+        for many at a time; `docs/artifacts.md` has what was measured.
 
     Attributes
     ----------
@@ -277,6 +280,8 @@ class Engine:
     ------
     ArtifactError
         One of its children, saying which file and why.
+    ArgumentError
+        If `threads` is no such number.
 
     Examples
     --------
@@ -286,9 +291,10 @@ class Engine:
     ['trap', 'regime', 'breach']
     """
 
-    def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
+    def __init__(self, path: str | os.PathLike[str] | None = None, *, threads: int = 1) -> None:
+        self._threads = as_whole(threads, "threads", least=1, most=MOST_THREADS, unit="threads")
         self.manifest = manifest = read_manifest(path)
-        self._model = load_model(manifest, ENGINE_NAME)
+        self._model = load_model(manifest, ENGINE_NAME, self._threads)
         _check_engine(manifest)
         self._opened: dict[str, Model] = {}
         self._heads = [out for out in self._model.spec.outputs if out.unit == _PROBABILITY]
@@ -557,7 +563,7 @@ class Engine:
     def _open(self, name: str) -> Model:
         """Open an artifact beside the fused one, when it is first asked for."""
         if name not in self._opened:
-            self._opened[name] = load_model(self.manifest, name)
+            self._opened[name] = load_model(self.manifest, name, self._threads)
         return self._opened[name]
 
     def _surface(self, head: str | None) -> str:

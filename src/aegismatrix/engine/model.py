@@ -27,6 +27,7 @@ from aegismatrix.artifacts.manifest import (
 )
 from aegismatrix.artifacts.operators import METADATA_KEY, check_content
 from aegismatrix.errors import ArgumentError, ContractError, shown
+from aegismatrix.market.arrays import as_whole
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 _ONNX_TYPES = {"float64": "tensor(double)", "float32": "tensor(float)", "int64": "tensor(int64)"}
 _BARS_AXIS, _ROWS_AXIS = "T", "N"
 _SHOWN_LETTERS = 300
+
+MOST_THREADS = 64
+"""That one run of a model may use. Each of them keeps memory for as long as its session is open."""
 
 
 class Model:
@@ -55,10 +59,11 @@ class Model:
     def __init__(self, spec: ModelSpec, session: onnxruntime.InferenceSession) -> None:
         self.spec = as_spec(spec)
         self._session = _as_session(session)
+        self._home: int | None = None
         self._output_names = [output.name for output in spec.outputs]
 
     @classmethod
-    def from_bytes(cls, spec: ModelSpec, data: bytes, path: str) -> Model:
+    def from_bytes(cls, spec: ModelSpec, data: bytes, path: str, *, threads: int = 1) -> Model:
         """Open a session from bytes and hold it against its contract.
 
         Parameters
@@ -69,6 +74,8 @@ class Model:
             The artifact, already verified.
         path : str
             For messages.
+        threads : int
+            That one run of it may use, 1 to `MOST_THREADS`.
 
         Returns
         -------
@@ -94,7 +101,7 @@ class Model:
         if not isinstance(data, bytes):
             raise ArgumentError("data", shown(data), remedy="Give the bytes of an artifact.")
         check_content(data, path)
-        session = _open_session(data, path)
+        session = _open_session(data, path, threads)
         for sealed, actual in (
             (spec.inputs, session.get_inputs()),
             (spec.outputs, session.get_outputs()),
@@ -114,7 +121,10 @@ class Model:
             raise errors.ArtifactRejectedError(
                 path, f"it does not say of itself what is sealed, {needs}"
             )
-        return cls(spec, session)
+        model = cls(spec, session)
+        # Threads do not follow into a forked process, and a run there would wait for them.
+        model._home = os.getpid() if threads > 1 else None
+        return model
 
     def __reduce__(self) -> NoReturn:
         raise errors.NotTransferableError("Model", "load_models()")
@@ -205,6 +215,13 @@ class Model:
         return self._run(arrays)
 
     def _run(self, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float64]]:
+        if self._home is not None and self._home != os.getpid():
+            raise ContractError(
+                self.name,
+                "threads",
+                "stayed in the process that opened it",
+                remedy="Open an Engine in each process, or fork with one of a single thread.",
+            )
         try:
             values = self._session.run(self._output_names, arrays)
         except Exception as error:
@@ -320,7 +337,7 @@ def as_spec(given: object) -> ModelSpec:
     return given
 
 
-def load_model(manifest: Manifest, name: str) -> Model:
+def load_model(manifest: Manifest, name: str, threads: int = 1) -> Model:
     """Verify one artifact and open it.
 
     Parameters
@@ -329,6 +346,8 @@ def load_model(manifest: Manifest, name: str) -> Model:
         What is sealed.
     name : str
         Which one.
+    threads : int
+        As for `Model.from_bytes`.
 
     Returns
     -------
@@ -341,7 +360,7 @@ def load_model(manifest: Manifest, name: str) -> Model:
     """
     data = read_artifact(manifest, name)
     spec = manifest.model(name)
-    return Model.from_bytes(spec, data, str(manifest.folder / spec.file))
+    return Model.from_bytes(spec, data, str(manifest.folder / spec.file), threads=threads)
 
 
 def load_models(path: str | os.PathLike[str] | None = None) -> dict[str, Model]:
@@ -414,10 +433,11 @@ def _installed() -> list[str]:
     return sorted(found)
 
 
-def _open_session(data: bytes, path: str) -> onnxruntime.InferenceSession:
+def _open_session(data: bytes, path: str, threads: int = 1) -> onnxruntime.InferenceSession:
+    workers = as_whole(threads, "threads", least=1, most=MOST_THREADS, unit="threads")
     onnxruntime = _runtime()
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
+    options.intra_op_num_threads = workers
     options.inter_op_num_threads = 1
     # The graphs are shipped as they are to be computed: rewriting them at every start would double
     # its cost and let numbers depend on the version of the optimiser. Planning memory reuse costs
