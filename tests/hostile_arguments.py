@@ -316,7 +316,7 @@ FORMS: Mapping[str, Callable[[Any], Any]] = {
     "as a frame": pd.DataFrame,
     "as a series": pd.Series,
     "below zero": lambda value: -value,
-    "a million times": lambda value: value * 1_000_000,
+    "many times": lambda value: value * 200_000,
     "as a float of numpy": np.float64,
     "as a number of numpy": np.int32,
     "as a text of numpy": np.str_,

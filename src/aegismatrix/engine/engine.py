@@ -27,6 +27,7 @@ from aegismatrix.market.arrays import (
     MAX_GIVEN,
     DateArray,
     FloatArray,
+    array_of,
     as_floats,
     as_kind,
     as_real,
@@ -705,7 +706,7 @@ def _distances(distance: ArrayLike) -> FloatArray:
 def _numbers(values: ArrayLike) -> FloatArray | None:
     """One number, or a row of different ones, as a row of floats; None where it is neither."""
     try:
-        given = np.asarray(values)
+        given = array_of(values)
     except Exception:  # noqa: BLE001
         # What is no array is converted by its own code, which may raise anything.
         return None

@@ -43,7 +43,11 @@ FIRST_YEAR, LAST_YEAR = 1000, 9999
 MAX_GIVEN = 100_000
 """No list of anything but prices is longer; what never ends is refused there."""
 
+MAX_ROWS = 1_000_000
+"""What is like a list, and neither one nor an array, may have so many rows."""
+
 _Kind = TypeVar("_Kind")
+_KNOWN = (np.ndarray, np.generic, list, tuple, str, bytes, bytearray, memoryview)
 _FIRST_DATE, _LAST_DATE = 1, 9999
 _LEAST_BYTES = 4
 _RANGE_TOLERANCE = 1e-4
@@ -134,7 +138,7 @@ def as_floats(values: Any, source: str, column: str) -> FloatArray:
         For anything that is not real numbers.
     """
     try:
-        array = values if isinstance(values, np.ma.MaskedArray) else np.asarray(values)
+        array = values if isinstance(values, np.ma.MaskedArray) else array_of(values)
         if array.dtype.kind in _NO_REAL_NUMBERS:
             raise TypeError(_NO_REAL_NUMBERS[array.dtype.kind])
         # numpy takes a truth value among numbers for one of them.
@@ -156,6 +160,19 @@ def as_floats(values: Any, source: str, column: str) -> FloatArray:
             f"{source}: {column} is not an array of numbers ({_said(error)}).",
             remedy="Give floats, one per row.",
         ) from error
+
+
+def array_of(values: object) -> Any:
+    """Return an array of what is one, or a list; of what is only like a list, as far as it ends."""
+    kind = type(values)
+    like_a_list = hasattr(kind, "__len__") and hasattr(kind, "__getitem__")
+    if like_a_list and not isinstance(values, _KNOWN) and not hasattr(kind, "__array__"):
+        # numpy would ask it for one row after another, whatever its length says.
+        rows = list(islice(values, MAX_ROWS + 1))  # type: ignore[call-overload]
+        if len(rows) > MAX_ROWS:
+            raise ValueError(f"more than {MAX_ROWS} rows")
+        values = rows
+    return np.asarray(values)
 
 
 def _real_numbers(objects: Any) -> Any:
@@ -468,7 +485,7 @@ def as_dates(
         row = int(np.flatnonzero(np.ma.getmaskarray(values))[0])
         raise _bad_date(source, row, "masked", unit)
     try:
-        array = np.asarray(values)
+        array = array_of(values)
     except Exception as error:
         # As for prices: it may be anybody's code.
         raise _bad_date(source, 0, values, unit) from error
