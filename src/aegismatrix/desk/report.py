@@ -21,7 +21,7 @@ from aegismatrix.desk.signals.market import MarketState
 from aegismatrix.desk.signals.overnight import OvernightSignal
 from aegismatrix.desk.signals.seller import HitRate, SellerSignal
 from aegismatrix.errors import ContractError, MissingExtraError
-from aegismatrix.market.arrays import as_text
+from aegismatrix.market.arrays import Published, as_text
 from aegismatrix.market.events import (
     BREACH,
     BREAKOUT,
@@ -50,7 +50,7 @@ _DISTANCE_DIGITS = 12
 
 
 @dataclass(frozen=True)
-class Provenance:
+class Provenance(Published):
     """Where the numbers come from.
 
     Attributes
@@ -119,7 +119,7 @@ class Provenance:
 
 
 @dataclass(frozen=True)
-class Publication:
+class Publication(Published):
     """What differs between two reports on the same bars: when they were made.
 
     Attributes
@@ -141,7 +141,7 @@ class Publication:
 
 
 @dataclass(frozen=True)
-class PriceHistory:
+class PriceHistory(Published):
     """The last sessions, for a chart.
 
     Attributes
@@ -160,7 +160,7 @@ class PriceHistory:
 
 
 @dataclass(frozen=True)
-class Record:
+class Record(Published):
     """What a log must keep of a report to judge it later, beyond what it shows.
 
     Attributes
@@ -194,7 +194,7 @@ class Record:
 
 
 @dataclass(frozen=True, repr=False)
-class Report:
+class Report(Published):
     """What `analyze` says about the last bar.
 
     Attributes

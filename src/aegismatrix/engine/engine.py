@@ -27,6 +27,7 @@ from aegismatrix.market.arrays import (
     MAX_GIVEN,
     DateArray,
     FloatArray,
+    Published,
     array_of,
     as_floats,
     as_kind,
@@ -73,7 +74,7 @@ _SURFACE_SHAPE = ("N", 3, "H", "D")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Forecast:
+class Forecast(Published):
     """Probabilities for N days, the last row for the last bar.
 
     ``forecast["trap"]`` is the array of one model; `row` is one day by column name, `table` all of
@@ -569,9 +570,9 @@ class Engine:
 
     def _surface(self, head: str | None) -> str:
         wanted = None if head is None else as_text(head, "head", "Give the name of a model.")
-        for head in self._heads:
-            if head.shape == _SURFACE_SHAPE and wanted in (None, head.name):
-                return head.name
+        for given in self._heads:
+            if given.shape == _SURFACE_SHAPE and wanted in (None, given.name):
+                return given.name
         raise ContractError(
             ENGINE_NAME,
             wanted or "distance",

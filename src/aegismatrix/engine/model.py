@@ -322,7 +322,8 @@ class Model:
 
 def _as_session(given: Any) -> onnxruntime.InferenceSession:
     """What is held to be an open session."""
-    if type(given).__name__ != "InferenceSession":
+    # A class that answers for whatever it lacks may raise what it likes.
+    if not callable(getattr(type(given), "run", None)):
         raise ArgumentError(
             "session", shown(given), remedy="Use load_models, which opens one of each model."
         )

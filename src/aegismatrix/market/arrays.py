@@ -12,7 +12,7 @@ import math
 import operator
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime, time, timezone, tzinfo
 from decimal import Decimal
 from itertools import islice
@@ -93,14 +93,98 @@ class Table:
     notes: tuple[str, ...] = ()
 
 
-class ReadOnlyArrays:
-    """Base of dataclasses of arrays: what was read-only stays so through pickle."""
+class ReadOnlyDict(dict[Any, Any]):
+    """A dictionary that nobody can write to, and that can be hashed."""
+
+    def _refuse(self, *_: object, **__: object) -> Any:
+        raise TypeError("what was published cannot be changed: make a dict of it first")
+
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(_comparable(self))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Filled through its constructor: pickle would write to it.
+        return ReadOnlyDict, (dict(self),)
+
+    def __copy__(self) -> ReadOnlyDict:
+        return self
+
+    def __deepcopy__(self, memo: object) -> ReadOnlyDict:
+        return self
+
+
+class Published:
+    """Base of frozen dataclasses that are handed out: nothing in them can be changed.
+
+    Arrays are read-only for good, mappings are `ReadOnlyDict`, lists are tuples. Since nothing in
+    it can change, a copy is the thing itself. Where the dataclass does not compare itself (arrays
+    have no truth value), two are equal if they are of one class and every field is, arrays bit for
+    bit.
+    """
+
+    def __post_init__(self) -> None:
+        for one in fields(self):  # type: ignore[arg-type]
+            held = self.__dict__[one.name]
+            kept = frozen(held)
+            if kept is not held:
+                object.__setattr__(self, one.name, kept)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What is derived is not carried to another process, where it would come out writable.
+        return {one.name: self.__dict__[one.name] for one in fields(self)}  # type: ignore[arg-type]
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # numpy forgets on its way through pickle that an array was read-only.
-        self.__dict__.update(
-            {k: read_only(v) if isinstance(v, np.ndarray) else v for k, v in state.items()}
-        )
+        self.__dict__.update({name: frozen(value) for name, value in state.items()})
+
+    def __copy__(self: _Kind) -> _Kind:
+        return self
+
+    def __deepcopy__(self: _Kind, memo: object) -> _Kind:
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self is other or _values_of(self) == _values_of(other)
+
+    def __hash__(self) -> int:
+        return hash(_values_of(self))
+
+
+def frozen(value: Any) -> Any:
+    """Return a value in which nothing can be changed: arrays, mappings and lists of such."""
+    if isinstance(value, np.ndarray):
+        # numpy makes writable arrays on bytes, too, when it reads them from a pickle.
+        is_kept = isinstance(value.base, bytes) and not value.flags.writeable
+        return value if is_kept else read_only(value)
+    if isinstance(value, ReadOnlyDict):
+        return value
+    if isinstance(value, Mapping):
+        return ReadOnlyDict({name: frozen(inner) for name, inner in value.items()})
+    if type(value) in (list, tuple):
+        inside = tuple(frozen(inner) for inner in value)
+        is_same = type(value) is tuple and all(map(operator.is_, inside, value))
+        return value if is_same else inside
+    return value
+
+
+def _values_of(published: Any) -> tuple[Any, ...]:
+    return tuple(_comparable(published.__dict__[one.name]) for one in fields(published))
+
+
+def _comparable(value: Any) -> Any:
+    """What can be compared and hashed in place of a value that is frozen."""
+    if isinstance(value, np.ndarray):
+        return value.dtype.str, value.shape, value.tobytes()
+    if isinstance(value, Mapping):
+        return frozenset((name, _comparable(inner)) for name, inner in value.items())
+    if type(value) is tuple:
+        return tuple(map(_comparable, value))
+    return value
 
 
 class NamedRows(TypedDict):
@@ -111,11 +195,10 @@ class NamedRows(TypedDict):
 
 
 def read_only(values: Any) -> Any:
-    """Return a copy that nobody can write to."""
-    # A read-only view may be of an array that its owner still writes to.
-    kept = values.copy()
-    kept.flags.writeable = False
-    return kept
+    """Return a copy that nobody can write to, nor make writable."""
+    # Of an array that owns its memory, the flag can be set back.
+    kept = np.ascontiguousarray(values)
+    return np.ndarray(np.shape(values), kept.dtype, kept.tobytes())
 
 
 def as_floats(values: Any, source: str, column: str) -> FloatArray:
@@ -153,7 +236,7 @@ def as_floats(values: Any, source: str, column: str) -> FloatArray:
             floats = array.astype(np.float64)
         # A masked value is one that is not known; numpy would hand on what the mask hides.
         masked = isinstance(floats, np.ma.MaskedArray)
-        return np.asarray(floats.filled(np.nan) if masked else floats)
+        return np.asarray(np.ma.filled(floats, np.nan) if masked else floats)
     except Exception as error:
         # What is no array of numpy is converted by its own code, which may raise anything.
         raise BarsError(
@@ -165,6 +248,8 @@ def as_floats(values: Any, source: str, column: str) -> FloatArray:
 def array_of(values: object) -> Any:
     """Return an array of what is one, or a list; of what is only like a list, as far as it ends."""
     kind = type(values)
+    if isinstance(values, Mapping):
+        raise TypeError("a mapping")
     like_a_list = hasattr(kind, "__len__") and hasattr(kind, "__getitem__")
     if like_a_list and not isinstance(values, _KNOWN) and not hasattr(kind, "__array__"):
         # numpy would ask it for one row after another, whatever its length says.
@@ -485,13 +570,13 @@ def as_dates(
         row = int(np.flatnonzero(np.ma.getmaskarray(values))[0])
         raise _bad_date(source, row, "masked", unit)
     try:
-        array = array_of(values)
+        array: NDArray[Any] = array_of(values)
     except Exception as error:
         # As for prices: it may be anybody's code.
         raise _bad_date(source, 0, values, unit) from error
     if np.issubdtype(array.dtype, np.datetime64):
         try:
-            dates = array.astype(f"datetime64[{unit}]")
+            dates: DateArray = array.astype(f"datetime64[{unit}]")
             years = dates.astype("datetime64[Y]").astype(np.int64) + 1970
         except (OverflowError, ValueError, TypeError) as error:
             raise _bad_date(source, 0, str(array.flat[0]), unit) from error
@@ -505,7 +590,8 @@ def as_dates(
             check_whole_days(array.reshape(-1), dates.reshape(-1) != array.reshape(-1), source)
         return dates
     stamps = list(enumerate(array.reshape(-1).tolist()))
-    return read_dates(stamps, source, clock=clock, unit=unit, timed=timed).reshape(array.shape)
+    read = read_dates(stamps, source, clock=clock, unit=unit, timed=timed)
+    return read.reshape(array.shape)
 
 
 def as_date(value: object, source: str, *, unit: DateUnit = "D") -> np.datetime64:

@@ -25,7 +25,7 @@ from aegismatrix.market.arrays import (
     DateArray,
     Day,
     FloatArray,
-    ReadOnlyArrays,
+    Published,
     Table,
     as_date,
     as_dates,
@@ -109,7 +109,7 @@ class IvFill:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Bars(ReadOnlyArrays):
+class Bars(Published):
     """Daily bars, oldest first; an instance that exists is valid.
 
     Make one with `from_csv`, `from_frames` or `from_arrays`. A slice (``bars[-300:]``) is again

@@ -15,7 +15,7 @@ from aegismatrix import errors
 from aegismatrix.errors import ArgumentError, list_some, shown
 from aegismatrix.market.arrays import (
     FloatArray,
-    ReadOnlyArrays,
+    Published,
     as_date,
     as_floats,
     as_real,
@@ -44,7 +44,7 @@ _COLUMNS = ("strike", "call open interest", "put open interest")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class OptionChain(ReadOnlyArrays):
+class OptionChain(Published):
     """Open interest by strike; an instance that exists is valid.
 
     Make one with `from_csv`, `from_frame` or `from_arrays`.

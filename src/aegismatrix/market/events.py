@@ -19,6 +19,7 @@ from aegismatrix.market.arrays import (
     as_rows,
     as_text,
     as_whole,
+    frozen,
     printable_text,
 )
 
@@ -122,7 +123,7 @@ class Event:
                 },
             ),
         ):
-            object.__setattr__(self, name, value)
+            object.__setattr__(self, name, frozen(value))
 
 
 @dataclass(frozen=True)

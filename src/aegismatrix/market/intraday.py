@@ -22,7 +22,7 @@ from aegismatrix.market.arrays import (
     DateArray,
     Day,
     FloatArray,
-    ReadOnlyArrays,
+    Published,
     Table,
     as_date,
     as_dates,
@@ -84,7 +84,7 @@ _PRICES = ("open", "high", "low", "close")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class IntradayBars(ReadOnlyArrays):
+class IntradayBars(Published):
     """Five-minute bars, oldest first; an instance that exists is valid.
 
     Make one with `from_csv`, `from_frame` or `from_arrays`, which leave out what is blank or

@@ -20,7 +20,7 @@ from aegismatrix.market.arrays import (
     ONE_DAY,
     DateArray,
     FloatArray,
-    ReadOnlyArrays,
+    Published,
     as_kind,
     as_moment,
     read_only,
@@ -40,7 +40,7 @@ _REACH_DAYS = 15
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Nights(ReadOnlyArrays):
+class Nights(Published):
     """What US markets did in the night after each of N NIFTY sessions.
 
     Attributes

@@ -227,7 +227,7 @@ def paths_of(given: FilePath | Sequence[FilePath]) -> tuple[str, ...]:
     FileUnreadableError
         If one is no path, or there is none.
     """
-    if not issubclass(type(given), list | tuple):
+    if not isinstance(given, list | tuple):
         return (path_text(given),)
     if not given:
         raise errors.FileUnreadableError(shown(given), "it names no file")

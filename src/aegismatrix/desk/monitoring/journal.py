@@ -22,7 +22,7 @@ from aegismatrix.desk.errors import JournalError
 from aegismatrix.desk.report import Report
 from aegismatrix.desk.signals.seller import DISTANCE_FRACTIONS
 from aegismatrix.errors import ArgumentError, ContractError, shown
-from aegismatrix.market.arrays import as_kind, as_rows, as_text
+from aegismatrix.market.arrays import Published, as_kind, as_rows, as_text
 from aegismatrix.market.events import BREACH
 
 APPLICATION_ID = 0x41_45_47_4A
@@ -93,7 +93,7 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(Published):
     """One logged report.
 
     Attributes

@@ -28,7 +28,7 @@ from aegismatrix.desk.monitoring.scores import (
 )
 from aegismatrix.desk.outputs import outputs_of
 from aegismatrix.errors import ContractError, NaiveMomentError
-from aegismatrix.market.arrays import DateArray, as_kind, as_moment
+from aegismatrix.market.arrays import DateArray, Published, as_kind, as_moment
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.errors import CalendarRangeError, UndecidableEventError
 from aegismatrix.market.events import Event
@@ -131,7 +131,7 @@ class FeatureDrift:
 
 
 @dataclass(frozen=True, repr=False)
-class MonitorReport:
+class MonitorReport(Published):
     """What became of what was logged.
 
     Attributes
@@ -206,7 +206,7 @@ class MonitorReport:
         >>> am.monitor(am.Journal("forecasts.sqlite3"), am.sample_bars()).to_dict()["through"]
         '2018-12-31'
         """
-        return asdict(self)
+        return {**asdict(self), "unscorable": dict(self.unscorable)}
 
     def block(self) -> dict[str, Any]:
         """Return a handful of values for a page that has little room.
