@@ -124,7 +124,21 @@ def far_away(draw: Draw, columns: Columns) -> None:
     moved(columns, 10.0 ** draw(st.integers(-320, 304)))
 
 
+@cache
+def nse_sessions() -> Any:
+    """Every session that NSE's calendar declares."""
+    return NIFTY.known_calendar().sessions("2010-01-01", "2026-12-31")
+
+
 def shifted(draw: Draw, columns: Columns) -> None:
+    """To other years: bars of NSE to as many of its sessions, others by weeks."""
+    dates, sessions = columns["dates"], nse_sessions()
+    special = np.array(sorted(NIFTY.known_calendar().special), dtype="datetime64[D]")
+    of_nse = np.isin(dates, sessions) | np.isin(dates, special)
+    if of_nse.all() and not chance(draw, 10):
+        start = draw(st.integers(0, len(sessions) - len(dates)))
+        columns["dates"] = sessions[start : start + len(dates)]
+        return
     weeks = draw(st.one_of(st.integers(-600, 90), st.sampled_from((-90_000, 10_000, 400_000))))
     columns["dates"] = columns["dates"] + np.timedelta64(7 * weeks, "D")
 
@@ -137,23 +151,51 @@ def drifting(draw: Draw, columns: Columns) -> None:
 
 def livelier(draw: Draw, columns: Columns) -> None:
     """The same path in log, with other deviations."""
-    factor = draw(st.sampled_from((0.0, 1e-12, 1e-6, 0.01, 0.3, 2.0, 5.0)))
+    _with_deviations(columns, draw(st.sampled_from((1e-6, 0.01, 0.3, 2.0))))
+
+
+def lifeless(draw: Draw, columns: Columns) -> None:
+    """With none, or with those of no market."""
+    _with_deviations(columns, draw(st.sampled_from((0.0, 1e-12, 5.0))))
+
+
+def _with_deviations(columns: Columns, factor: float) -> None:
     base = columns["close"][0]
     for name in PRICES:
         columns[name] = base * (columns[name] / base) ** factor
 
 
 def alternating(draw: Draw, columns: Columns) -> None:
+    """There and back every other day, within what the circuit breakers leave."""
+    _alternate(draw, columns, (1e-9, 0.01, 0.1, 0.15))
+
+
+def back_and_forth(draw: Draw, columns: Columns) -> None:
+    """The same beyond them."""
+    _alternate(draw, columns, (0.2, 0.45))
+
+
+def _alternate(draw: Draw, columns: Columns, sizes: tuple[float, ...]) -> None:
     part = span_of(draw, columns)
-    size = draw(st.sampled_from((1e-9, 0.01, 0.2, 0.45)))
+    size = draw(st.sampled_from(sizes))
     for name in PRICES:
         count = len(columns[name][part])
         columns[name][part] *= np.exp(size * (np.arange(count) % 2))
 
 
 def spiked(draw: Draw, columns: Columns) -> None:
+    """One late row moved, within what the circuit breakers leave."""
+    _spike(draw, columns, (0.88, 0.95, 1.02, 1.12))
+
+
+def spiked_far(draw: Draw, columns: Columns) -> None:
+    """The same beyond them."""
+    _spike(draw, columns, (0.7, 1.3, 1.6))
+
+
+def _spike(draw: Draw, columns: Columns, factors: tuple[float, ...]) -> None:
     row = draw(st.integers(-40, -1))
-    moved_by = draw(st.sampled_from((0.7, 0.9, 1.02, 1.3, 1.6)))
+    moved_by = draw(st.sampled_from(factors))
     for name in PRICES:
         columns[name][row] *= moved_by
 
@@ -178,7 +220,14 @@ def constant(draw: Draw, columns: Columns) -> None:
 
 
 def constant_iv(draw: Draw, columns: Columns) -> None:
-    # A stretch at its own level; at the ends of what there may be, the whole history.
+    """A volatility index that stood still once."""
+    part = span_of(draw, columns)
+    part = slice(part.start, min(part.stop, len(columns["iv"]) - 10))
+    columns["iv"][part] = columns["iv"][part][:1]
+
+
+def stuck_iv(draw: Draw, columns: Columns) -> None:
+    """One that stands still now, or always did."""
     part = span_of(draw, columns)
     columns["iv"][part] = columns["iv"][part][0]
     if draw(st.booleans()):
@@ -186,7 +235,12 @@ def constant_iv(draw: Draw, columns: Columns) -> None:
 
 
 def other_iv(draw: Draw, columns: Columns) -> None:
-    columns["iv"] = np.clip(columns["iv"] * draw(st.sampled_from((0.05, 0.5, 3.0, 20.0))), 2, 250)
+    columns["iv"] = np.clip(columns["iv"] * draw(st.sampled_from((0.3, 0.5, 2.0, 3.0))), 2, 250)
+
+
+def clipped_iv(draw: Draw, columns: Columns) -> None:
+    """At the ends of what there may be."""
+    columns["iv"] = np.clip(columns["iv"] * draw(st.sampled_from((0.05, 20.0))), 2, 250)
 
 
 def of_weekends(draw: Draw, columns: Columns) -> None:
@@ -194,10 +248,19 @@ def of_weekends(draw: Draw, columns: Columns) -> None:
 
 
 def thinned(draw: Draw, columns: Columns) -> None:
-    """Days missing here and there: holes as holidays leave them."""
+    """Old days missing here and there, as feeds lack them."""
+    _thin(columns, draw(st.integers(1, 9)), draw(st.integers(40, 90)), kept_days=7)
+
+
+def full_of_holes(draw: Draw, columns: Columns) -> None:
+    """Many days missing, late ones too."""
+    _thin(columns, draw(st.integers(1, 9)), draw(st.integers(3, 40)), kept_days=1)
+
+
+def _thin(columns: Columns, first: int, step: int, kept_days: int) -> None:
     keep = np.ones(len(columns["close"]), dtype=bool)
-    keep[draw(st.integers(1, 9)) :: draw(st.integers(3, 40))] = False
-    keep[-1] = True
+    keep[first::step] = False
+    keep[-kept_days:] = True
     for name, values in columns.items():
         columns[name] = values[keep]
 
@@ -265,16 +328,21 @@ def of_unequal_length(draw: Draw, columns: Columns) -> None:
 
 Mutation = Callable[[Draw, Columns], None]
 SURVIVABLE: tuple[Mutation, ...] = (
-    *(scaled, shifted, drifting, livelier, alternating, spiked, wide, without_range, constant),
-    *(constant_iv, other_iv, of_weekends, thinned),
+    *(scaled, shifted, drifting, livelier, alternating, spiked, wide, without_range),
+    *(constant_iv, other_iv, thinned),
 )
 """What bars may well go through and still be bars."""
 
 DEADLY: tuple[Mutation, ...] = (
     *(hole, poked, swapped, unsorted, repeated, split, other_unit_of_iv, frozen, cut_short),
-    *(of_unequal_length, far_away),
+    *(of_unequal_length, far_away, lifeless, back_and_forth, spiked_far, constant, stuck_iv),
+    *(clipped_iv, of_weekends, full_of_holes),
 )
 """What bars should not, or seldom, go through."""
+
+
+OF_PATHS: tuple[Mutation, ...] = (livelier, alternating, spiked, wide, without_range)
+"""Those that need no calendar: five-minute bars go through them too."""
 
 
 def mutate(draw: Draw, columns: Columns, deadly: int) -> None:
@@ -662,7 +730,7 @@ def mutate_session(draw: Draw, columns: Columns) -> None:
         renamed = {"dates" if name == "starts" else name: v for name, v in columns.items()}
         # A stand-in, so that what strikes the volatility index has something to strike.
         renamed["iv"] = columns["close"].copy()
-        mutation = draw(st.sampled_from((*SURVIVABLE[3:9], *DEADLY)))
+        mutation = draw(st.sampled_from((*OF_PATHS, *DEADLY)))
         with (
             contextlib.suppress(IndexError, TypeError, ValueError, KeyError),
             np.errstate(all="ignore"),

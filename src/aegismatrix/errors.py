@@ -3,8 +3,8 @@
 Every error reads as two sentences, what is wrong and what to do about it. A class declares both as
 templates over its own data, which are attributes for a program to act on; a class with several
 `cases` says in `kind` which of them it is. What one room alone raises is declared in that room
-(`aegismatrix.market.errors` and so on) and can be imported from here just as well. The core takes
-it from here, at the moment of raising it: a prediction that succeeds loads no room's errors.
+(`aegismatrix.market.errors` and so on) and can be imported from here just as well. The core imports
+an error from here when it raises it: a prediction that succeeds loads no room's errors.
 """
 
 from __future__ import annotations

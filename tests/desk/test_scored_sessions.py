@@ -136,6 +136,7 @@ class ByHand:
     def __init__(self, bars: Bars) -> None:
         self.days: list[date] = bars.dates.tolist()
         self.sessions = sessions_of(bars)
+        self.past_vols: dict[int, float] = {}
         rows = zip(bars.high, bars.low, bars.close, bars.iv, strict=True)
         self.rows = {day: tuple(map(float, row)) for day, row in zip(self.days, rows, strict=True)}
         self.returns = {
@@ -201,8 +202,10 @@ class ByHand:
         return float(name.endswith(regime))
 
     def _past_vol(self, row: int) -> float:
-        squares = sum(self.returns[self.days[one]] ** 2 for one in range(row - 19, row + 1))
-        return math.sqrt(252 / 20 * squares)
+        if row not in self.past_vols:
+            squares = sum(self.returns[self.days[one]] ** 2 for one in range(row - 19, row + 1))
+            self.past_vols[row] = math.sqrt(252 / 20 * squares)
+        return self.past_vols[row]
 
 
 def test_500_days_are_scored_as_counted_session_by_session(

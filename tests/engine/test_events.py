@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from aegismatrix_factory.evaluate.markets import MarketRows, MarketSource, market_rows
 from aegismatrix_factory.evaluate.walkforward import (
-    EMBARGO_BARS,
+    EMBARGO_DAYS,
     REFIT_BARS,
     Block,
     JudgingError,
@@ -57,6 +57,7 @@ from aegismatrix.engine.model import Model
 from aegismatrix.market.arrays import ONE_DAY
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.outcomes import spike_label
+from tests.timelines import every_day
 
 FloatArray = NDArray[np.float64]
 
@@ -362,7 +363,7 @@ def test_the_stretches_of_the_past_follow_on_each_other_after_a_year_of_labels(
     *stretches, present = alone["stretches"]
     firsts = [int(np.searchsorted(market.dates, np.datetime64(first))) for first, _ in stretches]
     lasts = [int(np.searchsorted(market.dates, np.datetime64(last))) for _, last in stretches]
-    assert firsts[0] == PAST_WARM_UP_ROWS == 252 + 1 + EMBARGO_BARS
+    assert firsts[0] == PAST_WARM_UP_ROWS == 252 + 1 + EMBARGO_DAYS
     assert lasts[-1] == len(market.dates) - 1
     np.testing.assert_array_equal(np.diff(firsts), REFIT_BARS)
     np.testing.assert_array_equal(np.array(firsts[1:]) - 1, lasts[:-1])
@@ -386,7 +387,7 @@ def test_a_fit_that_speaks_for_the_past_saw_rows_before_it_and_no_pool(
     features, label = market.columns(Breakout.features), market.rows_of(spike_label(market.bars))
     for (first, _), (x, y) in zip(estimators["stretches"][:-1], tables[:-1], strict=True):
         # The label of the last row ends on the next, an embargo before the stretch.
-        stop = int(np.searchsorted(market.dates, np.datetime64(first))) - EMBARGO_BARS
+        stop = int(np.searchsorted(market.dates, np.datetime64(first))) - EMBARGO_DAYS
         seen = np.flatnonzero(~np.isnan(label[:stop]))
         np.testing.assert_array_equal(x[:, :-1], features[seen])
         np.testing.assert_array_equal(x[:, -1], 0.0)
@@ -425,7 +426,7 @@ def test_no_bar_that_came_later_moves_a_fit_that_speaks_for_the_past(
 ) -> None:
     bars = workshop.market.bars
     first = int(np.searchsorted(bars.dates, np.datetime64(alone["stretches"][stretch][0])))
-    other = bars[: first + 1] if kind == "cut off" else later_made_up(bars, first - EMBARGO_BARS)
+    other = bars[: first + 1] if kind == "cut off" else later_made_up(bars, first - EMBARGO_DAYS)
     found = breakout_of(other, workshop)
     for name, values in found["past"].items():
         whole = alone["past"][name]
@@ -442,7 +443,7 @@ def test_the_last_session_before_the_embargo_moves_the_fit_and_the_one_after_doe
     first = int(np.searchsorted(bars.dates, np.datetime64(alone["stretches"][4][0])))
     label = spike_label(bars)
     moved = []
-    for day in (first - EMBARGO_BARS, first - EMBARGO_BARS + 1):
+    for day in (first - EMBARGO_DAYS, first - EMBARGO_DAYS + 1):
         # A high so far away that the session breaks out whatever it did, within what NSE allows.
         stretched = with_session(bars, day, 1.15)
         assert label[day - 1] == 0.0
@@ -465,15 +466,16 @@ def persistent(seed: int) -> FloatArray:
 
 
 def walked_markov(outcome: FloatArray, horizon_days: int) -> FloatArray:
-    walked = walk_forward(DATES, outcome, FROM, TO, horizon_days, markov(outcome, horizon_days), {})
-    return walked.model
+    timeline = every_day(DATES, horizon_days)
+    return walk_forward(timeline, outcome, FROM, TO, markov(outcome, timeline), {}).model
 
 
 @pytest.mark.parametrize("horizon_days", [1, 3, 5])
 def test_markov_is_how_often_it_followed_on_the_last_known_outcome(horizon_days: int) -> None:
     outcome = persistent(0)
-    for block in blocks(DATES, FROM, TO, horizon_days):
-        found = markov(outcome, horizon_days)(block)
+    timeline = every_day(DATES, horizon_days)
+    for block in blocks(timeline, FROM, TO):
+        found = markov(outcome, timeline)(block)
         followed: dict[float, list[float]] = {0.0: [], 1.0: []}
         for row in block.train[horizon_days:]:
             followed[outcome[row - horizon_days]].append(float(outcome[row]))
@@ -502,7 +504,7 @@ def test_markov_is_climatology_after_an_outcome_that_it_has_not_seen() -> None:
     outcome = np.zeros(400)
     outcome[[295, 299]] = 1.0
     block = Block(np.arange(0, 296), np.arange(300, 310), DATES[295])
-    found = markov(outcome, 1)(block)
+    found = markov(outcome, every_day(DATES[:400], 1))(block)
     assert found[0] == climatology(outcome)(block)[0] == 1 / 296
     np.testing.assert_allclose(found[1:], 1 / 295, rtol=1e-12)
 
@@ -510,7 +512,8 @@ def test_markov_is_climatology_after_an_outcome_that_it_has_not_seen() -> None:
 def test_baselines_count_no_outcome_that_is_never_known() -> None:
     outcome = persistent(2)
     outcome[[100, 101, 250, 700]] = np.nan
-    block = next(blocks(DATES, FROM, TO, 1))
+    timeline = every_day(DATES, 1)
+    block = next(blocks(timeline, FROM, TO))
     seen = outcome[block.train]
     often = np.mean(seen[~np.isnan(seen)])
     np.testing.assert_array_equal(climatology(outcome)(block), np.full(len(block.test), often))
@@ -521,7 +524,7 @@ def test_baselines_count_no_outcome_that_is_never_known() -> None:
         if row in block.train and not np.isnan(came) and row > 0:
             followed[last].append(came)
         last = last if np.isnan(came) else came
-    for row, forecast in zip(block.test, markov(outcome, 1)(block), strict=True):
+    for row, forecast in zip(block.test, markov(outcome, timeline)(block), strict=True):
         assert forecast == pytest.approx(np.mean(followed[expected[row]]), abs=1e-15)
 
 

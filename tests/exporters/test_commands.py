@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -99,7 +100,8 @@ def test_a_package_adds_a_command_by_an_entry_point(
     assert "Hear a word, at length." in capsys.readouterr().out
     with pytest.raises(SystemExit):
         main(["--help"])
-    assert "    hear      hear a word\n" in capsys.readouterr().out
+    # How wide the column of names is depends on the release of Python.
+    assert re.search(r"^    hear +hear a word$", capsys.readouterr().out, re.MULTILINE)
 
 
 def test_what_an_added_command_raises_is_one_line(

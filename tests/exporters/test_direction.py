@@ -14,9 +14,9 @@ import pytest
 import torch
 from aegismatrix_factory.conversion import ForbiddenGraphError, check_graph
 from aegismatrix_factory.evaluate.markets import MarketRows, MarketSource, market_rows
-from aegismatrix_factory.evaluate.walkforward import EMBARGO_BARS, auc, blocks
+from aegismatrix_factory.evaluate.walkforward import EMBARGO_DAYS, auc, blocks
 from aegismatrix_factory.heads import network
-from aegismatrix_factory.heads.direction import HORIZONS_DAYS, Direction
+from aegismatrix_factory.heads.direction import HORIZONS_DAYS, Direction, _drift
 from aegismatrix_factory.heads.head import Estimators, FloatArray, Inputs
 from aegismatrix_factory.heads.network import (
     TRUST,
@@ -38,11 +38,13 @@ from aegismatrix_factory.release.staging import Candidate, features_candidate, h
 from aegismatrix_factory.release.training import train
 from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
+from scipy.stats import norm
 
 import aegismatrix as am
 from aegismatrix.engine.model import Model, load_models
 from aegismatrix.errors import ArtifactHashError, ContractError, NonFiniteOutputError
-from aegismatrix.market.outcomes import direction_label
+from aegismatrix.market.outcomes import direction_label, implied_deviations
+from aegismatrix.market.windows import Windows
 
 SAMPLE = Path(am.__file__).parent / "desk" / "sources" / "sample_data"
 HEAD = Direction()
@@ -200,15 +202,36 @@ def test_no_label_that_is_trained_on_ends_later_than_an_embargo_before_its_block
     for market in real:
         seen.labels.clear()
         HEAD.walk(market, (), lambda: None)
-        starts = [
-            int(block.test[0])
-            for block in blocks(market.dates, market.scored_from, market.scored_to, 40)
-        ]
-        assert len(seen.labels) == len(starts) > 15
-        for label, start in zip(seen.labels, starts, strict=True):
+        walked = list(blocks(market.timeline(40), market.scored_from, market.scored_to))
+        windows, early = Windows.of(market.bars), len(market.bars) - len(market.dates)
+        assert len(seen.labels) == len(walked) > 15
+        for label, block in zip(seen.labels, walked, strict=True):
+            over = windows.passed[early + block.test[0]]
             for place, horizon_days in enumerate(HORIZONS_DAYS):
-                last = int(np.flatnonzero(~np.isnan(label[:, place]))[-1])
-                assert last + horizon_days + EMBARGO_BARS == start
+                last = early + np.flatnonzero(~np.isnan(label[:, place]))[-1]
+                ends = windows.passed[last] + horizon_days
+                assert ends + EMBARGO_DAYS <= over
+                # Nothing that could be learned from is left out: the next one ends a session later
+                # or its end is missing.
+                later = windows.last_row(horizon_days)[last + 1]
+                assert later < 0 or windows.passed[last + 1] + horizon_days + EMBARGO_DAYS > over
+
+
+def test_the_normal_with_drift_is_that_of_the_moves_whose_end_is_known(
+    real: list[MarketRows],
+) -> None:
+    nifty = real[0]
+    for horizon_days in HORIZONS_DAYS:
+        moves = nifty.rows_of(implied_deviations(nifty.bars, horizon_days))
+        timeline = nifty.timeline(horizon_days)
+        # The moves that the bars lack the end of are years old by the last block.
+        block = list(blocks(timeline, nifty.scored_from, nifty.scored_to))[-1]
+        known = moves[timeline.ended_by(block.cut) & ~np.isnan(moves)]
+        assert len(known) < block.test[0] - horizon_days - EMBARGO_DAYS
+        edges = norm(known.mean(), known.std()).cdf([-0.35, 0.35])
+        expected = np.diff(np.concatenate([[0.0], edges, [1.0]]))
+        found = _drift(nifty, horizon_days)(block)
+        np.testing.assert_allclose(found, np.tile(expected, (len(block.test), 1)), rtol=1e-12)
 
 
 def test_the_check_on_shuffled_labels_trains_on_labels_that_are_shuffled(

@@ -14,13 +14,14 @@ import pytest
 from aegismatrix_factory.evaluate.challenge import ChampionIncomparableError, compare, decide
 from aegismatrix_factory.evaluate.markets import MarketRows, MarketSource, market_rows
 from aegismatrix_factory.evaluate.walkforward import (
-    EMBARGO_BARS,
+    EMBARGO_DAYS,
     FULL,
     QUICK,
     REFIT_BARS,
     Forecasts,
     Judgement,
     Skill,
+    Timeline,
     blocks,
 )
 from aegismatrix_factory.heads.head import Head, Progress
@@ -95,14 +96,15 @@ def test_a_quick_walk_forward_refits_three_times_over_all_scored_days(
     sample: am.Bars, horizon_days: int
 ) -> None:
     dates, scored_from = sample.dates, sample.dates[500]
-    walked = list(blocks(dates, scored_from, dates[-1], horizon_days, QUICK))
+    timeline = Timeline.of(sample, horizon_days)
+    walked = list(blocks(timeline, scored_from, dates[-1], QUICK))
     assert len(walked) == QUICK.refits == 3
     np.testing.assert_array_equal(
         np.concatenate([block.test for block in walked]), np.arange(500, len(dates))
     )
     for block in walked:
-        assert block.train[-1] + horizon_days == block.test[0] - EMBARGO_BARS
-    fully = list(blocks(dates, scored_from, dates[-1], horizon_days, FULL))
+        assert block.train[-1] + horizon_days == block.test[0] - EMBARGO_DAYS
+    fully = list(blocks(timeline, scored_from, dates[-1], FULL))
     assert all(len(block.test) == REFIT_BARS for block in fully[:-1])
 
 

@@ -96,11 +96,10 @@ class UpDay(Head):
     ) -> dict[str, Forecasts]:
         label = self._label(market)
         walked = walk_forward(
-            market.dates,
+            market.timeline(1),
             label,
             market.scored_from,
             market.scored_to,
-            1,
             constant(0.5),
             {"climatology": climatology(label)},
         )

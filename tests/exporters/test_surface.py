@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from aegismatrix_factory.evaluate.markets import MarketRows, MarketSource, market_rows
-from aegismatrix_factory.evaluate.walkforward import EMBARGO_BARS, REFIT_BARS
+from aegismatrix_factory.evaluate.walkforward import EMBARGO_DAYS, REFIT_BARS
 from aegismatrix_factory.heads import surface
 from aegismatrix_factory.heads.breach import PAST_WARM_UP_ROWS, Breach, _usable_before
 from aegismatrix_factory.heads.head import Estimators
@@ -98,6 +98,11 @@ def few_rows(market: MarketRows, side: str) -> tuple[FloatArray, FloatArray, Flo
 def leave_out(horizon_days: int) -> int:
     """The rows that may be used: fewer for longer horizons."""
     return SLICE_ROWS - 10 - horizon_days
+
+
+def allowed(horizon_days: int) -> NDArray[np.bool_]:
+    """The same, row by row."""
+    return np.arange(SLICE_ROWS) < leave_out(horizon_days)
 
 
 def assert_equal_fits(one: Surface, other: Surface) -> None:
@@ -193,7 +198,7 @@ def test_the_fit_is_that_of_scikit_learn_on_the_stacked_table(
         reference = stacked_logistic(stacked, label, weight)
     expected = reference.predict_proba(stacked)[:, 1]
 
-    found = fit_surface(side, features, sigma, excursion, leave_out)
+    found = fit_surface(side, features, sigma, excursion, allowed)
     np.testing.assert_allclose(found.mean[0], scaler.mean_, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(found.scale[0], scaler.scale_, rtol=1e-9)
     assert (found.terms[0, -1] == 0.0) == (stacked.shape[1] == len(Breach.features) + 2)
@@ -210,19 +215,19 @@ def test_labels_beyond_the_usable_rows_do_not_change_the_fit(market: MarketRows,
         late = slice(leave_out(days), None)
         scrambled[late, days - 1] = random.uniform(0.0, 0.5, len(scrambled[late]))
         unknown[late, days - 1] = np.nan
-    as_they_are = fit_surface(side, features, sigma, excursion, leave_out)
-    assert_equal_fits(fit_surface(side, features, sigma, scrambled, leave_out), as_they_are)
-    assert_equal_fits(fit_surface(side, features, sigma, unknown, leave_out), as_they_are)
+    as_they_are = fit_surface(side, features, sigma, excursion, allowed)
+    assert_equal_fits(fit_surface(side, features, sigma, scrambled, allowed), as_they_are)
+    assert_equal_fits(fit_surface(side, features, sigma, unknown, allowed), as_they_are)
 
 
 def test_the_last_usable_label_of_each_horizon_does_change_the_fit(market: MarketRows) -> None:
     features, sigma, excursion = few_rows(market, "either")
-    as_they_are = fit_surface("either", features, sigma, excursion, leave_out)
+    as_they_are = fit_surface("either", features, sigma, excursion, allowed)
     for days in (1, 5, 30):
         other = excursion.copy()
         row = leave_out(days) - 1
         other[row, days - 1] = 0.5 if other[row, days - 1] < sigma[row] * np.sqrt(days) else 0.0
-        changed = fit_surface("either", features, sigma, other, leave_out)
+        changed = fit_surface("either", features, sigma, other, allowed)
         assert np.abs(changed.terms - as_they_are.terms).max() > 1e-7, days
 
 
@@ -247,7 +252,7 @@ def test_a_history_that_slows_down_gets_a_horizon_term_of_exactly_0(
         return found
 
     monkeypatch.setattr(surface, "_minimum", partial(watched, surface._minimum))
-    fitted = fit_surface(side, features, sigma, slower, leave_out)
+    fitted = fit_surface(side, features, sigma, slower, allowed)
     assert [count for count, _ in tried] == [4, 3]
     assert tried[0][1][-1] < 0.0
     assert fitted.terms[0, 3] == 0.0
@@ -265,7 +270,7 @@ def test_a_negative_horizon_term_is_never_kept(
         return np.array([*np.zeros(features.shape[1]), *shape])
 
     monkeypatch.setattr(surface, "_minimum", negative)
-    found = fit_surface("either", *few_rows(market, "either"), leave_out)
+    found = fit_surface("either", *few_rows(market, "either"), allowed)
     np.testing.assert_array_equal(found.terms, [[0.25, 0.5, 0.0, 0.0]])
 
 
@@ -452,7 +457,7 @@ def test_the_stretches_of_a_fit_begin_after_a_year_of_labels(
     market: MarketRows, fitted: Estimators
 ) -> None:
     first, _ = fitted["stretches"][0]
-    assert first == str(market.dates[252 + LONGEST_DAYS + EMBARGO_BARS])
+    assert first == str(market.dates[252 + LONGEST_DAYS + EMBARGO_DAYS])
     for side in SIDES:
         for values in fitted["past"][side].values():
             assert len(values) == len(fitted["stretches"])
@@ -485,5 +490,6 @@ def test_the_labels_of_a_fit_end_an_embargo_before_the_days_that_it_speaks_for(
     assert stretches
     for block in stretches:
         for horizon_days in (1, 30):
-            last = _usable_before(block)(horizon_days) - 1
-            assert last + horizon_days + EMBARGO_BARS == block.test[0]
+            last = np.flatnonzero(_usable_before(market, block)(horizon_days))[-1]
+            assert market.timeline(horizon_days).ended[last] <= block.cut
+            assert block.cut == market.timeline(1).cut[block.test[0]]

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import bisect
+from collections.abc import Callable, Sequence
+from datetime import date
 
 import numpy as np
 import pytest
+from aegismatrix_factory.evaluate.markets import MarketRows
 from aegismatrix_factory.evaluate.walkforward import (
-    EMBARGO_BARS,
+    EMBARGO_DAYS,
     REFIT_BARS,
     Block,
     Forecaster,
     Forecasts,
     Judgement,
     JudgingError,
+    Timeline,
     auc,
     blocks,
     bootstrap_rows,
@@ -29,11 +33,16 @@ from aegismatrix_factory.evaluate.walkforward import (
     squared_error,
     walk_forward,
 )
-from hypothesis import given, settings
+from aegismatrix_factory.heads.logistic import training_rows
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from sklearn.metrics import brier_score_loss, roc_auc_score
+
+from aegismatrix.market.bars import Bars
+from aegismatrix.market.market import NIFTY
+from tests.timelines import every_day
 
 FloatArray = NDArray[np.float64]
 DATES = np.arange("2010-01-01", "2016-01-01", dtype="datetime64[D]")
@@ -68,13 +77,148 @@ def judged(
 
 @pytest.mark.parametrize("horizon_days", [1, 5, 20])
 def test_no_training_label_comes_within_the_embargo_of_its_test_block(horizon_days: int) -> None:
-    for block in blocks(DATES, FROM, TO, horizon_days):
-        assert block.train[-1] + horizon_days + EMBARGO_BARS == block.test[0]
-        assert block.cut == DATES[block.test[0] - EMBARGO_BARS]
+    for block in blocks(every_day(DATES, horizon_days), FROM, TO):
+        assert block.train[-1] + horizon_days + EMBARGO_DAYS == block.test[0]
+        assert block.cut == DATES[block.test[0] - EMBARGO_DAYS]
+
+
+# Of these, Muhurat of 2018 and 2019 are special; a year has some 245 sessions.
+SESSIONS = [
+    day.item()
+    for day in np.arange("2017-11-01", "2019-12-31", dtype="datetime64[D]")
+    if NIFTY.known_calendar().is_session(day.item())
+]
+SPECIAL = date(2018, 11, 7)
+
+
+def bars_on(days: Sequence[date]) -> Bars:
+    """Made-up bars of NIFTY."""
+    random = np.random.default_rng(8)
+    close = 10_000.0 * np.exp(np.cumsum(random.normal(0.0, 0.01, len(days))))
+    return Bars.from_arrays(
+        [day.isoformat() for day in days],
+        close * 1.004,
+        close / 1.005,
+        close,
+        random.uniform(11.0, 18.0, len(days)),
+        today="2026-01-01",
+    )
+
+
+def counted(bars: Bars, horizon_days: int) -> tuple[list[date | None], list[date | None]]:
+    """By hand, row by row: the day that an outcome ends on, and the session an embargo before."""
+    days = bars.dates.tolist()
+    sessions = [day for day in SESSIONS if days[0] <= day <= days[-1]]
+    ended, cut = list[date | None](), list[date | None]()
+    for day in days:
+        over = bisect.bisect_right(sessions, day)
+        place = over + horizon_days - 1
+        end = sessions[place] if place < len(sessions) else None
+        ended.append(end if end in set(days) else None)
+        cut.append(sessions[over - 1 - EMBARGO_DAYS] if over > EMBARGO_DAYS else None)
+    return ended, cut
+
+
+@settings(max_examples=20, deadline=None, derandomize=True, database=None)
+@example(holes=[], with_special=True, horizon_days=5)
+@example(holes=[240, 250], with_special=True, horizon_days=20)
+@given(
+    holes=st.lists(st.integers(1, len(SESSIONS) - 2), max_size=8),
+    with_special=st.booleans(),
+    horizon_days=st.sampled_from([1, 5, 20]),
+)
+def test_an_outcome_ends_with_a_session_and_the_embargo_counts_sessions_too(
+    holes: list[int], with_special: bool, horizon_days: int
+) -> None:
+    gone = {SESSIONS[place] for place in holes}
+    bars = bars_on(sorted({*SESSIONS, *([SPECIAL] if with_special else [])} - gone))
+    timeline = Timeline.of(bars, horizon_days)
+    ended, cut = counted(bars, horizon_days)
+    assert timeline.ended.tolist() == ended
+    assert timeline.cut.tolist() == cut
+    for block in blocks(timeline, bars.dates[240], bars.dates[-1]):
+        first = cut[block.test[0]]
+        usable = [row for row, end in enumerate(ended) if end and first and end <= first]
+        assert block.train.tolist() == usable
+        assert block.cut == np.datetime64(first)
+
+
+def test_a_special_session_in_a_window_does_not_move_its_end_into_the_embargo() -> None:
+    bars = bars_on(sorted({*SESSIONS, SPECIAL}))
+    eve, horizon_days = bars.dates.tolist().index(date(2018, 11, 6)), 5
+    ended = Timeline.of(bars, horizon_days).ended
+    # One row more than five: Muhurat of the next day is none of the five sessions.
+    assert ended[eve] == bars.dates[eve + horizon_days + 1]
+    start = eve + horizon_days + EMBARGO_DAYS
+    (block,) = blocks(Timeline.of(bars, horizon_days), bars.dates[start], bars.dates[start])
+    assert block.train[-1] == eve - 1
+    assert ended[block.train].max() == bars.dates[start - EMBARGO_DAYS]
+
+
+@pytest.mark.parametrize("horizon_days", [1, 5, 20])
+def test_what_followed_on_the_last_known_outcome_was_known_by_then(horizon_days: int) -> None:
+    bars = bars_on(sorted({*SESSIONS, SPECIAL} - {date(2018, 10, 25)}))
+    timeline = Timeline.of(bars, horizon_days)
+    outcome = np.random.default_rng(9).integers(0, 2, len(bars)).astype(float)
+    outcome[np.isnat(timeline.ended)] = np.nan
+    test = np.arange(200, len(bars) - horizon_days)
+    block = Block(np.arange(150), test, bars.dates[150])
+    before = markov(outcome, timeline)(block)
+    for row in range(220, 270):
+        other = outcome.copy()
+        other[row] = 1.0 - other[row]
+        moved = test[markov(other, timeline)(block) != before]
+        assert (bars.dates[moved] >= timeline.ended[row]).all()
+        # Of two rows whose outcomes end on one day, the later one counts.
+        replaced = timeline.ended[row + 1] == timeline.ended[row]
+        assert len(moved) or replaced or np.isnan(outcome[row])
+
+
+def test_rows_of_a_pool_count_once_their_outcome_ended_before_the_cut() -> None:
+    pool = rows_on(bars_on(sorted({*SESSIONS, SPECIAL})))
+    eve, horizon_days = pool.dates.tolist().index(date(2018, 11, 6)), 5
+    label = np.zeros(len(pool.dates))
+    ended = pool.timeline(horizon_days).ended
+    for row in (eve - 10, eve - horizon_days, eve, eve + 1, eve + 10):
+        for cut in (ended[row], ended[row] + np.timedelta64(1, "D")):
+            table = training_rows(
+                pool, label, np.array([0]), cut, [(pool, label)], ("return_1",), horizon_days
+            )
+            assert len(table[0]) == 1 + int((ended < cut).sum())
+            assert (ended[: len(table[0]) - 1] < cut).all()
+
+
+def rows_on(bars: Bars) -> MarketRows:
+    """Rows of a single feature for every bar."""
+    return MarketRows(
+        name="made up",
+        bars=bars,
+        features=np.zeros((len(bars), 1)),
+        implied_sigma=np.full(len(bars), 0.01),
+        feature_names=("return_1",),
+        scored_from=bars.dates[240],
+        scored_to=bars.dates[-1],
+    )
+
+
+@pytest.mark.parametrize("name", ["model", "drift"])
+def test_a_forecast_that_is_no_number_is_refused_where_its_day_is_scored(name: str) -> None:
+    label = np.random.default_rng(0).integers(0, 2, len(DATES)).astype(float)
+    place = int(np.searchsorted(DATES, FROM)) + 200
+
+    def broken(block: Block) -> FloatArray:
+        return np.where(block.test == place, np.nan, 0.5)
+
+    model, drift = (broken, constant(0.5)) if name == "model" else (constant(0.5), broken)
+    with pytest.raises(JudgingError, match=f"forecasts of {name} have no value"):
+        walk_forward(every_day(DATES, 5), label, FROM, TO, model, {"drift": drift})
+    label[place] = np.nan
+    walked = walk_forward(every_day(DATES, 5), label, FROM, TO, model, {"drift": drift})
+    assert place not in walked.rows
 
 
 def test_blocks_cover_every_scored_day_once_and_expand() -> None:
-    walked = list(blocks(DATES, FROM, TO, 5))
+    walked = list(blocks(every_day(DATES, 5), FROM, TO))
     tested = np.concatenate([block.test for block in walked])
     assert DATES[tested[0]] == FROM
     assert DATES[tested[-1]] == TO
@@ -85,7 +229,7 @@ def test_blocks_cover_every_scored_day_once_and_expand() -> None:
 
 def test_too_short_a_history_cannot_be_judged() -> None:
     with pytest.raises(JudgingError, match="scored_from"):
-        list(blocks(DATES, DATES[60], TO, 5))
+        list(blocks(every_day(DATES, 5), DATES[60], TO))
 
 
 def test_a_forecaster_never_sees_the_labels_of_its_test_block() -> None:
@@ -95,7 +239,8 @@ def test_a_forecaster_never_sees_the_labels_of_its_test_block() -> None:
         assert not set(block.train) & set(block.test)
         return np.full(len(block.test), label[block.train].mean())
 
-    walked = walk_forward(DATES, label, FROM, TO, 5, peek, {"climatology": climatology(label)})
+    baselines = {"climatology": climatology(label)}
+    walked = walk_forward(every_day(DATES, 5), label, FROM, TO, peek, baselines)
     assert np.array_equal(walked.model, walked.baselines["climatology"])
     assert np.array_equal(walked.label, label[walked.rows])
 
@@ -104,11 +249,15 @@ def test_days_whose_label_is_unknown_are_not_scored() -> None:
     label = np.random.default_rng(0).integers(0, 2, len(DATES)).astype(float)
     end = int(np.searchsorted(DATES, TO))
     label[end - 4 :] = np.nan
-    walked = walk_forward(DATES, label, FROM, TO, 5, constant(0.5), {})
+    walked = walk_forward(every_day(DATES, 5), label, FROM, TO, constant(0.5), {})
     assert walked.dates[-1] == DATES[end - 5]
 
 
-@pytest.mark.parametrize("baseline", [climatology, lambda outcome: markov(outcome, 1)])
+def markov_of_a_day(outcome: FloatArray) -> Forecaster:
+    return markov(outcome, every_day(DATES[: len(outcome)], 1))
+
+
+@pytest.mark.parametrize("baseline", [climatology, markov_of_a_day])
 def test_a_baseline_counts_no_training_row_of_which_nothing_is_known(
     baseline: Callable[[NDArray[np.float64]], Forecaster],
 ) -> None:
@@ -119,7 +268,7 @@ def test_a_baseline_counts_no_training_row_of_which_nothing_is_known(
 
 def test_a_history_without_the_event_cannot_be_judged() -> None:
     with pytest.raises(JudgingError, match="every label is the same"):
-        walk_forward(DATES, np.zeros(len(DATES)), FROM, TO, 5, constant(0.0), {})
+        walk_forward(every_day(DATES, 5), np.zeros(len(DATES)), FROM, TO, constant(0.0), {})
 
 
 @settings(max_examples=100, deadline=None)

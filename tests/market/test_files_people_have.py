@@ -25,6 +25,7 @@ from aegismatrix.errors import (
     ColumnError,
     EmptyBarsError,
     FileUnreadableError,
+    MarketError,
     UnreadableCellError,
 )
 from aegismatrix.market.bars import Bars
@@ -416,6 +417,20 @@ def test_a_batch_of_arrow_is_read_as_a_table_is(
 ) -> None:
     (batch,) = foreign("pyarrow", rows).to_batches()
     same(Bars.from_frames(batch, foreign("pyarrow", prints)), base[-60:])
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "+99:00"])
+def test_a_column_of_moments_in_a_zone_that_nobody_knows_is_a_typed_error(
+    rows: pd.DataFrame, prints: pd.DataFrame, zone: str
+) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    moments = pyarrow.array(range(len(rows)), pyarrow.timestamp("s", tz=zone))
+    table = foreign("pyarrow", rows)
+    columns = {name: table[name] for name in table.column_names if name != "date"}
+    table = pyarrow.table({**columns, "Date": moments})
+    with pytest.raises(MarketError, match=r"zone|offset") as caught:
+        Bars.from_frames(table, foreign("pyarrow", prints), market="other")
+    assert "+05:30" in caught.value.remedy
 
 
 @pytest.mark.parametrize("library", LIBRARIES)

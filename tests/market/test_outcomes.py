@@ -200,8 +200,8 @@ def test_the_headlines_rates_are_those_sealed(nifty: Bars) -> None:
         for column, rate in model.base_rates.items()
     }
     rows = len(nifty) - am.Engine().manifest.model("features").lookback_bars + 1
-    # These artifacts were trained when each row of a feed counted as a session.
-    nifty = replace(nifty, market="other")
     for output, event in EVENTS.items():
         rate = float(np.nanmean(happened(event, nifty)[-rows:]))
-        assert rate == pytest.approx(rates[output], abs=5e-3), output
+        # The overnight model's are of the nights that are known.
+        close = 5e-3 if output.startswith("overnight") else 1e-6
+        assert rate == pytest.approx(rates[output], abs=close), output

@@ -506,7 +506,7 @@ def test_the_sealed_folder_verifies_lists_and_loads_it_beside_the_engine(
     engine = am.Engine(workshop.folder)
     assert "overnight" not in {head.name for head in engine.heads}
     card = model_card(json.loads((workshop.folder / "manifest.json").read_text()))
-    assert "## overnight 1" in card
+    assert f"## overnight {model.spec.version}" in card
     assert "ranks the move from open to close" in card
     assert f"over the same model {WITHOUT}, paired" in card
 

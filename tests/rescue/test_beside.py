@@ -36,6 +36,13 @@ def test_types_slices_paths_and_masked_arrays_are_inert(value: dict[str, Any]) -
     assert not callable(read)
 
 
+@pytest.mark.parametrize("module", ["pathlib", "pathlib._local"])
+def test_a_path_is_inert_under_the_name_of_every_release_of_python(module: str) -> None:
+    read = read_bytes(f"\x80\x02c{module}\nPurePosixPath\nX\x01\0\0\0a\x85R.".encode("latin-1"))
+    assert not isinstance(read.value, PurePosixPath)
+    assert not callable(read.value)
+
+
 def test_a_dictionary_of_defaults_is_a_dictionary() -> None:
     value = defaultdict(list, {"valid": [0.5, 0.25]})
     assert read_bytes(pickles.dumps(value, 4)).value == {"valid": [0.5, 0.25]}

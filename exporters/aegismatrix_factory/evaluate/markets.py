@@ -17,7 +17,7 @@ from aegismatrix.market.arrays import ONE_DAY
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.market import NIFTY, OTHER, MarketField
 from aegismatrix.market.overnight import Nights, align
-from aegismatrix_factory.evaluate.walkforward import FULL, Effort
+from aegismatrix_factory.evaluate.walkforward import FULL, Effort, Timeline
 
 FloatArray = NDArray[np.float64]
 
@@ -133,6 +133,10 @@ class MarketRows:
     def rows_of(self, per_bar: FloatArray) -> FloatArray:
         """Cut an array of one value per bar, shape (T, ...), to the feature rows, (N, ...)."""
         return per_bar[len(self.bars) - len(self.features) :]
+
+    def timeline(self, horizon_days: int) -> Timeline:
+        """Return when the outcomes of the feature rows ended, of so many trading days each."""
+        return Timeline.of(self.bars, horizon_days)[len(self.bars) - len(self.features) :]
 
     def columns(self, names: tuple[str, ...]) -> FloatArray:
         """Return some feature columns by name, shape (N, len(names))."""

@@ -10,13 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aegismatrix.errors import AegisError
+from aegismatrix.market.bars import Bars
+from aegismatrix.market.windows import Windows
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 DateArray = NDArray[np.datetime64]
 
 REFIT_BARS = 126
-EMBARGO_BARS = 5
+EMBARGO_DAYS = 5
 MIN_TRAINING_ROWS = 126
 BOOTSTRAP_SAMPLES = 2000
 MIN_BLOCK_BARS = 42
@@ -61,16 +63,72 @@ QUICK = Effort(refits=3, bootstrap_samples=200)
 
 
 @dataclass(frozen=True, eq=False)
+class Timeline:
+    """When the outcomes of some rows ended, and how far back a forecast of each may look for them.
+
+    Attributes
+    ----------
+    dates : ndarray of shape (N,), datetime64[D]
+        Days of the rows, in order.
+    ended : ndarray of shape (N,), datetime64[D]
+        Day that the outcome of each row ended on; NaT where it is still to come, or where the bars
+        lack that session.
+    cut : ndarray of shape (N,), datetime64[D]
+        The session `EMBARGO_DAYS` before each row; NaT where the bars do not reach that far back.
+    """
+
+    dates: DateArray
+    ended: DateArray
+    cut: DateArray
+
+    @classmethod
+    def of(cls, bars: Bars, horizon_days: int) -> Timeline:
+        """Return the timeline of some bars.
+
+        Parameters
+        ----------
+        bars : Bars
+            T bars.
+        horizon_days : int
+            Trading days until an outcome is known: sessions of the exchange, as
+            `aegismatrix.market.windows` counts them.
+
+        Returns
+        -------
+        Timeline
+            Of T rows.
+        """
+        windows = Windows.of(bars)
+        return cls(
+            dates=bars.dates,
+            ended=_days_at(bars.dates, windows.last_row(horizon_days)),
+            cut=_days_at(windows.sessions, windows.passed - 1 - EMBARGO_DAYS),
+        )
+
+    def __getitem__(self, rows: slice | IntArray | NDArray[np.bool_]) -> Timeline:
+        """Return the timeline of some of the rows."""
+        return Timeline(self.dates[rows], self.ended[rows], self.cut[rows])
+
+    def ended_by(self, day: np.datetime64) -> NDArray[np.bool_]:
+        """Say which outcomes were known when a day had closed, shape (N,)."""
+        return np.asarray(self.ended <= day)
+
+
+def _days_at(days: DateArray, places: IntArray) -> DateArray:
+    return np.where(places < 0, np.datetime64("NaT"), days[np.maximum(places, 0)])
+
+
+@dataclass(frozen=True, eq=False)
 class Block:
     """One refit: rows to train on, rows to forecast.
 
     Attributes
     ----------
     train, test : ndarray of int
-        Row numbers; every training row's label ended at least `EMBARGO_BARS` bars before the first
-        test row.
+        Row numbers; the outcome of every training row had ended on `cut`.
     cut : datetime64[D]
-        Rows of other markets must have ended strictly before this date.
+        The session `EMBARGO_DAYS` before the first test row. Outcomes on other markets must have
+        ended strictly before it.
     """
 
     train: IntArray
@@ -220,22 +278,19 @@ class Judgement:
 
 
 def blocks(
-    dates: DateArray,
+    timeline: Timeline,
     scored_from: np.datetime64,
     scored_to: np.datetime64,
-    horizon_days: int,
     effort: Effort = FULL,
 ) -> Iterator[Block]:
     """Walk forward through the scored days, refit by refit.
 
     Parameters
     ----------
-    dates : ndarray of shape (N,)
-        Dates of the rows.
+    timeline : Timeline
+        Of N rows, at the horizon of what is forecast.
     scored_from, scored_to : datetime64[D]
         First and last day to forecast.
-    horizon_days : int
-        Trading days until a label is known.
     effort : Effort
         How often it refits; every `REFIT_BARS` bars unless told otherwise.
 
@@ -248,19 +303,19 @@ def blocks(
     JudgingError
         If fewer than `MIN_TRAINING_ROWS` rows precede the first block.
     """
-    first = int(np.searchsorted(dates, scored_from))
-    stop = int(np.searchsorted(dates, scored_to, side="right"))
-    known = first - horizon_days - EMBARGO_BARS + 1
-    if known < MIN_TRAINING_ROWS or stop <= first:
+    first = int(np.searchsorted(timeline.dates, scored_from))
+    stop = int(np.searchsorted(timeline.dates, scored_to, side="right"))
+    known = int(timeline.ended_by(timeline.cut[first]).sum()) if first < stop else 0
+    if known < MIN_TRAINING_ROWS:
         raise JudgingError(
-            f"Only {max(known, 0)} labelled rows precede the first scored day {scored_from}.",
+            f"Only {known} labelled rows precede the first scored day {scored_from}.",
             remedy=f"Give at least {MIN_TRAINING_ROWS}: a longer history or a later scored_from.",
         )
     step = effort.step_bars(stop - first)
     for start in range(first, stop, step):
         end = min(start + step, stop)
-        train = np.arange(start - horizon_days - EMBARGO_BARS + 1)
-        yield Block(train, np.arange(start, end), dates[start - EMBARGO_BARS])
+        cut = timeline.cut[start]
+        yield Block(np.flatnonzero(timeline.ended_by(cut)), np.arange(start, end), cut)
 
 
 def auc(probability: FloatArray, label: FloatArray) -> float:
@@ -576,15 +631,15 @@ def climatology(label: FloatArray, earlier: FloatArray | None = None) -> Forecas
     return forecast
 
 
-def markov(outcome: FloatArray, horizon_days: int) -> Forecaster:
+def markov(outcome: FloatArray, timeline: Timeline) -> Forecaster:
     """Forecast how often the event followed a last known outcome like today's.
 
     Parameters
     ----------
     outcome : ndarray of shape (N,)
         0 or 1, row by row of the market; NaN where not known.
-    horizon_days : int
-        Trading days until an outcome is known.
+    timeline : Timeline
+        Of the same rows, at the horizon of the outcome.
 
     Returns
     -------
@@ -592,8 +647,10 @@ def markov(outcome: FloatArray, horizon_days: int) -> Forecaster:
         From a block to forecasts of shape (len(block.test),).
     """
     # Where an outcome is never known, the one before it is the last.
-    last_known = np.maximum.accumulate(np.where(np.isnan(outcome), 0, np.arange(len(outcome))))
-    today = np.concatenate([np.full(horizon_days, np.nan), outcome[last_known][:-horizon_days]])
+    known = np.flatnonzero(~np.isnan(outcome) & ~np.isnat(timeline.ended))
+    ended = np.searchsorted(timeline.ended[known], timeline.dates, side="right")
+    today = np.full(len(outcome), np.nan)
+    today[ended > 0] = outcome[known[ended[ended > 0] - 1]]
 
     def forecast(block: Block) -> FloatArray:
         known = block.train[~np.isnan(outcome[block.train])]
@@ -623,11 +680,10 @@ def constant(probability: float) -> Forecaster:
 
 
 def walk_forward(
-    dates: DateArray,
+    timeline: Timeline,
     label: FloatArray,
     scored_from: np.datetime64,
     scored_to: np.datetime64,
-    horizon_days: int,
     model: Forecaster,
     baselines: Mapping[str, Forecaster],
     on_block: Callable[[], object] = lambda: None,
@@ -637,11 +693,11 @@ def walk_forward(
 
     Parameters
     ----------
-    dates : ndarray of shape (N,)
-        Dates of the rows.
+    timeline : Timeline
+        Of N rows, at the horizon of the outcomes.
     label : ndarray of shape (N, ...)
         Outcomes; NaN where not known.
-    scored_from, scored_to, horizon_days
+    scored_from, scored_to
         As for `blocks`.
     model : callable
         From a block to forecasts for its test rows, shape (len(block.test), ...).
@@ -660,11 +716,13 @@ def walk_forward(
     Raises
     ------
     JudgingError
-        If the training rows of a block hold a single class.
+        If the training rows of a block hold a single class, or if a forecast of a scored row is no
+        number.
     """
     rows, of_model = [], []
     of_baselines: dict[str, list[FloatArray]] = {name: [] for name in baselines}
-    for block in blocks(dates, scored_from, scored_to, horizon_days, effort):
+    dates = timeline.dates
+    for block in blocks(timeline, scored_from, scored_to, effort):
         seen = label[block.train]
         if len(np.unique(seen[~np.isnan(seen)])) < 2:
             raise JudgingError(
@@ -678,12 +736,20 @@ def walk_forward(
         on_block()
     test = np.concatenate(rows)
     known = ~np.isnan(label[test].reshape(len(test), -1)).any(axis=1)
+    forecast = {"model": of_model, **of_baselines}
+    said = {name: np.concatenate(parts)[known] for name, parts in forecast.items()}
+    for name, values in said.items():
+        if np.isnan(values).any():
+            raise JudgingError(
+                f"The forecasts of {name} have no value on some scored days.",
+                remedy="Look for an unknown outcome that is counted among the training rows.",
+            )
     return Forecasts(
         rows=test[known],
         dates=dates[test][known],
         label=label[test][known],
-        model=np.concatenate(of_model)[known],
-        baselines={name: np.concatenate(parts)[known] for name, parts in of_baselines.items()},
+        model=said.pop("model"),
+        baselines=said,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from scipy.stats import norm
 from spox import Tensor, Var, argument, build
 
@@ -25,7 +26,7 @@ from aegismatrix.market.outcomes import excursions, forward_return
 from aegismatrix.market.statistics import deviation_of_median_touch
 from aegismatrix_factory.evaluate.markets import MarketRows
 from aegismatrix_factory.evaluate.walkforward import (
-    EMBARGO_BARS,
+    EMBARGO_DAYS,
     SEED,
     Block,
     Forecaster,
@@ -59,7 +60,7 @@ SHUFFLED_HORIZON_DAYS = 5
 _SAFE_RANGE, _MOVE_INTERVAL = "safe range", "move interval"
 SHUFFLED_K = 0.75
 # The first fit that speaks for the past has seen a year of labels of the longest horizon.
-PAST_WARM_UP_ROWS = 252 + LONGEST_DAYS + EMBARGO_BARS
+PAST_WARM_UP_ROWS = 252 + LONGEST_DAYS + EMBARGO_DAYS
 
 _HORIZON = ArraySpec(
     "horizon", "float64", ("H",), "whole trading days", minimum=1, maximum=LONGEST_DAYS
@@ -78,7 +79,7 @@ class Breach(Head):
     """P(an edge is touched within h days) for any distance; either edge, the lower, the upper."""
 
     name = "breach"
-    version = "1"
+    version = "2"
     question = (
         "Will the index touch close * exp(-d), close * exp(d), or either, within h trading days?"
     )
@@ -93,9 +94,9 @@ class Breach(Head):
         del pool
         count = len(market.dates)
         sides = _excursions(market)
-        now = self._fit(market, sides, lambda _: count)
+        now = self._fit(market, sides, lambda _: np.ones(count, dtype=np.bool_))
         stretches = self._stretches(market)
-        fits = [self._fit(market, sides, _usable_before(block)) for block in stretches]
+        fits = [self._fit(market, sides, _usable_before(market, block)) for block in stretches]
         spoken_for = [
             [str(market.dates[block.test[0]]), str(market.dates[block.test[-1]])]
             for block in stretches
@@ -173,8 +174,8 @@ class Breach(Head):
 
     def refits(self, market: MarketRows) -> int:
         """Return two walk-forwards, one with shuffled labels."""
-        spans = market.dates, market.scored_from, market.scored_to
-        return 2 * len(list(blocks(*spans, LONGEST_DAYS, market.effort)))
+        timeline = market.timeline(LONGEST_DAYS)
+        return 2 * len(list(blocks(timeline, market.scored_from, market.scored_to, market.effort)))
 
     def base_rates(self, market: MarketRows) -> dict[str, float]:
         """Return how often either edge was touched, by judged horizon and distance."""
@@ -267,7 +268,7 @@ class Breach(Head):
         def fit_of(block: Block) -> dict[str, Surface]:
             first = int(block.test[0])
             if first not in fits:
-                fits[first] = self._fit(market, sides, _usable_before(block), names)
+                fits[first] = self._fit(market, sides, _usable_before(market, block), names)
                 progress()
             return fits[first]
 
@@ -277,7 +278,7 @@ class Breach(Head):
         self,
         market: MarketRows,
         sides: Mapping[str, FloatArray],
-        usable_rows: Callable[[int], int],
+        usable_rows: Callable[[int], NDArray[np.bool_]],
         names: tuple[str, ...] = features,
     ) -> dict[str, Surface]:
         features = market.columns(names)
@@ -313,11 +314,10 @@ class Breach(Head):
         before = _every_excursion(market)[side][:early]
         label = _label(excursion, horizon_days)
         return walk_forward(
-            market.dates,
+            market.timeline(horizon_days),
             label,
             market.scored_from,
             market.scored_to,
-            horizon_days,
             forecaster(fit_of, features),
             {
                 "climatology": climatology(label, _label(before, horizon_days)),
@@ -353,11 +353,10 @@ class Breach(Head):
             return values[:, 0, 0, 0]
 
         return walk_forward(
-            market.dates,
+            market.timeline(horizon_days),
             asked,
             market.scored_from,
             market.scored_to,
-            horizon_days,
             model,
             {},
             effort=market.effort,
@@ -377,7 +376,7 @@ class Breach(Head):
 
         def model(block: Block) -> FloatArray:
             rows = block.test
-            surfaces = self._fit(market, mixed, _usable_before(block))
+            surfaces = self._fit(market, mixed, _usable_before(market, block))
             progress()
             values = evaluate(surfaces, features[rows], sigma[rows], horizon, edge[rows][:, None])
             return values[:, 0, 0, 0]
@@ -385,11 +384,10 @@ class Breach(Head):
         reached = mixed["either"][:, SHUFFLED_HORIZON_DAYS - 1]
         label = np.where(np.isnan(reached), np.nan, reached > edge)
         walked = walk_forward(
-            market.dates,
+            market.timeline(SHUFFLED_HORIZON_DAYS),
             label,
             market.scored_from,
             market.scored_to,
-            SHUFFLED_HORIZON_DAYS,
             model,
             {},
             effort=market.effort,
@@ -399,8 +397,8 @@ class Breach(Head):
     @staticmethod
     def _stretches(market: MarketRows) -> list[Block]:
         warm_up = min(PAST_WARM_UP_ROWS, len(market.dates) - 1)
-        spans = market.dates, market.dates[warm_up], market.dates[-1]
-        return list(blocks(*spans, LONGEST_DAYS, market.effort))
+        spans = market.dates[warm_up], market.dates[-1]
+        return list(blocks(market.timeline(LONGEST_DAYS), *spans, market.effort))
 
 
 def _held(
@@ -440,9 +438,9 @@ def _excursions(market: MarketRows) -> dict[str, FloatArray]:
     return {side: market.rows_of(values) for side, values in _every_excursion(market).items()}
 
 
-def _usable_before(block: Block) -> Callable[[int], int]:
-    """How many leading rows have a label that ended an embargo before the block."""
-    return lambda horizon_days: int(block.test[0]) - horizon_days - EMBARGO_BARS + 1
+def _usable_before(market: MarketRows, block: Block) -> Callable[[int], NDArray[np.bool_]]:
+    """Which rows have a label that ended an embargo before the block, by horizon."""
+    return lambda horizon_days: market.timeline(horizon_days).ended_by(block.cut)
 
 
 def _label(excursion: FloatArray, horizon_days: int) -> FloatArray:

@@ -15,7 +15,7 @@ from aegismatrix.artifacts.manifest import ArraySpec
 from aegismatrix.market.events import BREAKOUT
 from aegismatrix_factory.evaluate.markets import MarketRows
 from aegismatrix_factory.evaluate.walkforward import (
-    EMBARGO_BARS,
+    EMBARGO_DAYS,
     Block,
     Forecasts,
     blocks,
@@ -37,7 +37,7 @@ from aegismatrix_factory.heads.trap import Trap
 
 OFFSETS_DAYS = tuple(BREAKOUT)
 # The first fit that speaks for the past has seen a year.
-PAST_WARM_UP_ROWS = 252 + NEXT_SESSION + EMBARGO_BARS
+PAST_WARM_UP_ROWS = 252 + NEXT_SESSION + EMBARGO_DAYS
 
 _PAST = "past"
 
@@ -46,7 +46,7 @@ class Breakout(EventsHead):
     """P(true range of the j-th session ahead > 1.25 mean true ranges), j = 1 to 5."""
 
     name = "breakout"
-    version = "1"
+    version = "2"
     question = (
         "Will the true range of the next session, and of each of the four after it, exceed 1.25"
         " times the 14-day mean?"
@@ -168,5 +168,5 @@ def _breaks_out(classes: FloatArray) -> FloatArray:
 
 def _stretches(market: MarketRows) -> list[Block]:
     warm_up = min(PAST_WARM_UP_ROWS, len(market.dates) - 1)
-    spans = market.dates, market.dates[warm_up], market.dates[-1]
-    return list(blocks(*spans, NEXT_SESSION, market.effort))
+    spans = market.dates[warm_up], market.dates[-1]
+    return list(blocks(market.timeline(NEXT_SESSION), *spans, market.effort))

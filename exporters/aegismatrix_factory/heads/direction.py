@@ -14,7 +14,6 @@ from aegismatrix.market.events import CLASSES, DIRECTION, NEUTRAL_DEVIATIONS
 from aegismatrix.market.outcomes import direction_label, implied_deviations
 from aegismatrix_factory.evaluate.markets import MarketRows
 from aegismatrix_factory.evaluate.walkforward import (
-    EMBARGO_BARS,
     SEED,
     Block,
     Forecaster,
@@ -40,7 +39,7 @@ class Direction(Head):
     """P(DOWN, NEUTRAL, UP) of the return over h trading days, h = 1, 3, 5, 10, 20, 40."""
 
     name = "direction"
-    version = "1"
+    version = "2"
     question = (
         "Will the index be down, about where it is, or up in 1, 3, 5, 10, 20, 40 trading days?"
     )
@@ -96,8 +95,8 @@ class Direction(Head):
 
     def refits(self, market: MarketRows) -> int:
         """Return two walk-forwards, one with shuffled labels, that serve all horizons."""
-        spans = market.dates, market.scored_from, market.scored_to
-        return 2 * len(list(blocks(*spans, max(HORIZONS_DAYS), market.effort)))
+        timeline = market.timeline(max(HORIZONS_DAYS))
+        return 2 * len(list(blocks(timeline, market.scored_from, market.scored_to, market.effort)))
 
     def base_rates(self, market: MarketRows) -> dict[str, float]:
         """Return how often each class came at each horizon."""
@@ -147,11 +146,10 @@ class Direction(Head):
                 np.isnan(of_horizon)[:, None], np.nan, of_horizon[:, None] == np.arange(3.0)
             )
             walks[output] = walk_forward(
-                market.dates,
+                market.timeline(horizon_days),
                 of_horizon,
                 market.scored_from,
                 market.scored_to,
-                horizon_days,
                 lambda block, place=place: forecast(block)[:, place],  # type: ignore[misc]
                 {
                     "climatology": climatology(came),
@@ -171,13 +169,15 @@ class Direction(Head):
         from aegismatrix_factory.heads.network import fit_network, predict_network
 
         features = market.columns(self.features)
+        timelines = [market.timeline(horizon_days) for horizon_days in HORIZONS_DAYS]
         forecasts: dict[int, FloatArray] = {}
 
         def forecast(block: Block) -> FloatArray:
             first, last = int(block.test[0]), int(block.test[-1])
             if first not in forecasts:
-                usable = _usable_before(label, first)
-                fitted = fit_network(features[:first], usable, self.rows, self.device)
+                ended = [timeline.ended_by(block.cut) for timeline in timelines]
+                usable = np.where(np.column_stack(ended), label, np.nan)
+                fitted = fit_network(features[:first], usable[:first], self.rows, self.device)
                 given = features[first - self.rows + 1 : last + 1]
                 said = predict_network(fitted, given, self.rows)
                 forecasts[first] = said.reshape(len(said), len(HORIZONS_DAYS), len(CLASSES))
@@ -192,14 +192,6 @@ def _labels(market: MarketRows) -> FloatArray:
     return np.column_stack(
         [market.rows_of(direction_label(market.bars, days)) for days in HORIZONS_DAYS]
     )
-
-
-def _usable_before(label: FloatArray, first: int) -> FloatArray:
-    """Labels of the rows before `first`, without those that end later than an embargo before it."""
-    usable: FloatArray = label[:first].copy()
-    for place, horizon_days in enumerate(HORIZONS_DAYS):
-        usable[first - horizon_days - EMBARGO_BARS + 1 :, place] = np.nan
-    return usable
 
 
 def _drift(market: MarketRows, horizon_days: int) -> Forecaster:

@@ -22,6 +22,7 @@ from aegismatrix_factory.evaluate.walkforward import (
     Forecasts,
     Judgement,
     JudgingError,
+    Timeline,
     blocks,
     check_shuffled,
     climatology,
@@ -126,12 +127,26 @@ class EventsHead(Head):
         cls.columns = tuple(event.column for event in cls.events)
         cls.meanings = tuple(event.output for event in cls.events if event.output is not None)
 
-    def baselines(self, event: Event, outcome: FloatArray) -> Mapping[str, Forecaster]:
-        """Return what forecasts of an event must beat, from the outcome of every row, 0 or 1."""
-        return {
-            "climatology": climatology(outcome),
-            "markov": markov(outcome, event.horizon_days),
-        }
+    def baselines(
+        self, event: Event, outcome: FloatArray, timeline: Timeline
+    ) -> Mapping[str, Forecaster]:
+        """Return what forecasts of an event must beat.
+
+        Parameters
+        ----------
+        event : Event
+            One of the head's.
+        outcome : ndarray of shape (N,)
+            Of every row, 0 or 1; NaN where not known.
+        timeline : Timeline
+            Of the same rows, at the horizon of the event.
+
+        Returns
+        -------
+        mapping of str to callable
+        """
+        del event
+        return {"climatology": climatology(outcome), "markov": markov(outcome, timeline)}
 
     def fit(self, market: MarketRows, pool: Sequence[MarketRows]) -> Estimators:
         """Fit every classifier on every labelled row."""
@@ -199,7 +214,7 @@ class EventsHead(Head):
         """
         pooled = [(other, event.label_rows(other)) for other in pool]
         classes = logistic_forecaster(market, label, pooled, features, event.horizon_days)
-        outcome = event.happened(label)
+        outcome, timeline = event.happened(label), market.timeline(event.horizon_days)
         known = len(np.unique(label[~np.isnan(label)]))
 
         def model(block: Block) -> FloatArray:
@@ -213,13 +228,12 @@ class EventsHead(Head):
             return np.asarray(probabilities[:, event.classes].sum(axis=1))
 
         return walk_forward(
-            market.dates,
+            timeline,
             outcome,
             market.scored_from,
             market.scored_to,
-            event.horizon_days,
             model,
-            self.baselines(event, outcome),
+            self.baselines(event, outcome, timeline),
             progress,
             market.effort,
         )
@@ -249,9 +263,9 @@ class EventsHead(Head):
 
     def refits(self, market: MarketRows) -> int:
         """Return two walk-forwards, one with shuffled labels, for each event."""
-        spans = market.dates, market.scored_from, market.scored_to
+        spans = market.scored_from, market.scored_to
         return sum(
-            2 * len(list(blocks(*spans, event.horizon_days, market.effort)))
+            2 * len(list(blocks(market.timeline(event.horizon_days), *spans, market.effort)))
             for event in self.events
         )
 

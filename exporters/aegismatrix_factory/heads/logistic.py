@@ -69,9 +69,7 @@ def training_rows(
     for other, other_label in pool:
         usable = ~np.isnan(other_label)
         if cut is not None:
-            ended = np.arange(len(other_label)) + horizon_days
-            last = len(other_label) - 1
-            usable &= (ended <= last) & (other.dates[np.minimum(ended, last)] < cut)
+            usable &= other.timeline(horizon_days).ended < cut
         x.append(np.column_stack([other.columns(features)[usable], np.ones(int(usable.sum()))]))
         y.append(other_label[usable])
         weight.append(np.full(int(usable.sum()), POOL_WEIGHT / horizon_days))

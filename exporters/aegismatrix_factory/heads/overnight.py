@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import onnx
 import spox.opset.ai.onnx.v18 as op
-from numpy.typing import NDArray
 from spox import Tensor, Var, argument, build
 
 from aegismatrix.artifacts.manifest import ArraySpec
@@ -25,6 +24,7 @@ from aegismatrix_factory.evaluate.walkforward import (
     Forecasts,
     Judgement,
     JudgingError,
+    Timeline,
     auc,
     blocks,
     bootstrap_rows,
@@ -63,7 +63,7 @@ class Overnight(Head):
     """
 
     name = "overnight"
-    version = "1"
+    version = "2"
     question = (
         "With what the US markets did after NIFTY's close: will the next session break out of its"
         " range to either side, and will it close down, about where it is, or up?"
@@ -172,8 +172,7 @@ class Overnight(Head):
         """Return four walk-forwards, two of them with shuffled labels."""
         if not self.serves(market):
             return 0
-        spans = _known_dates(market), *_scored(market)
-        return 4 * len(list(blocks(*spans, NEXT_SESSION, market.effort)))
+        return 4 * len(list(blocks(_timeline(market), *_scored(market), market.effort)))
 
     def base_rates(self, market: MarketRows) -> dict[str, float]:
         """Return how often each event happened after the nights that are known."""
@@ -237,14 +236,13 @@ class Overnight(Head):
     def _walk(
         self, market: MarketRows, spike: FloatArray, direction: FloatArray, progress: Progress
     ) -> dict[str, Forecasts]:
-        dates, daily, moves = _known_dates(market), self._daily(market), self._moves(market)
-        spans = *_scored(market), NEXT_SESSION
+        timeline, daily, moves = _timeline(market), self._daily(market), self._moves(market)
         came = _one_hot(spike)
-        states = [markov(of_class, NEXT_SESSION) for of_class in came.T]
+        states = [markov(of_class, timeline) for of_class in came.T]
         spikes = walk_forward(
-            dates,
+            timeline,
             spike,
-            *spans,
+            *_scored(market),
             _forecaster(np.column_stack([daily, moves]), spike),
             {
                 "climatology": climatology(came),
@@ -265,9 +263,9 @@ class Overnight(Head):
                 for output, number in _SPIKES.items()
             },
             DIRECTION: walk_forward(
-                dates,
+                timeline,
                 direction,
-                *spans,
+                *_scored(market),
                 _forecaster(moves, direction),
                 {
                     "climatology": climatology(_one_hot(direction)),
@@ -313,9 +311,9 @@ def _nights(market: MarketRows) -> Nights:
     return market.nights
 
 
-def _known_dates(market: MarketRows) -> NDArray[np.datetime64]:
-    nights = _nights(market)
-    return np.asarray(nights.dates[nights.known])
+def _timeline(market: MarketRows) -> Timeline:
+    """Of the nights that are known."""
+    return market.timeline(NEXT_SESSION)[_nights(market).known]
 
 
 def _scored(market: MarketRows) -> tuple[np.datetime64, np.datetime64]:

@@ -51,7 +51,7 @@ class Regime(Head):
     """P(LOW, MEDIUM, HIGH) of forward 20-day volatility against the terciles of the past year."""
 
     name = "regime"
-    version = "1"
+    version = "2"
     question = (
         "In which tercile of the past year's 20-day realised volatility will the next 20 days fall?"
     )
@@ -98,8 +98,8 @@ class Regime(Head):
 
     def refits(self, market: MarketRows) -> int:
         """Return two walk-forwards, one with shuffled labels."""
-        spans = market.dates, market.scored_from, market.scored_to
-        return 2 * len(list(blocks(*spans, REGIME_HORIZON_DAYS, market.effort)))
+        timeline = market.timeline(REGIME_HORIZON_DAYS)
+        return 2 * len(list(blocks(timeline, market.scored_from, market.scored_to, market.effort)))
 
     def base_rates(self, market: MarketRows) -> dict[str, float]:
         """Return how often each regime came."""
@@ -129,11 +129,10 @@ class Regime(Head):
         pooled = [(other, _label(other)) for other in pool]
         came = np.where(np.isnan(label)[:, None], np.nan, label[:, None] == np.arange(3.0))
         return walk_forward(
-            market.dates,
+            market.timeline(REGIME_HORIZON_DAYS),
             label,
             market.scored_from,
             market.scored_to,
-            REGIME_HORIZON_DAYS,
             logistic_forecaster(
                 market,
                 label,

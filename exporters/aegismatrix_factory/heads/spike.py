@@ -13,7 +13,7 @@ class Spike(EventsHead):
     """P(down-spike), P(up-spike) in the next session: two classes of three, the third is none."""
 
     name = "spike"
-    version = "1"
+    version = "2"
     question = (
         "Will the next session's true range exceed 1.25 times the 14-day mean, on a lower close,"
         " on a higher one?"

@@ -134,7 +134,7 @@ def fit_surface(
     features: FloatArray,
     implied_sigma: FloatArray,
     excursion: FloatArray,
-    usable_rows: Callable[[int], int],
+    usable_rows: Callable[[int], NDArray[np.bool_]],
 ) -> Surface:
     """Fit one side on every day, horizon and distance.
 
@@ -149,7 +149,7 @@ def fit_surface(
     excursion : ndarray of shape (N, LONGEST_DAYS)
         From `aegismatrix.market.outcomes.excursions`.
     usable_rows : callable
-        From a horizon to the number of leading rows whose label may be used.
+        From a horizon to which rows have a label that may be used, shape (N,).
 
     Returns
     -------
@@ -171,9 +171,8 @@ def fit_surface(
     horizons = np.repeat(HORIZONS_DAYS, len(DISTANCES_K))
     distances = np.tile(DISTANCES_K, LONGEST_DAYS)
     reached = excursion[:, horizons.astype(np.int64) - 1]
-    limits = np.array([usable_rows(int(horizon)) for horizon in HORIZONS_DAYS])
-    days = np.arange(len(features))[:, None]
-    usable = ~np.isnan(reached) & (days < np.repeat(limits, len(DISTANCES_K)))
+    allowed = np.column_stack([usable_rows(int(horizon)) for horizon in HORIZONS_DAYS])
+    usable = ~np.isnan(reached) & np.repeat(allowed, len(DISTANCES_K), axis=1)
     share = 1.0 / horizons / len(DISTANCES_K) / (1.0 / HORIZONS_DAYS).sum()
     weight = usable * share
     edge = implied_sigma[:, None] * np.sqrt(horizons) * distances

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from aegismatrix.market.events import TRAP
-from aegismatrix_factory.evaluate.walkforward import Forecaster, climatology, constant
+from aegismatrix_factory.evaluate.walkforward import Forecaster, Timeline, climatology, constant
 from aegismatrix_factory.heads.events import Event, EventsHead
 from aegismatrix_factory.heads.head import FloatArray
 
@@ -14,7 +14,7 @@ class Trap(EventsHead):
     """P(realised volatility over the next h trading days > iv), h = 5, 10, 20."""
 
     name = "trap"
-    version = "1"
+    version = "2"
     question = "Will realised volatility over the next 5, 10, 20 trading days exceed implied?"
     events = tuple(Event.of(output, fit=str(days)) for days, output in TRAP.items())
     features: tuple[str, ...] = (
@@ -37,7 +37,9 @@ class Trap(EventsHead):
         "largest_return_22",
     )
 
-    def baselines(self, event: Event, outcome: FloatArray) -> Mapping[str, Forecaster]:
+    def baselines(
+        self, event: Event, outcome: FloatArray, timeline: Timeline
+    ) -> Mapping[str, Forecaster]:
         """Return climatology and 'iv is fair'."""
-        del event
+        del event, timeline
         return {"climatology": climatology(outcome), "iv is fair (0.5)": constant(0.5)}

@@ -24,22 +24,7 @@ _LARGEST = 1 << 53
 
 
 def text(value: object) -> str:
-    """Return a value that is one line of printable ASCII.
-
-    Parameters
-    ----------
-    value : object
-        A JSON value.
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    TypeError, ValueError
-        If it is something else, such as what would steer a terminal.
-    """
+    """Return a value that is one line of printable ASCII: nothing that would steer a terminal."""
     if not isinstance(value, str):
         raise TypeError(f"a {type(value).__name__} stands where text should")
     if not (value.isascii() and value.isprintable()):
@@ -48,23 +33,7 @@ def text(value: object) -> str:
 
 
 def expect_int(value: object, *, least: int = 0) -> int:
-    """Return a value that is a whole number.
-
-    Parameters
-    ----------
-    value : object
-        A JSON value.
-    least : int
-        What it must be at least.
-
-    Returns
-    -------
-    int
-
-    Raises
-    ------
-    TypeError, ValueError
-    """
+    """Return a value that is a whole number, at least `least`."""
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"a {type(value).__name__} stands where a whole number should")
     if not least <= value <= _LARGEST:
@@ -73,21 +42,7 @@ def expect_int(value: object, *, least: int = 0) -> int:
 
 
 def number(value: object) -> float:
-    """Return a value that is a finite number.
-
-    Parameters
-    ----------
-    value : object
-        A JSON value.
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    TypeError, ValueError, OverflowError
-    """
+    """Return a value that is a finite number."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise TypeError(f"a {type(value).__name__} stands where a number should")
     if not math.isfinite(value):
@@ -96,22 +51,7 @@ def number(value: object) -> float:
 
 
 def day(value: object) -> str:
-    """Return a value that is a day.
-
-    Parameters
-    ----------
-    value : object
-        A JSON value.
-
-    Returns
-    -------
-    str
-        ISO 8601, ``YYYY-MM-DD``.
-
-    Raises
-    ------
-    TypeError, ValueError
-    """
+    """Return a value that is a day in ISO 8601, ``YYYY-MM-DD``."""
     written = text(value)
     # Python 3.11 and later read more forms than numpy does.
     if len(written) != _DAY_LETTERS or date.fromisoformat(written).isoformat() != written:
@@ -120,22 +60,7 @@ def day(value: object) -> str:
 
 
 def plain_file_name(value: object) -> str:
-    """Return a value that names a file in the folder itself, on every system.
-
-    Parameters
-    ----------
-    value : object
-        A JSON value.
-
-    Returns
-    -------
-    str
-        No path, no device, nothing that one system reads differently from another.
-
-    Raises
-    ------
-    TypeError, ValueError
-    """
+    """Return a value that names a file in the folder itself on every system: no path, no device."""
     name = text(value)
     stem = name.partition(".")[0].lower()
     if not _FILE.fullmatch(name) or name.endswith(".") or stem in _DEVICES:
@@ -144,21 +69,7 @@ def plain_file_name(value: object) -> str:
 
 
 def sha256(value: object) -> str:
-    """Return a value that is a sha256 in lower-case hexadecimal.
-
-    Parameters
-    ----------
-    value : object
-        A JSON value.
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    TypeError, ValueError
-    """
+    """Return a value that is a sha256 in lower-case hexadecimal."""
     written = text(value)
     if not _SHA256.fullmatch(written):
         raise ValueError(f"{written[:40]!a} is not a sha256")
@@ -166,22 +77,7 @@ def sha256(value: object) -> str:
 
 
 def judgement(value: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a value that is a judgement: who judged what, against what, and the verdict.
-
-    Parameters
-    ----------
-    value : mapping
-        A JSON value.
-
-    Returns
-    -------
-    mapping
-        The same, with everything in it that is read of it.
-
-    Raises
-    ------
-    KeyError, TypeError, ValueError, AttributeError
-    """
+    """Return a value that is a judgement: who judged what, against what, and the verdict."""
     for key in ("output", "market", "score", "strongest", "verdict"):
         text(value[key])
     for baseline, skill in value["skills"].items():

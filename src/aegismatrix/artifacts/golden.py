@@ -33,15 +33,7 @@ class Runs(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class GoldenOutput:
-    """What one output was.
-
-    Attributes
-    ----------
-    values : ndarray
-        The values where it was sealed.
-    tolerance : float
-        How far each may be off, as an absolute difference.
-    """
+    """The values of one output where it was sealed, and the absolute difference that is allowed."""
 
     values: NDArray[Any]
     tolerance: float
@@ -49,17 +41,7 @@ class GoldenOutput:
 
 @dataclass(frozen=True, eq=False)
 class GoldenCase:
-    """What one artifact said.
-
-    Attributes
-    ----------
-    artifact : str
-        Its name.
-    inputs : mapping of str to ndarray
-        By name, of the sealed types and shapes.
-    outputs : mapping of str to GoldenOutput
-        By name.
-    """
+    """What one artifact said: inputs by name, of the sealed types and shapes, and outputs."""
 
     artifact: str
     inputs: Mapping[str, NDArray[Any]]
@@ -67,22 +49,7 @@ class GoldenCase:
 
 
 def read_golden(manifest: Manifest) -> dict[str, GoldenCase] | None:
-    """Read and verify the golden values of a folder.
-
-    Parameters
-    ----------
-    manifest : Manifest
-        What is sealed.
-
-    Returns
-    -------
-    dict of str to GoldenCase, or None
-        One case per artifact, by name; None if the folder seals no golden values.
-
-    Raises
-    ------
-    MissingArtifactError, ArtifactSizeError, ArtifactHashError, GoldenValuesError
-    """
+    """Read and verify the golden values of a folder, by artifact; None if it seals none."""
     data = read_attachment(manifest, GOLDEN_KEY)
     if data is None:
         return None
@@ -95,25 +62,7 @@ def read_golden(manifest: Manifest) -> dict[str, GoldenCase] | None:
 
 
 def parse_golden(data: bytes, path: str) -> dict[str, GoldenCase]:
-    """Read golden values.
-
-    Parameters
-    ----------
-    data : bytes
-        The file.
-    path : str
-        For messages.
-
-    Returns
-    -------
-    dict of str to GoldenCase
-        By artifact.
-
-    Raises
-    ------
-    GoldenValuesError
-        If this is not strict JSON of the form that this package reads.
-    """
+    """Read golden values by artifact: strict JSON of the form that this package reads."""
     try:
         content = parse_strict_json(data)
         version = content["golden_version"]
@@ -145,25 +94,10 @@ def parse_golden(data: bytes, path: str) -> dict[str, GoldenCase]:
 
 
 def differences(model: Runs, case: GoldenCase) -> dict[str, float]:
-    """Run an artifact on its golden inputs and say how far each output is off.
+    """Return the largest absolute difference of each output on the golden inputs.
 
-    Parameters
-    ----------
-    model : Model, or whatever else runs the artifact
-        What is held against the golden values.
-    case : GoldenCase
-        The artifact's case.
-
-    Returns
-    -------
-    dict of str to float
-        Largest absolute difference by output; infinite where an output is missing, was not there
-        when it was sealed, has another shape, or is NaN.
-
-    Raises
-    ------
-    ContractError
-        If the model refuses the inputs, or its outputs break the contract.
+    It is infinite for NaN, another shape, and an output that is missing here or in the golden
+    values.
     """
     outputs = model.run(**case.inputs)
     found = {
@@ -173,25 +107,7 @@ def differences(model: Runs, case: GoldenCase) -> dict[str, float]:
 
 
 def check_golden(model: Runs, case: GoldenCase) -> dict[str, float]:
-    """Run an artifact on its golden inputs and refuse other numbers.
-
-    Parameters
-    ----------
-    model, case
-        As for `differences`.
-
-    Returns
-    -------
-    dict of str to float
-        Largest absolute difference by output.
-
-    Raises
-    ------
-    GoldenMismatchError
-        Naming the first output that is further off than its tolerance.
-    ContractError
-        As for `differences`.
-    """
+    """Return the `differences`, and refuse an output that is further off than its tolerance."""
     found = differences(model, case)
     for name, difference in found.items():
         tolerance = case.outputs[name].tolerance if name in case.outputs else 0.0

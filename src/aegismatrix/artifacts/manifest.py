@@ -56,20 +56,9 @@ _WITHOUT_WAITING = getattr(os, "O_NONBLOCK", 0)
 class ArraySpec:
     """One input or output of an artifact.
 
-    Attributes
-    ----------
-    name : str
-        Its name in the graph.
-    dtype : str
-        numpy's name of the element type.
-    shape : tuple of int or str
-        Sizes; a name stands for a size that calls choose, equal names for equal sizes.
-    unit : str
-        Unit of the values; ``probability`` means within 0 and 1.
-    columns : tuple of str
-        Names along axis 1, where it has any.
-    minimum, maximum : float or None
-        What an input may be at least and at most.
+    `dtype` is numpy's name. A name in `shape` stands for a size that calls choose, equal names for
+    equal sizes. The `unit` ``probability`` means within 0 and 1. `columns` are names along axis 1.
+    `minimum` and `maximum` limit an input.
     """
 
     name: str
@@ -83,18 +72,9 @@ class ArraySpec:
 
 @dataclass(frozen=True)
 class TrainingSpan:
-    """What a model has seen of one market.
+    """What a model has seen of one market: its bars, by `Bars.digest`, and the feature rows.
 
-    Attributes
-    ----------
-    market : str
-        The market.
-    first, last : str
-        First and last bar that a feature or a label of training was made of, ISO 8601.
-    rows : int
-        Feature rows.
-    sha256 : str
-        `Bars.digest` of its bars.
+    `first` and `last` are the bars that a feature or a label was made of, ISO 8601.
     """
 
     market: str
@@ -106,15 +86,7 @@ class TrainingSpan:
 
 @dataclass(frozen=True)
 class FeatureRange:
-    """Where a feature lay over the training rows of the market that is modelled.
-
-    Attributes
-    ----------
-    minimum, maximum : float
-        Its extremes.
-    deciles : tuple of float
-        The nine values between which a tenth of the rows lie each.
-    """
+    """Where a feature lay over the training rows of the market that is modelled, by deciles."""
 
     minimum: float
     maximum: float
@@ -123,19 +95,7 @@ class FeatureRange:
 
 @dataclass(frozen=True)
 class EventSpec:
-    """What decides one column of a model, as the manifest says it.
-
-    Attributes
-    ----------
-    kind : str
-        Name of the question.
-    horizon_days : int
-        Trading days until it is decided.
-    classes : tuple of int
-        The answers that count.
-    parameters : mapping of str to float
-        What the question is asked with.
-    """
+    """What decides one column of a model, as the manifest says it; fields as those of `Event`."""
 
     kind: str
     horizon_days: int
@@ -145,16 +105,9 @@ class EventSpec:
 
 @dataclass(frozen=True)
 class Meaning:
-    """What one column of a model is, as its maker says.
+    """What one column of a model is, as its maker says it to a reader, and what decides it.
 
-    Attributes
-    ----------
-    wording : str
-        For a reader.
-    judged : str
-        The output under which the walk-forward judged it.
-    event : EventSpec or None
-        What decides it; None where that was not said.
+    `judged` is the output under which the walk-forward judged it.
     """
 
     wording: str
@@ -170,10 +123,8 @@ class ModelSpec:
     ----------
     name, version : str
         Name in the manifest, and version of the model.
-    file : str
-        File name in the folder.
-    sha256 : str
-        Of the file's bytes.
+    file, sha256 : str
+        Its file in the folder, and the hash of that file's bytes.
     size_bytes : int
         Of the file.
     kind : {'features', 'head', 'optional', 'past', 'engine', 'rescued'}
@@ -182,10 +133,8 @@ class ModelSpec:
         that was converted and never judged.
     question : str
         What it answers, in a sentence.
-    lookback_bars : int
-        Bars that one row of output depends on.
-    rows : int
-        Feature rows that one row of output depends on.
+    lookback_bars, rows : int
+        Bars, and feature rows, that one row of output depends on.
     features : tuple of str
         Columns of ``features``, in order, for features and heads.
     inputs, outputs : tuple of ArraySpec
@@ -255,17 +204,7 @@ class ModelSpec:
 
 @dataclass(frozen=True)
 class SealedFile:
-    """An attachment: a file that is sealed with the models and that no model needs.
-
-    Attributes
-    ----------
-    file : str
-        File name in the folder.
-    sha256 : str
-        Of the file's bytes.
-    size_bytes : int
-        Of the file.
-    """
+    """An attachment: a file that is sealed with the models and that no model needs."""
 
     file: str
     sha256: str
@@ -318,15 +257,12 @@ class Manifest:
         Parameters
         ----------
         name : str
-            Its name.
-
-        Returns
-        -------
-        ModelSpec
+            One of `models`.
 
         Raises
         ------
         UnknownModelError
+            If it is none of them.
 
         Examples
         --------
@@ -352,22 +288,7 @@ def past_of(head: str) -> str:
 
 
 def find_artifacts(path: str | os.PathLike[str] | None = None) -> Path:
-    """Return the folder of artifacts.
-
-    Parameters
-    ----------
-    path : path-like, optional
-        A folder of your own; by default the one inside the package, or, in a checkout of the
-        repository, the one beside ``src``.
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    ArtifactsNotFoundError
-    """
+    """Return the folder that is given, or the bundled one; in a checkout that is beside ``src``."""
     here = Path(__file__).resolve()
     try:
         candidates = (
@@ -386,18 +307,9 @@ def find_artifacts(path: str | os.PathLike[str] | None = None) -> Path:
 
 
 def render_manifest(content: Mapping[str, Any]) -> bytes:
-    """Return a manifest's content as the file that is sealed.
+    """Return a manifest's content as the file that is sealed: sorted, indented strict JSON.
 
-    Parameters
-    ----------
-    content : mapping
-        JSON values, without the digest.
-
-    Returns
-    -------
-    bytes
-        Sorted, indented strict JSON; its digest is the sha256 of these bytes with the digest left
-        out between its quotes.
+    Its digest is the sha256 of these bytes with the digest left out between its quotes.
     """
     text = json.dumps(
         {**content, "digest": ""}, sort_keys=True, allow_nan=False, ensure_ascii=True, indent=1
@@ -409,21 +321,7 @@ def render_manifest(content: Mapping[str, Any]) -> bytes:
 
 
 def read_manifest(path: str | os.PathLike[str] | None = None) -> Manifest:
-    """Read and verify the manifest of a folder.
-
-    Parameters
-    ----------
-    path : path-like, optional
-        As for `find_artifacts`.
-
-    Returns
-    -------
-    Manifest
-
-    Raises
-    ------
-    ArtifactsNotFoundError, ManifestError, ManifestVersionError
-    """
+    """Read and verify the manifest of a folder, as `find_artifacts` finds it."""
     folder = find_artifacts(path)
     file = folder / MANIFEST_NAME
     data = _read(file, _MAX_MANIFEST_BYTES)
@@ -470,25 +368,7 @@ def read_manifest(path: str | os.PathLike[str] | None = None) -> Manifest:
 
 
 def read_artifact(manifest: Manifest, name: str) -> bytes:
-    """Read one artifact into memory and verify those bytes.
-
-    Parameters
-    ----------
-    manifest : Manifest
-        What is sealed.
-    name : str
-        Which one.
-
-    Returns
-    -------
-    bytes
-        Exactly what was sealed.
-
-    Raises
-    ------
-    UnknownModelError, MissingArtifactError, ArtifactSizeError, ArtifactHashError,
-    ArtifactHashError
-    """
+    """Read one artifact into memory and verify those bytes."""
     spec = manifest.model(name)
     path = manifest.folder / spec.file
     # As much as the largest one has: a smaller one's file may hold its bytes.
@@ -509,24 +389,7 @@ def read_artifact(manifest: Manifest, name: str) -> bytes:
 
 
 def read_attachment(manifest: Manifest, key: str) -> bytes | None:
-    """Read an attachment into memory and verify those bytes.
-
-    Parameters
-    ----------
-    manifest : Manifest
-        What is sealed.
-    key : str
-        `WALKFORWARD_KEY`, `GOLDEN_KEY` or `REPORT_KEY`.
-
-    Returns
-    -------
-    bytes or None
-        Exactly what was sealed; None if nothing was.
-
-    Raises
-    ------
-    MissingArtifactError, ArtifactSizeError, ArtifactHashError
-    """
+    """Read an attachment by its key and verify those bytes; None if it was not sealed."""
     sealed = manifest.attachments.get(key)
     if sealed is None:
         return None
@@ -541,21 +404,17 @@ def read_attachment(manifest: Manifest, key: str) -> bytes | None:
 
 
 def list_models(path: str | os.PathLike[str] | None = None) -> tuple[ModelSpec, ...]:
-    """Say which models there are, without opening one.
+    """Say what is sealed about each model, without opening one.
 
     Parameters
     ----------
     path : path-like, optional
-        As for `find_artifacts`.
-
-    Returns
-    -------
-    tuple of ModelSpec
-        What is sealed about each: version, training span, judgements with their verdict.
+        A folder of artifacts; by default the bundled one.
 
     Raises
     ------
     ArtifactsNotFoundError, ManifestError, ManifestVersionError
+        If there is no manifest, or not the one that was sealed, or of another version.
 
     Examples
     --------
@@ -567,18 +426,7 @@ def list_models(path: str | os.PathLike[str] | None = None) -> tuple[ModelSpec, 
 
 
 def unlisted_files(manifest: Manifest) -> tuple[ArtifactError, ...]:
-    """Return an error for each model file in the folder that the manifest does not name.
-
-    Parameters
-    ----------
-    manifest : Manifest
-        What is sealed.
-
-    Returns
-    -------
-    tuple of UnlistedArtifactError
-        Or one MissingArtifactError, if the folder cannot be listed.
-    """
+    """Return an error for each model file in the folder that the manifest does not name."""
     sealed = {spec.file for spec in manifest.models.values()}
     try:
         files = sorted(manifest.folder.iterdir())
@@ -592,25 +440,9 @@ def unlisted_files(manifest: Manifest) -> tuple[ArtifactError, ...]:
 
 
 def read_regular(path: str | os.PathLike[str], size_bytes: int) -> bytes:
-    """Read a regular file, and nothing that might wait or never end.
+    """Read a regular file, or the one that a link leads to; nothing that might wait or never end.
 
-    Parameters
-    ----------
-    path : path-like
-        The file; links are followed.
-    size_bytes : int
-        What it may have. One byte more is read: enough to tell that there is too much.
-
-    Returns
-    -------
-    bytes
-
-    Raises
-    ------
-    OSError
-        If it is no regular file, or cannot be read.
-    ValueError
-        If no file can have that name.
+    One byte more than `size_bytes` is read: enough to tell that there is too much.
     """
     # Asked before it is opened, since a device may act on being opened; and after, since it may be
     # another file by then.
@@ -623,45 +455,14 @@ def read_regular(path: str | os.PathLike[str], size_bytes: int) -> bytes:
 
 
 def parse_strict_json(data: bytes) -> Any:
-    """Read JSON that says one thing to every reader.
-
-    Parameters
-    ----------
-    data : bytes
-        The text.
-
-    Returns
-    -------
-    object
-        What it says.
-
-    Raises
-    ------
-    ValueError, RecursionError
-        If it is not JSON, has NaN or infinity, or a key stands twice in it.
-    """
+    """Read JSON that says one thing to every reader: no NaN, no infinity, each key once."""
     return json.loads(
         data, parse_constant=_reject_constant, object_pairs_hook=_reject_duplicate_keys
     )
 
 
 def parse_model(entry: Mapping[str, Any]) -> ModelSpec:
-    """Read one entry of a manifest.
-
-    Parameters
-    ----------
-    entry : mapping
-        JSON values.
-
-    Returns
-    -------
-    ModelSpec
-
-    Raises
-    ------
-    KeyError, TypeError, ValueError
-        If the entry is malformed.
-    """
+    """Read one entry of a manifest; raise KeyError, TypeError or ValueError if it is malformed."""
     sealed = _parse_file(entry)
     spec = ModelSpec(
         name=entries.text(entry["name"]),

@@ -105,25 +105,11 @@ class _ForbiddenError(Exception):
 def check_content(data: bytes, path: str) -> None:
     """Refuse an ONNX model that is not of the form in which artifacts are shipped.
 
-    Parameters
-    ----------
-    data : bytes
-        The serialised model.
-    path : str
-        For messages.
-
-    Raises
-    ------
-    ForbiddenContentError
-        If it holds an operator that is not published, a subgraph, a function, external data,
-        anything else that a finished graph does not, or more than any artifact does.
-    ArtifactRejectedError
-        If it is no ONNX model.
-
-    Notes
-    -----
-    Field numbers are those of ``onnx.proto``. A message that one parser could read in two ways, by
-    a number written longer than need be or a field of another wire type, is refused as well.
+    Raise ForbiddenContentError if it holds an operator that is not published, a subgraph, a
+    function, external data, anything else that a finished graph does not, or more than any artifact
+    does; raise ArtifactRejectedError if it is no ONNX model. Field numbers are those of
+    ``onnx.proto``. A message that one parser could read in two ways, by a number written longer
+    than need be or a field of another wire type, is refused as well.
     """
     try:
         _Walk(data).model()

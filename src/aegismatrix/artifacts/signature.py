@@ -52,20 +52,10 @@ _KEY_FIELDS = frozenset({"id", "public_key", "valid_from", "valid_until", "revok
 
 @dataclass(frozen=True)
 class ReleaseKey:
-    """A public key and the time for which it is trusted.
+    """An Ed25519 public key of 32 bytes and the time for which it is trusted.
 
-    Attributes
-    ----------
-    id : str
-        `key_id` of the key.
-    public_key : bytes
-        Ed25519, 32 bytes.
-    valid_from : datetime or None
-        First moment, UTC; None for a key of the caller's own, whose time nobody has limited.
-    valid_until : datetime or None
-        First moment at which it is not trusted any more; None where that is open.
-    revoked : str or None
-        Why it was revoked; None where it was not.
+    `id` is its `key_id`. It is trusted from `valid_from`, UTC, to before `valid_until`; None sets
+    no limit. `revoked` says why it was revoked, if it was.
     """
 
     id: str
@@ -77,18 +67,9 @@ class ReleaseKey:
 
 @dataclass(frozen=True)
 class Signature:
-    """What a signature file says.
+    """What a signature file says: the key, the sha256 of the manifest's exact bytes, and when.
 
-    Attributes
-    ----------
-    key_id : str
-        The key that it was made with.
-    manifest_sha256 : str
-        Of the exact bytes of the manifest that was signed.
-    signed_at : datetime
-        When, by the clock and the word of who signed; UTC, whole seconds.
-    signature : bytes
-        Ed25519, 64 bytes.
+    `signed_at`, UTC, is the word of who signed.
     """
 
     key_id: str
@@ -103,34 +84,12 @@ def verify_signature(
     key: str | os.PathLike[str] | None = None,
     now: datetime | None = None,
 ) -> Signature:
-    """Check that the manifest of a folder was signed with a trusted key.
+    """Check that the manifest of a folder was signed with a key that is trusted then and now.
 
     This says who sealed the manifest. That the files are those that it seals is what `verify`
-    checks, and every load does.
-
-    Parameters
-    ----------
-    path : path-like or Manifest, optional
-        As for `find_artifacts`, or a manifest that was read: then the very bytes that it was read
-        from are what the signature is held against.
-    key : path-like, optional
-        PEM file of a public key to trust instead of those that the package lists.
-    now : datetime, optional
-        Aware; by default the clock.
-
-    Returns
-    -------
-    Signature
-        Genuine, by a key that is trusted at its own time and now.
-
-    Raises
-    ------
-    TrustError, MissingExtraError
-        If nothing can be verified here.
-    ArtifactsNotFoundError, ManifestError, ManifestVersionError
-        If there is no manifest to verify.
-    SignatureError
-        One of its children, saying what is wrong.
+    checks, and every load does. A `Manifest` is held against the very bytes that it was read from.
+    `key` is the PEM file of a public key to trust instead of those that the package lists. Raise
+    TrustError or MissingExtraError if nothing can be verified here.
     """
     moment = _utc(now)
     trusted: tuple[ReleaseKey, ...] = () if key is not None else release_keys()
@@ -161,24 +120,6 @@ def check_signature(
     A key is trusted for a signature that says a time within the key's own, and only as long as that
     lasts: the time in a signature is the word of whoever holds the key, and a thief would write
     what suits him. For the same reason a revoked key is refused whatever the signature says.
-
-    Parameters
-    ----------
-    signature : Signature
-        What the file says.
-    manifest_sha256 : str
-        Of the manifest's exact bytes.
-    trusted : sequence of ReleaseKey
-        The keys to accept.
-    now : datetime
-        Aware.
-    path : str
-        For messages.
-
-    Raises
-    ------
-    SignatureError,
-    MissingExtraError
     """
     need_cryptography()
     from cryptography.exceptions import InvalidSignature
@@ -214,22 +155,7 @@ def check_signature(
 
 
 def signed_message(key_id: str, signed_at: datetime, manifest_sha256: str) -> bytes:
-    """Return what is signed.
-
-    Parameters
-    ----------
-    key_id : str
-        `key_id` of the key.
-    signed_at : datetime
-        Aware; its whole seconds count.
-    manifest_sha256 : str
-        Of the manifest's exact bytes, hexadecimal.
-
-    Returns
-    -------
-    bytes
-        Four lines of ASCII. The first belongs to this use of a key and to this format alone.
-    """
+    """Return what is signed: four lines of ASCII, the first for this use of a key alone."""
     lines = (
         _PURPOSE,
         f"key {key_id}",
@@ -240,50 +166,18 @@ def signed_message(key_id: str, signed_at: datetime, manifest_sha256: str) -> by
 
 
 def key_id(public_key: bytes) -> str:
-    """Return the name of a key: the first 16 hexadecimal digits of its sha256.
-
-    Parameters
-    ----------
-    public_key : bytes
-        Ed25519, 32 bytes.
-
-    Returns
-    -------
-    str
-    """
+    """Return the name of a key: the first 16 hexadecimal digits of its sha256."""
     return hashlib.sha256(public_key).hexdigest()[:16]
 
 
 def stamp(moment: datetime) -> str:
-    """Return a moment in the one form that signatures and keys use.
-
-    Parameters
-    ----------
-    moment : datetime
-        Aware.
-
-    Returns
-    -------
-    str
-        Such as ``2026-01-31T09:15:00Z``.
-    """
+    """Return an aware moment in the one form of signatures and keys: ``2026-01-31T09:15:00Z``."""
     # Not strftime, which leaves the zeros of an early year to the platform.
     return _utc(moment).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
 def render_signature(signature: Signature) -> str:
-    """Return a signature as the file that holds it.
-
-    Parameters
-    ----------
-    signature : Signature
-        What it is to say.
-
-    Returns
-    -------
-    str
-        Sorted, indented JSON in ASCII with a line end: the only form that `read_signature` takes.
-    """
+    """Return a signature as the file that holds it: the only form that `read_signature` takes."""
     content = {
         "format": SIGNATURE_FORMAT,
         "key_id": signature.key_id,
@@ -295,21 +189,7 @@ def render_signature(signature: Signature) -> str:
 
 
 def read_signature(path: str | os.PathLike[str]) -> Signature:
-    """Read a signature file; nothing is verified yet.
-
-    Parameters
-    ----------
-    path : path-like
-        The file.
-
-    Returns
-    -------
-    Signature
-
-    Raises
-    ------
-    SignatureError
-    """
+    """Read a signature file; nothing is verified yet."""
     file = os.fspath(path)
     try:
         data = read_regular(file, _MAX_SIGNATURE_FILE_BYTES)
@@ -324,22 +204,7 @@ def read_signature(path: str | os.PathLike[str]) -> Signature:
 
 
 def read_public_key(path: str | os.PathLike[str]) -> ReleaseKey:
-    """Read a public key of the caller's own.
-
-    Parameters
-    ----------
-    path : path-like
-        PEM file.
-
-    Returns
-    -------
-    ReleaseKey
-        Trusted without a limit of time.
-
-    Raises
-    ------
-    TrustError, MissingExtraError
-    """
+    """Read a public key of the caller's own, a PEM file; it is trusted without a limit of time."""
     need_cryptography()
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -368,17 +233,7 @@ def read_public_key(path: str | os.PathLike[str]) -> ReleaseKey:
 
 
 def release_keys() -> tuple[ReleaseKey, ...]:
-    """Return the keys that this release of the package trusts.
-
-    Returns
-    -------
-    tuple of ReleaseKey
-        Revoked and expired ones too; empty as long as the project has no release key.
-
-    Raises
-    ------
-    TrustError
-    """
+    """Return the keys that this release of the package trusts, revoked and expired ones too."""
     file = str(_KEYS_FILE)
     try:
         data = read_regular(file, _MAX_KEYS_FILE_BYTES)
@@ -466,12 +321,7 @@ def _utc(moment: datetime | None) -> datetime:
 
 
 def need_cryptography() -> None:
-    """Make sure that the extra is installed.
-
-    Raises
-    ------
-    MissingExtraError
-    """
+    """Raise MissingExtraError unless the extra is installed."""
     try:
         import cryptography  # noqa: F401
     except ImportError as error:

@@ -87,10 +87,8 @@ class Forecast(Published):
     in_sample : ndarray of shape (N,), bool
         Whether the day lies inside the span that the models were trained on: such rows demonstrate,
         they prove nothing.
-    close : ndarray of shape (N,), float64
-        Index points.
-    iv_percent : ndarray of shape (N,), float64
-        The volatility index.
+    close, iv_percent : ndarray of shape (N,), float64
+        Index points, and the volatility index in per cent a year.
     implied_sigma : ndarray of shape (N,), float64
         Daily standard deviation of log returns that it implies.
     features : ndarray of shape (N, F), float64
@@ -147,20 +145,16 @@ class Forecast(Published):
         return iter(self.probabilities)
 
     def table(self) -> dict[str, FloatArray]:
-        """Return every probability as a column.
+        """Return every probability as a column of shape (N,), in the engine's own order.
 
-        Returns
-        -------
-        dict of str to ndarray of shape (N,)
-            In the order in which the engine gives them; of a surface, the probability of either
-            edge, with the distance named in basis points of spot.
+        Of a surface it is the probability of either edge, with the distance named in basis points
+        of spot.
 
         Examples
         --------
         >>> import aegismatrix as am
-        >>> past = am.Engine().history(am.sample_bars())
-        >>> past.table()["trap_5"].shape == (len(past),)
-        True
+        >>> list(am.Engine().predict(am.sample_bars()).table())[:3]
+        ['trap_5', 'trap_10', 'trap_20']
         """
         return {
             column: values
@@ -169,35 +163,26 @@ class Forecast(Published):
         }
 
     def row(self, position: int = -1) -> dict[str, float]:
-        """Return one day's probabilities by column.
+        """Return one day's probabilities by column, as `table` has them.
 
         Parameters
         ----------
         position : int
             Row, -1 for the last day.
 
-        Returns
-        -------
-        dict of str to float
-            As `table` has them.
-
         Examples
         --------
         >>> import aegismatrix as am
-        >>> forecast = am.Engine().predict(am.sample_bars())
-        >>> 0.0 < forecast.row()["trap_5"] < 1.0
+        >>> 0.0 < am.Engine().predict(am.sample_bars()).row()["trap_5"] < 1.0
         True
         """
         place = as_whole(position, "position", least=-len(self), most=len(self) - 1)
         return {column: float(values[place]) for column, values in self.table().items()}
 
     def to_pandas(self) -> pd.DataFrame:
-        """Return every day and every probability as a pandas frame (extra ``frames``).
+        """Return every day and every probability as a pandas frame of N rows (extra ``frames``).
 
-        Returns
-        -------
-        DataFrame of N rows
-            Columns date, close, iv and in_sample, then those of `table`.
+        Its columns are date, close, iv and in_sample, then those of `table`.
 
         Raises
         ------
@@ -207,8 +192,7 @@ class Forecast(Published):
         Examples
         --------
         >>> import aegismatrix as am
-        >>> past = am.Engine().history(am.sample_bars())
-        >>> list(past.to_pandas().columns)[:4]
+        >>> am.Engine().history(am.sample_bars()).to_pandas().columns[:4].tolist()
         ['date', 'close', 'iv', 'in_sample']
         """
         try:
@@ -219,12 +203,7 @@ class Forecast(Published):
         return frame
 
     def to_polars(self) -> pl.DataFrame:
-        """Return every day and every probability as a Polars frame (extra ``polars``).
-
-        Returns
-        -------
-        DataFrame of N rows
-            As `to_pandas` gives them.
+        """Return what `to_pandas` does as a Polars frame (extra ``polars``).
 
         Raises
         ------
@@ -234,8 +213,7 @@ class Forecast(Published):
         Examples
         --------
         >>> import aegismatrix as am
-        >>> past = am.Engine().history(am.sample_bars())
-        >>> past.to_polars().columns[:4]  # doctest: +SKIP
+        >>> am.Engine().history(am.sample_bars()).to_polars().columns[:4]  # doctest: +SKIP
         ['date', 'close', 'iv', 'in_sample']
         """
         try:
@@ -332,7 +310,7 @@ class Engine:
         horizon_days: ArrayLike = HORIZONS_DAYS,
         distance: ArrayLike = DISTANCES,
     ) -> Forecast:
-        """Forecast from the last bar.
+        """Forecast one day, from the last bar.
 
         Parameters
         ----------
@@ -343,11 +321,6 @@ class Engine:
         distance : array-like of shape (D,)
             Its log distances, above 0; p points are ``ln(1 + p / close)``.
 
-        Returns
-        -------
-        Forecast
-            One day.
-
         Raises
         ------
         InsufficientHistoryError
@@ -356,10 +329,8 @@ class Engine:
         Examples
         --------
         >>> import aegismatrix as am
-        >>> bars = am.sample_bars()
-        >>> engine = am.Engine()
-        >>> engine.predict(bars)["trap"].shape
-        (1, 3)
+        >>> am.Engine().predict(am.sample_bars(), horizon_days=[7], distance=[0.02])["breach"].shape
+        (1, 3, 1, 1)
         """
         return self._forecast(bars, horizon_days, distance, last_only=True)
 
@@ -370,19 +341,14 @@ class Engine:
         horizon_days: ArrayLike = HORIZONS_DAYS,
         distance: ArrayLike = DISTANCES,
     ) -> Forecast:
-        """Forecast from every bar that has enough history.
+        """Forecast from every bar that has enough history: T - lookback_bars + 1 days.
+
+        Row i is what `predict` gives on the bars up to it.
 
         Parameters
         ----------
-        bars : Bars
-            T bars, at least `lookback_bars`.
-        horizon_days, distance : array-like
+        bars, horizon_days, distance
             As for `predict`.
-
-        Returns
-        -------
-        Forecast
-            T - lookback_bars + 1 days. Row i is what `predict` gives on the bars up to it.
 
         Raises
         ------
@@ -392,9 +358,8 @@ class Engine:
         Examples
         --------
         >>> import aegismatrix as am
-        >>> bars = am.sample_bars()
         >>> engine = am.Engine()
-        >>> past = engine.history(bars[-400:])
+        >>> past = engine.history(am.sample_bars()[-400:])
         >>> len(past) == 400 - engine.lookback_bars + 1, past.in_sample.all().item()
         (True, True)
         """
@@ -403,7 +368,9 @@ class Engine:
     def breach_distances(
         self, bars: Bars, targets: Sequence[tuple[int, float]], *, head: str | None = None
     ) -> FloatArray:
-        """Invert the breach surface of the last bar.
+        """Return the log distances at which either edge is touched with given probabilities.
+
+        They are read from the surface of the last bar, one for each target.
 
         Parameters
         ----------
@@ -413,11 +380,6 @@ class Engine:
             Whole trading days, 1 to 30, and a probability between 0 and 1, both excluded.
         head : str, optional
             Whose surface; by default the first that the artifacts give.
-
-        Returns
-        -------
-        ndarray of shape (len(targets),)
-            The log distances at which either edge is touched with that probability.
 
         Raises
         ------
@@ -429,9 +391,7 @@ class Engine:
         Examples
         --------
         >>> import aegismatrix as am
-        >>> bars = am.sample_bars()
-        >>> engine = am.Engine()
-        >>> week, month = engine.breach_distances(bars, [(5, 0.5), (20, 0.5)])
+        >>> week, month = am.Engine().breach_distances(am.sample_bars(), [(5, 0.5), (20, 0.5)])
         >>> bool(week < month)
         True
         """
@@ -454,7 +414,11 @@ class Engine:
         horizon_days: int | None = None,
         distance: FloatArray | None = None,
     ) -> FloatArray:
-        """Say what was or would have been forecast without a look at the outcome.
+        """Say what was or would have been forecast without a look at the outcome, in shape (N,).
+
+        For days outside of the training span these are the model's probabilities, inside of it
+        those of the fits that had seen nothing later; NaN where there is no such fit. They are of
+        the model's first column or, of a surface, of either edge.
 
         Parameters
         ----------
@@ -467,13 +431,6 @@ class Engine:
         distance : ndarray of shape (N,), optional
             Of a surface: a log distance for each day.
 
-        Returns
-        -------
-        ndarray of shape (N,)
-            Of the model's first column; of a surface, of either edge. For days outside of the
-            training span, the model's probabilities; inside of it, those of the fits that had seen
-            nothing later; NaN where there is no such fit.
-
         Raises
         ------
         UnknownModelError
@@ -482,9 +439,8 @@ class Engine:
         Examples
         --------
         >>> import aegismatrix as am
-        >>> bars = am.sample_bars()
         >>> engine = am.Engine()
-        >>> past = engine.history(bars[-400:])
+        >>> past = engine.history(am.sample_bars()[-400:])
         >>> engine.unseen("breakout", past).shape == (len(past),)
         True
         """
@@ -513,17 +469,15 @@ class Engine:
     def overnight(self, forecast: Forecast, nights: Nights) -> dict[str, FloatArray]:
         """Forecast the session after each night from what the US markets did in it.
 
+        The result is by column of ``overnight.onnx``, which is no part of the fused artifact, in
+        shape (N,).
+
         Parameters
         ----------
         forecast : Forecast
             N days.
         nights : Nights
             Those after the same days, all known.
-
-        Returns
-        -------
-        dict of str to ndarray of shape (N,)
-            By column of ``overnight.onnx``; it is no part of the fused artifact.
 
         Raises
         ------

@@ -77,10 +77,6 @@ class Model:
         threads : int
             That one run of it may use, 1 to `MOST_THREADS`.
 
-        Returns
-        -------
-        Model
-
         Raises
         ------
         ArtifactRejectedError
@@ -142,22 +138,18 @@ class Model:
         return f"Model({self.name} {self.spec.version}: {inputs})"
 
     def run(self, /, **arrays: NDArray[Any]) -> dict[str, NDArray[np.float64]]:
-        """Run the model.
+        """Run the model and return the outputs by name.
 
         Parameters
         ----------
         **arrays : ndarray
             The inputs by name, of exactly the sealed types and shapes; all finite.
 
-        Returns
-        -------
-        dict of str to ndarray
-            The outputs by name.
-
         Raises
         ------
         ContractError
-            If an input is missing, unknown, or of another type or shape, or is not finite.
+            If an input is missing, unknown, or of another type or shape, or is not finite; if an
+            output is of another shape than sealed, or a probability is outside of 0 and 1.
         InsufficientHistoryError
             If there are fewer bars than the look-back.
         NonFiniteOutputError
@@ -168,8 +160,7 @@ class Model:
         Examples
         --------
         >>> import aegismatrix as am
-        >>> bars = am.sample_bars()
-        >>> models = am.load_models()
+        >>> bars, models = am.sample_bars(), am.load_models()
         >>> given = {name: getattr(bars, name) for name in ("high", "low", "close", "iv")}
         >>> features = models["features"].run(**given)["features"]
         >>> models["trap"].run(features=features)["probability"].shape[1:]
@@ -187,18 +178,10 @@ class Model:
             The inputs by name. Their types and shapes are checked, and their values are not: given
             fewer rows than it depends on, onnxruntime may end the process.
 
-        Returns
-        -------
-        dict of str to ndarray
-            The outputs by name.
-
         Raises
         ------
-        NonFiniteOutputError, ContractError
-            If an output is NaN or infinite or of another shape than sealed, or a probability is
-            outside of 0 and 1.
-        ModelFailedError
-            If onnxruntime gives up.
+        NonFiniteOutputError, ContractError, ModelFailedError
+            For outputs, as for `run`.
 
         Examples
         --------
@@ -339,26 +322,7 @@ def as_spec(given: object) -> ModelSpec:
 
 
 def load_model(manifest: Manifest, name: str, threads: int = 1) -> Model:
-    """Verify one artifact and open it.
-
-    Parameters
-    ----------
-    manifest : Manifest
-        What is sealed.
-    name : str
-        Which one.
-    threads : int
-        As for `Model.from_bytes`.
-
-    Returns
-    -------
-    Model
-
-    Raises
-    ------
-    ArtifactError
-        One of its children, saying which file and why.
-    """
+    """Verify one artifact and open it, or raise an ArtifactError that says which file and why."""
     data = read_artifact(manifest, name)
     spec = manifest.model(name)
     return Model.from_bytes(spec, data, str(manifest.folder / spec.file), threads=threads)
@@ -367,15 +331,12 @@ def load_model(manifest: Manifest, name: str, threads: int = 1) -> Model:
 def load_models(path: str | os.PathLike[str] | None = None) -> dict[str, Model]:
     """Verify and open every staged artifact: the features and one model per head.
 
+    The fused engine is not among them: that is `Engine`.
+
     Parameters
     ----------
     path : path-like, optional
         A folder of artifacts; by default the bundled one.
-
-    Returns
-    -------
-    dict of str to Model
-        By name. The fused engine is not among them: that is `Engine`.
 
     Raises
     ------

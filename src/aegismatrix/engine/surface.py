@@ -20,27 +20,9 @@ def distances_of(
 ) -> FloatArray:
     """Return the log distances at which either edge is touched with given probabilities.
 
-    Parameters
-    ----------
-    surface : callable
-        From horizons in trading days and rising log distances to the touch probabilities of either
-        edge, of shape (len(horizons), len(distances)), which fall with the distance.
-    targets : sequence of (horizon_days, probability)
-        Whole trading days, and a probability between 0 and 1, both excluded.
-
-    Returns
-    -------
-    ndarray of shape (len(targets),)
-
-    Raises
-    ------
-    ContractError
-        If the surface does not reach a probability.
-
-    Notes
-    -----
-    Three grids, each within a cell of the one before, then a straight line: the touch probability
-    at the result is the one asked for to 1e-9.
+    `surface` gives touch probabilities by horizon in trading days and rising log distance. Three
+    grids, each within a cell of the one before, then a straight line: the touch probability at the
+    result is the one asked for to 1e-9. Raise ContractError if the surface does not reach it.
     """
     horizons = sorted({horizon_days for horizon_days, _ in targets})
     low, high = np.full(len(targets), _NEAREST), np.full(len(targets), _FURTHEST)

@@ -53,6 +53,8 @@ def verify(
 ) -> list[Finding]:
     """Check every artifact of a folder: bytes, session, contract and, if trusted, golden values.
 
+    The list of findings is empty when all is well.
+
     Parameters
     ----------
     path : path-like, optional
@@ -61,11 +63,6 @@ def verify(
         Whether to run the golden values, where they are sealed: whether this environment computes
         the same numbers. To run a graph is to trust who sealed it, so that by default only the
         bundled ones are run.
-
-    Returns
-    -------
-    list of Finding
-        Empty when all is well.
 
     Examples
     --------
@@ -83,20 +80,7 @@ def verify(
 
 
 def verify_manifest(manifest: Manifest, *, golden: bool) -> list[Finding]:
-    """Check every file that a verified manifest names, and that there is no other model.
-
-    Parameters
-    ----------
-    manifest : Manifest
-        What is sealed.
-    golden : bool
-        Whether to run the golden values, where they are sealed:
-        ``GOLDEN_KEY in manifest.attachments``.
-
-    Returns
-    -------
-    list of Finding
-    """
+    """Check every file that a verified manifest names, and that there is no other model."""
     findings, of_attachments = [], []
     cases: Mapping[str, GoldenCase] = {}
     for key in (WALKFORWARD_KEY, REPORT_KEY):

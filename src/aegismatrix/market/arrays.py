@@ -13,8 +13,9 @@ import operator
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import date, datetime, time, timezone, tzinfo
+from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
+from functools import lru_cache
 from itertools import islice
 from numbers import Real
 from typing import Any, Literal, TypedDict, TypeVar
@@ -50,6 +51,7 @@ _Kind = TypeVar("_Kind")
 _KNOWN = (np.ndarray, np.generic, list, tuple, str, bytes, bytearray, memoryview)
 _FIRST_DATE, _LAST_DATE = 1, 9999
 _LEAST_BYTES = 4
+_FIXED_OFFSET = re.compile(r"(?:UTC)?([+-])(\d{2}):(\d{2})")
 _RANGE_TOLERANCE = 1e-4
 _SECONDS_OF_A_DAY = 86_400.0
 _ISO_DAY = len("2024-12-31")
@@ -73,18 +75,9 @@ _DATE_REMEDIES: Mapping[DateUnit, str] = {
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Columns of numbers, one row per date or moment, in the order in which they were given.
+    """Columns of numbers, one row per exchange date or UTC moment, in the order given.
 
-    Attributes
-    ----------
-    source : str
-        Where the table came from, for messages.
-    dates : ndarray of shape (T,), datetime64[D] or datetime64[s]
-        Exchange dates, or moments in UTC.
-    columns : mapping of str to ndarray of shape (T,), float64
-        The columns asked for; NaN where a cell was blank.
-    notes : tuple of str
-        What was done to read it that is not told by its rows, a sentence each.
+    A blank cell is NaN. `notes` say what was done to read it that its rows do not show.
     """
 
     source: str
@@ -106,8 +99,8 @@ class ReadOnlyDict(dict[Any, Any]):
         return hash(_comparable(self))
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Filled through its constructor: pickle would write to it.
-        return ReadOnlyDict, (dict(self),)
+        # Made anew: pickle would write to it, and hand on arrays that can be written to.
+        return frozen, (dict(self),)
 
     def __copy__(self) -> ReadOnlyDict:
         return self
@@ -202,24 +195,7 @@ def read_only(values: Any) -> Any:
 
 
 def as_floats(values: Any, source: str, column: str) -> FloatArray:
-    """Read an array of real numbers; a masked value becomes NaN.
-
-    Parameters
-    ----------
-    values : array-like
-        Of any shape.
-    source, column : str
-        What to call them in messages.
-
-    Returns
-    -------
-    ndarray, float64
-
-    Raises
-    ------
-    BarsError
-        For anything that is not real numbers.
-    """
+    """Read an array of real numbers, of any shape; a masked value becomes NaN."""
     try:
         array = values if isinstance(values, np.ma.MaskedArray) else array_of(values)
         if array.dtype.kind in _NO_REAL_NUMBERS:
@@ -278,49 +254,16 @@ def _said(error: Exception) -> str:
 
 
 def as_text(value: object, name: str, remedy: str = "Give a text.") -> str:
-    """Return an argument that is text.
-
-    Parameters
-    ----------
-    value : object
-        As given.
-    name, remedy : str
-        What to call it, and what to give, in messages.
-
-    Returns
-    -------
-    str
-        Of that very type.
-
-    Raises
-    ------
-    ArgumentError
-    """
+    """Return an argument that is text, as one of that very type; ArgumentError otherwise."""
     if not isinstance(value, str):
         raise ArgumentError(name, shown(value), remedy=remedy)
     return str.__str__(value)
 
 
 def as_whole(value: object, name: str, *, least: int, most: int, unit: str = "") -> int:
-    """Return an argument that is a whole number within bounds.
+    """Return an argument that is a whole number within bounds; ArgumentError otherwise.
 
-    Parameters
-    ----------
-    value : object
-        As given; a truth value is no number.
-    name, unit : str
-        What to call it, and what it counts, in messages.
-    least, most : int
-        What it may be.
-
-    Returns
-    -------
-    int
-        Of that very type: numpy's integers are not JSON.
-
-    Raises
-    ------
-    ArgumentError
+    A truth value is no number. numpy's integers become those of Python, which are JSON.
     """
     remedy = f"Give a whole number{unit and ' of ' + unit} from {least} to {most}."
     try:
@@ -336,23 +279,9 @@ def as_whole(value: object, name: str, *, least: int, most: int, unit: str = "")
 
 
 def as_real(value: object, name: str, remedy: str = "Give a finite number.") -> float:
-    """Return an argument that is a finite number.
+    """Return an argument that is a finite number; ArgumentError otherwise.
 
-    Parameters
-    ----------
-    value : object
-        As given; neither a truth value nor text is a number.
-    name, remedy : str
-        What to call it, and what to give, in messages.
-
-    Returns
-    -------
-    float
-        Of that very type.
-
-    Raises
-    ------
-    ArgumentError
+    Neither a truth value nor text is a number.
     """
     number = math.nan
     # Half precision has no 0.8, and no 0.35.
@@ -367,48 +296,14 @@ def as_real(value: object, name: str, remedy: str = "Give a finite number.") -> 
 
 
 def as_truth(value: object, name: str) -> bool:
-    """Return an argument that is a truth value.
-
-    Parameters
-    ----------
-    value : object
-        As given; 0 and 1 are numbers.
-    name : str
-        What to call it in messages.
-
-    Returns
-    -------
-    bool
-
-    Raises
-    ------
-    ArgumentError
-    """
+    """Return an argument that is a truth value, which 0 and 1 are not; ArgumentError otherwise."""
     if not isinstance(value, bool | np.bool_):
         raise ArgumentError(name, shown(value), remedy="Give True or False.")
     return bool(value)
 
 
 def as_kind(value: object, kind: type[_Kind], name: str, remedy: str) -> _Kind:
-    """Return an argument that is an instance of a class.
-
-    Parameters
-    ----------
-    value : object
-        As given.
-    kind : type
-        The class.
-    name, remedy : str
-        What to call it, and what to give, in messages.
-
-    Returns
-    -------
-    object
-
-    Raises
-    ------
-    ArgumentError
-    """
+    """Return an argument that is an instance of a class; ArgumentError otherwise."""
     # Not isinstance alone, which asks the value for its class.
     if not issubclass(type(value), kind):
         raise ArgumentError(name, shown(value), remedy=remedy)
@@ -416,25 +311,7 @@ def as_kind(value: object, kind: type[_Kind], name: str, remedy: str) -> _Kind:
 
 
 def as_choice(value: object, choices: Sequence[str], name: str) -> str:
-    """Return an argument that is one of some texts.
-
-    Parameters
-    ----------
-    value : object
-        As given.
-    choices : sequence of str
-        The texts.
-    name : str
-        What to call it in messages.
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    ArgumentError
-    """
+    """Return an argument that is one of some texts; ArgumentError otherwise."""
     text = str.__str__(value) if isinstance(value, str) else ""
     if text not in choices:
         raise ArgumentError(name, shown(value), remedy=f"Give one of {list(choices)}.")
@@ -442,23 +319,9 @@ def as_choice(value: object, choices: Sequence[str], name: str) -> str:
 
 
 def as_rows(values: object, name: str, remedy: str) -> tuple[Any, ...]:
-    """Return what an argument holds, one by one.
+    """Return what an argument holds, one by one; ArgumentError where it is no list.
 
-    Parameters
-    ----------
-    values : iterable
-        As given; a text, bytes or a mapping is no list of things.
-    name, remedy : str
-        What to call it, and what to give, in messages.
-
-    Returns
-    -------
-    tuple
-
-    Raises
-    ------
-    ArgumentError
-        If it is none, its own code fails, or it never ends.
+    A text, bytes or a mapping is none, nor is what never ends, or fails when it is asked.
     """
     try:
         if isinstance(values, str | bytes | bytearray | Mapping):
@@ -495,26 +358,9 @@ def as_texts(values: object, name: str, remedy: str = "Give a list of texts.") -
 
 
 def as_moment(value: object, name: str) -> datetime:
-    """Return an argument that is a moment, in UTC.
+    """Return an argument that is a moment, in UTC; NaiveMomentError where it has no offset.
 
-    Parameters
-    ----------
-    value : object
-        As given.
-    name : str
-        What to call it in messages.
-
-    Returns
-    -------
-    datetime
-        Aware, UTC.
-
-    Raises
-    ------
-    NaiveMomentError
-        If it carries no UTC offset.
-    ArgumentError
-        If it is no datetime, or one beyond any calendar.
+    ArgumentError for what is no datetime, or lies beyond any calendar.
     """
     remedy = "Give an aware datetime, such as datetime.now(timezone.utc)."
     # What pandas has for no moment calls itself a datetime, and is not equal to itself.
@@ -541,30 +387,11 @@ def as_dates(
 ) -> DateArray:
     """Read dates or moments from datetime64, dates, datetimes or ISO strings.
 
-    Parameters
-    ----------
-    values : array-like of shape (T,)
-        The dates.
-    source : str
-        What to call them in messages.
-    clock : tzinfo, optional
-        The exchange's: stamps that carry an offset are moved to it before the date is taken.
-    unit : {'D', 's'}
-        Days, or moments: then stamps that carry an offset are moved to UTC, and others are UTC.
-    timed : bool
-        Whether a day may be given with a time of day and no offset, which is dropped then.
-
-    Returns
-    -------
-    ndarray of shape (T,), datetime64[D] or datetime64[s]
-
-    Raises
-    ------
-    UnreadableCellError
-        For anything that is not a date of a year of four digits, or not a moment in whole seconds.
-    IntervalError, StampError
-        For days: if the stamps are those of bars within days, or have a time of day without an
-        offset: whose day that is depends on where it was written.
+    A day with an offset is moved to `clock`, the exchange's, before the date is taken. A moment
+    (`unit` ``'s'``) is moved to UTC, and is UTC where it has no offset. Refuse a year that is not
+    of four digits and a moment that is not in whole seconds. As days, refuse stamps of bars within
+    days, and a time of day without an offset unless `timed`: whose day that is depends on where it
+    was written.
     """
     if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
         row = int(np.flatnonzero(np.ma.getmaskarray(values))[0])
@@ -594,27 +421,34 @@ def as_dates(
     return read.reshape(array.shape)
 
 
+@lru_cache(maxsize=64)
+def clock_named(time_zone: str) -> tzinfo:
+    """The clock of a fixed offset or of a name; loud where the machine knows no such name."""
+    fixed = _FIXED_OFFSET.fullmatch(time_zone)
+    if fixed:
+        offset = timedelta(hours=int(fixed[2]), minutes=int(fixed[3]))
+        if offset < timedelta(days=1):
+            return timezone(-offset if fixed[1] == "-" else offset)
+    elif time_zone == "UTC":
+        return timezone.utc
+    else:
+        from zoneinfo import ZoneInfo
+
+        try:
+            return ZoneInfo(time_zone)
+        except (LookupError, ValueError, OSError) as error:
+            raise errors.MarketError(
+                f"This machine knows no time zone {time_zone[:40]!r}.",
+                remedy="Mend the name, install the package tzdata (Windows has no database of its"
+                " own), or give a fixed offset such as +05:30.",
+            ) from error
+    raise errors.MarketError(
+        f"{time_zone!r} is no offset from UTC.", remedy="Give one such as +05:30 or -03:00."
+    )
+
+
 def as_date(value: object, source: str, *, unit: DateUnit = "D") -> np.datetime64:
-    """Read a single day or moment.
-
-    Parameters
-    ----------
-    value : date-like
-        As `as_dates` reads them.
-    source : str
-        What to call it in messages.
-    unit : {'D', 's'}
-        As for `as_dates`.
-
-    Returns
-    -------
-    datetime64[D] or datetime64[s]
-
-    Raises
-    ------
-    UnreadableCellError
-        For anything else, more than one day included.
-    """
+    """Read a single day or moment, as `as_dates` does; refuse more than one."""
     if not isinstance(value, str | date | np.datetime64):
         raise _bad_date(source, 0, value, unit)
     if isinstance(value, str):
@@ -625,22 +459,9 @@ def as_date(value: object, source: str, *, unit: DateUnit = "D") -> np.datetime6
 
 
 def whole_day(day: object) -> np.datetime64:
-    """Read a single day that is the same wherever it is read.
+    """Read a single day: a date, a datetime64 of whole days or ISO 8601; refuse anything else.
 
-    Parameters
-    ----------
-    day : date-like
-        A date, a datetime64 of whole days or ISO 8601. No datetime: it is a date to Python, yet
-        whose date it shows depends on where it was taken.
-
-    Returns
-    -------
-    datetime64[D]
-
-    Raises
-    ------
-    CalendarDayError
-        For anything else.
+    So a datetime is refused: whose date it shows depends on where it was taken.
     """
     if isinstance(day, date) and not isinstance(day, datetime):
         return np.datetime64(day)
@@ -748,23 +569,7 @@ def check_bar_shape(
     dates: DateArray,
     source: str,
 ) -> None:
-    """Refuse bars that contradict themselves.
-
-    Parameters
-    ----------
-    high, low : ndarray of shape (T,)
-        Index points.
-    inside : mapping of str to ndarray of shape (T,)
-        Columns that lie between them, but for rounding.
-    dates : ndarray of shape (T,)
-        To name rows by.
-    source : str
-        What to call the bars in messages.
-
-    Raises
-    ------
-    BarRowsError
-    """
+    """Refuse bars with high below low, or an `inside` column outside of them but for rounding."""
     crossed = high < low
     if crossed.any():
         detail = "high is below low"
@@ -783,21 +588,7 @@ def check_bar_shape(
 
 
 def check_not_frozen(columns: Mapping[str, FloatArray], dates: DateArray, limit: int) -> None:
-    """Refuse that many identical trailing rows, or more.
-
-    Parameters
-    ----------
-    columns : mapping of str to ndarray of shape (T,)
-        What a row consists of.
-    dates : ndarray of shape (T,)
-        To name rows by.
-    limit : int
-        Rows.
-
-    Raises
-    ------
-    FrozenBarsError
-    """
+    """Refuse `limit` identical trailing rows, or more."""
     rows = np.stack(list(columns.values()), axis=1)
     differs = np.flatnonzero((rows != rows[-1]).any(axis=1))
     count = len(rows) - (int(differs[-1]) + 1 if differs.size else 0)
@@ -815,30 +606,7 @@ def read_dates(
     date_format: str | None = None,
     timed: bool = False,
 ) -> DateArray:
-    """Read the stamps of a table, each with the number of its line.
-
-    Parameters
-    ----------
-    stamps : sequence of (line, stamp)
-        Dates, datetimes or text.
-    source : str
-        What to call the table in messages.
-    clock, unit, timed
-        As for `as_dates`.
-    date_format : str, optional
-        How text is written, as for `datetime.strptime`; ISO 8601 is read besides.
-
-    Returns
-    -------
-    ndarray of shape (len(stamps),), datetime64[D] or datetime64[s]
-
-    Raises
-    ------
-    UnreadableCellError
-        Naming the line.
-    IntervalError, StampError
-        As for `as_dates`.
-    """
+    """Read the stamps of a table, each with the number of its line, as `as_dates` reads values."""
     if unit == "s":
         clock = timezone.utc
     elif date_format is None:
@@ -871,21 +639,7 @@ def read_dates(
 
 
 def check_whole_days(moments: DateArray, unplaced: NDArray[np.bool_], source: str) -> None:
-    """Refuse stamps of daily bars that are those of bars within days, or of no certain day.
-
-    Parameters
-    ----------
-    moments : ndarray of shape (T,), datetime64
-        On the exchange's clock where that could be told.
-    unplaced : ndarray of shape (T,), bool
-        Stamps with a time of day and no offset.
-    source : str
-        What to call them in messages.
-
-    Raises
-    ------
-    IntervalError, StampError
-    """
+    """Refuse stamps that are of bars within days, or of no certain day (`unplaced`)."""
     days = moments.astype("datetime64[D]")
     apart = np.diff(np.sort(moments.astype("datetime64[s]").astype(np.int64)))
     typical = float(np.median(apart)) if len(apart) > 1 else 0.0

@@ -85,17 +85,7 @@ _TICKERS: Mapping[str, tuple[str | None, str | None]] = {"nifty": ("^NSEI", "^IN
 
 @dataclass(frozen=True)
 class IvFill:
-    """A day on which the volatility index had no print of its own, or but a placeholder.
-
-    Attributes
-    ----------
-    date : str
-        The index's day, ISO 8601.
-    printed_on : str
-        The day of the print that stands in.
-    trading_days : int
-        How many trading days it was carried, at least 1.
-    """
+    """A day (ISO 8601) whose iv is an earlier print: it had none of its own, or a placeholder."""
 
     date: str
     printed_on: str
@@ -136,10 +126,6 @@ class Bars(Published):
         Real exceptions to what bars have to be; given as ``KIND:DATE`` too.
     reading_notes : tuple of str
         What was done to read them that their rows do not show, such as rows turned round.
-    days : SessionReport
-        The bars held against the exchange's calendar.
-    prints : PrintReport
-        The rows that no market shows.
 
     Examples
     --------
@@ -297,8 +283,8 @@ class Bars(Published):
             day before is a placeholder and no print.
         market : Market or str
             Whose bars these are: ``'nifty'``, ``'other'``, or a `Market` of your own. On its clock,
-            where that is known, stamps with a UTC offset are read; otherwise their date is taken
-            as it is written.
+            where that is known, stamps with a UTC offset are read; otherwise their date is taken as
+            it is written.
         source : str
             What to call them in messages and reports.
         start, end : date-like, optional
@@ -307,10 +293,6 @@ class Bars(Published):
             No bar may be later; by default the latest date anywhere on Earth.
         permit : Permit, str, or iterable of them
             Real exceptions, such as ``"missing:2026-01-15"``.
-
-        Returns
-        -------
-        Bars
 
         Raises
         ------
@@ -368,19 +350,13 @@ class Bars(Published):
             equal. A file that is newest first throughout is turned round.
         iv : path-like, or sequence of them
             Columns date and close: the volatility index in per cent.
-        market : Market or str
-            As for `from_arrays`.
         date_format : str, optional
             How dates are written, as for `datetime.strptime`; needed for forms like 03/04/2024.
         tickers : (str, str), optional
             Of the index and of the volatility index, where a download has the columns of several;
             by default those that Yahoo has for NIFTY, for no other market.
-        start, end, today, permit
+        market, start, end, today, permit
             As for `from_arrays`.
-
-        Returns
-        -------
-        Bars
 
         Raises
         ------
@@ -453,18 +429,12 @@ class Bars(Published):
         market, source, start, end, today, permit
             As for `from_arrays`.
 
-        Returns
-        -------
-        Bars
-
         Raises
         ------
         MissingExtraError
             If pandas is not installed, and the frame is of no other library that is known.
-        BarsError
-            One of its children, naming rows and remedy.
-        MarketError
-            If there is no such market.
+        BarsError, MarketError
+            As for `from_arrays`.
 
         Examples
         --------
@@ -567,6 +537,9 @@ class Bars(Published):
     ) -> Bars:
         """Fetch bars from Yahoo, by way of its cache on this machine (extra ``yahoo``).
 
+        A last session that is under way is the last bar, as far as it has come; what the fetch had
+        to say is in `notes`.
+
         Parameters
         ----------
         index, iv : str
@@ -578,13 +551,7 @@ class Bars(Published):
         allow_stale : timedelta, optional
             How old bars of the cache may be that stand in where a fetch fails.
         permit : sequence of Permit or str
-            Real exceptions, as for `from_arrays`.
-
-        Returns
-        -------
-        Bars
-            A last session that is under way is the last bar, as far as it has come; what the fetch
-            had to say is in `notes`.
+            As for `from_arrays`.
 
         Raises
         ------
@@ -596,8 +563,7 @@ class Bars(Published):
         Examples
         --------
         >>> import aegismatrix as am
-        >>> bars = am.Bars.from_yahoo("^GSPC", "^VIX")  # doctest: +SKIP
-        >>> bars.market.name  # doctest: +SKIP
+        >>> am.Bars.from_yahoo("^GSPC", "^VIX").market.name  # doctest: +SKIP
         'other'
         """
         # The package's public name: this room stands below the desk, which knows Yahoo.
@@ -646,12 +612,7 @@ class Bars(Published):
         )
 
     def digest(self) -> str:
-        """Hash what a model sees: dates, high, low, close and iv.
-
-        Returns
-        -------
-        str
-            sha256, hexadecimal.
+        """Hash what a model sees, dates, high, low, close and iv: the sha256 in hexadecimal.
 
         Examples
         --------

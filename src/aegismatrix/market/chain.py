@@ -62,13 +62,9 @@ class OptionChain(Published):
 
     Examples
     --------
-    >>> import numpy as np
     >>> import aegismatrix as am
-    >>> strikes = np.arange(21500.0, 22001.0, 100.0)
-    >>> calls, puts = [9, 12, 20, 31, 28, 15], [18, 30, 25, 14, 8, 3]
-    >>> chain = am.OptionChain.from_arrays(strikes, calls, puts)
-    >>> chain
-    OptionChain(6 strikes from arrays, 21500 to 22000)
+    >>> am.OptionChain.from_csv("option_chain.csv").strikes
+    array([21500., 21600., 21700., 21800., 21900., 22000.])
     """
 
     strikes: FloatArray
@@ -122,10 +118,6 @@ class OptionChain(Published):
         source : str
             What to call the chain in messages and reports.
 
-        Returns
-        -------
-        OptionChain
-
         Raises
         ------
         ChainError, LengthMismatchError, UnreadableCellError, BarsError
@@ -133,12 +125,11 @@ class OptionChain(Published):
 
         Examples
         --------
-        >>> import numpy as np
         >>> import aegismatrix as am
-        >>> strikes = np.arange(21500.0, 22001.0, 100.0)
+        >>> strikes = [21500, 21600, 21700, 21800, 21900, 22000]
         >>> calls, puts = [9, 12, 20, 31, 28, 15], [18, 30, 25, 14, 8, 3]
-        >>> am.OptionChain.from_arrays(strikes, calls, puts, expiry="2024-01-04").expiry
-        '2024-01-04'
+        >>> am.OptionChain.from_arrays(strikes, calls, puts, expiry="2024-01-04")
+        OptionChain(6 strikes from arrays, 21500 to 22000, expiry 2024-01-04)
         """
         source = source_named(source)
         return cls(
@@ -164,11 +155,7 @@ class OptionChain(Published):
             normalises it.
         expiry : str or date, optional
             When the options expire. Where a column expiryDate says it of every row, the rows of
-            that day are taken; it must be given if there are several.
-
-        Returns
-        -------
-        OptionChain
+            that day are taken; give it if there are several.
 
         Raises
         ------
@@ -178,8 +165,8 @@ class OptionChain(Published):
         Examples
         --------
         >>> import aegismatrix as am
-        >>> len(am.OptionChain.from_csv("option_chain.csv"))
-        6
+        >>> am.OptionChain.from_csv("option_chain.csv", expiry="2024-01-04").expiry
+        '2024-01-04'
         """
         name = os.path.basename(path_text(path))  # noqa: PTH119
         return cls._of(read_csv_columns(path, required=_COLUMNS), expiry, source_named(name))
@@ -194,21 +181,15 @@ class OptionChain(Published):
         ----------
         frame : DataFrame or Table
             Columns as for `from_csv`; in pandas the strike may be the index.
-        expiry : str or date, optional
-            As for `from_csv`.
-        source : str
-            What to call the chain in messages and reports.
-
-        Returns
-        -------
-        OptionChain
+        expiry, source
+            As for `from_csv` and `from_arrays`.
 
         Raises
         ------
         MissingExtraError
             If pandas is not installed, and the frame is of no other library that is known.
         BarsError
-            One of its children, naming rows and remedy.
+            As for `from_csv`.
 
         Examples
         --------
@@ -255,18 +236,10 @@ class OptionChain(Published):
         step_points : float
             From one strike to the next on the exchange, index points.
 
-        Returns
-        -------
-        int
-
         Examples
         --------
-        >>> import numpy as np
         >>> import aegismatrix as am
-        >>> strikes = np.arange(21500.0, 22001.0, 100.0)
-        >>> calls, puts = [9, 12, 20, 31, 28, 15], [18, 30, 25, 14, 8, 3]
-        >>> chain = am.OptionChain.from_arrays(strikes, calls, puts)
-        >>> chain.strikes_left_out(50.0)
+        >>> am.OptionChain.from_csv("option_chain.csv").strikes_left_out(50.0)
         5
         """
         step = as_real(step_points, "step_points", _STEP)
@@ -290,12 +263,8 @@ class OptionChain(Published):
 
         Examples
         --------
-        >>> import numpy as np
         >>> import aegismatrix as am
-        >>> strikes = np.arange(21500.0, 22001.0, 100.0)
-        >>> calls, puts = [9, 12, 20, 31, 28, 15], [18, 30, 25, 14, 8, 3]
-        >>> chain = am.OptionChain.from_arrays(strikes, calls, puts)
-        >>> chain.check_spot(21710.0)
+        >>> am.OptionChain.from_csv("option_chain.csv").check_spot(21710.0)
         """
         lower, upper = float(self.strikes[0]), float(self.strikes[-1])
         given = spot if type(spot) is float else as_real(spot, "spot", "Give index points.")

@@ -23,21 +23,7 @@ _TABLE_SUFFIX = ".csv"
 
 
 def read_description(path: str | os.PathLike[str]) -> Mapping[str, Any]:
-    """Read the JSON of a market file.
-
-    Parameters
-    ----------
-    path : path-like
-
-    Returns
-    -------
-    mapping
-
-    Raises
-    ------
-    MarketFileError
-        If it cannot be read, or is not one JSON object that says each thing once.
-    """
+    """Read a market file, which is one JSON object that says each thing once."""
     place = path_text(path)
     try:
         content = json.loads(read_small_file(path), parse_constant=_refuse, object_pairs_hook=_once)
@@ -53,26 +39,9 @@ def read_description(path: str | os.PathLike[str]) -> Mapping[str, Any]:
 def market_fields(
     description: Mapping[str, Any], path: str | os.PathLike[str]
 ) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """Return what a description says as the fields of a market and of its expiry rule.
+    """Return what a description says as arguments of `Market` and of its `ExpiryRule`, if any.
 
-    Parameters
-    ----------
-    description : mapping
-        Plain values.
-    path : path-like
-        The file that the path of a calendar's table stands in.
-
-    Returns
-    -------
-    market : dict
-        Arguments of `Market`, but for `expiries`.
-    rule : dict or None
-        Arguments of `ExpiryRule`.
-
-    Raises
-    ------
-    MarketFileError
-        Naming the key that is unknown, missing or of another form.
+    A calendar's table is looked for beside `path`.
     """
     place = path_text(path)
     if not isinstance(description, Mapping):
@@ -110,18 +79,7 @@ def market_fields(
 
 
 def plain_market(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a market as plain values, those that are None left out.
-
-    Parameters
-    ----------
-    fields : mapping
-        As a `Market` holds them: its calendar as one, or by the name of the package's.
-
-    Returns
-    -------
-    dict
-        Strict JSON.
-    """
+    """Return the fields of a market as strict JSON; those that are None are left out."""
     calendar, rule = fields["calendar"], fields["expiries"]
     plain = {
         "name": fields["name"],

@@ -170,15 +170,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Surface:
-    """A model of touches at any distance within any horizon; the edges of a claim decide it.
-
-    Attributes
-    ----------
-    head : str
-        The model.
-    wordings : mapping of str to str
-        By side: what a reader is told that it is.
-    """
+    """A model of touches at any distance within any horizon; the edges of a claim decide it."""
 
     head: str
     wordings: Mapping[str, str]
@@ -206,26 +198,7 @@ class Surface:
 
 
 def split_judged(judged: str) -> tuple[str, str | None]:
-    """Split the name of a judged output into its family and its days.
-
-    Parameters
-    ----------
-    judged : str
-        As a walk-forward names it.
-
-    Returns
-    -------
-    family : str
-        What all horizons of it share.
-    days : str or None
-        Its horizon in trading days; None where the name has none.
-
-    Examples
-    --------
-    >>> from aegismatrix.market.events import split_judged
-    >>> split_judged("trap_10"), split_judged("regime")
-    (('trap', '10'), ('regime', None))
-    """
+    """Split the name of a judged output, as ``trap_10`` or ``regime``, into family and days."""
     found = _JUDGED.fullmatch(judged)
     return (found[1], found[2]) if found else (judged, None)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta, timezone, tzinfo
+from datetime import timezone, tzinfo
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -16,7 +16,14 @@ from numpy.typing import NDArray
 
 from aegismatrix import errors
 from aegismatrix.errors import MissingExtraError
-from aegismatrix.market.arrays import DateArray, DateUnit, FloatArray, as_dates, read_dates
+from aegismatrix.market.arrays import (
+    DateArray,
+    DateUnit,
+    FloatArray,
+    as_dates,
+    clock_named,
+    read_dates,
+)
 from aegismatrix.market.cells import read_number
 from aegismatrix.market.headers import (
     date_format_of,
@@ -35,18 +42,10 @@ _POLARS, _ARROW = "polars", "pyarrow"
 
 @dataclass(frozen=True)
 class FrameColumns:
-    """A frame's columns, whatever library made it.
+    """A frame's columns by normal names, whatever library made it.
 
-    Attributes
-    ----------
-    header : list of str
-        Normal names.
-    one_of_many : bool
-        Whether they are those of one of several tickers.
-    stamps : callable
-        Reads the dates, of an index or a column.
-    values : callable
-        Returns the cells of a column by its place: numbers, or objects.
+    `one_of_many` says whether they are those of one of several tickers. `stamps` reads the dates of
+    an index or a column; `values` returns the cells of a column by its place: numbers, or objects.
     """
 
     header: list[str]
@@ -72,30 +71,9 @@ class FrameColumns:
 def columns_of(
     frame: Any, required: Sequence[str], source: str, key: str, ticker: str | None = None
 ) -> FrameColumns:
-    """Take a frame apart.
+    """Take apart a frame of pandas or Polars, an Arrow table, or a series of pandas.
 
-    Parameters
-    ----------
-    frame : DataFrame or Series of pandas, DataFrame of Polars, Table or RecordBatch of pyarrow
-        A series is a frame of the one column that is required.
-    required : sequence of str
-        Columns that are looked for.
-    source : str
-        What to call it in messages.
-    key : str
-        The column that a thing lacks which is no frame.
-    ticker : str, optional
-        Whose columns to take from a download of several.
-
-    Returns
-    -------
-    FrameColumns
-
-    Raises
-    ------
-    MissingExtraError
-        If pandas is not installed.
-    EmptyBarsError, ColumnError
+    A series is a frame of the one required column. What is no frame is refused for want of `key`.
     """
     library = _library_of(frame)
     if library == _POLARS and hasattr(frame, "get_columns"):
@@ -141,7 +119,7 @@ def _foreign(
         if zone is None or unit == "s" or np.isnat(days).any():
             return as_dates(days, source, clock, unit=unit)
         moments = days.astype("datetime64[us]").tolist()
-        local = _zone(zone) if clock is None else clock
+        local = clock_named(zone) if clock is None else clock
         lines = [
             (row, moment.replace(tzinfo=timezone.utc).astimezone(local))
             for row, moment in enumerate(moments)
@@ -174,16 +152,6 @@ def _zone_of(column: Any) -> str | None:
     kind = getattr(column, "type", None) or getattr(column, "dtype", None)
     zone = getattr(kind, "tz", None) or getattr(kind, "time_zone", None)
     return None if zone is None else str(zone)
-
-
-def _zone(name: str) -> tzinfo:
-    from zoneinfo import ZoneInfo
-
-    if name[:1] in "+-":
-        hours, _, minutes = name[1:].partition(":")
-        offset = timedelta(hours=int(hours), minutes=int(minutes or 0))
-        return timezone(-offset if name[0] == "-" else offset)
-    return ZoneInfo(name)
 
 
 def _of_pandas(

@@ -129,19 +129,8 @@ def no_column(column: str, source: str, header: Sequence[str], reason: str) -> e
 def with_sides(header: Sequence[str], above: Sequence[str] = ()) -> list[str]:
     """Tell calls from puts where the exchange's download names open interest twice.
 
-    Parameters
-    ----------
-    header : sequence of str
-        Normal names.
-    above : sequence of str
-        Those of the line above it, which says ``CALLS,,PUTS``; without it the exchange's layout
-        is known by the change in open interest that stands inside of either.
-
-    Returns
-    -------
-    list of str
-        As given, but for the two columns of open interest where each is the only one on its side
-        of the strike.
+    `above` is the line above the header, which says ``CALLS,,PUTS``. Without it the change in open
+    interest that stands inside of either side tells them apart.
     """
     named = list(header)
     strikes = [i for i, name in enumerate(header) if name in _HEADERS["strike"]]
@@ -161,28 +150,10 @@ def with_sides(header: Sequence[str], above: Sequence[str] = ()) -> list[str]:
 def fields_of(
     levels: Sequence[Sequence[str]], required: Sequence[str], source: str, ticker: str | None
 ) -> Fields:
-    """Choose the columns of one ticker from a download whose columns have levels.
+    """Choose the columns of one ticker from a download whose columns have levels of names.
 
-    Parameters
-    ----------
-    levels : sequence of sequences of str
-        The names of every column by level: one says open, high, low, close, the others the ticker,
-        in either order.
-    required : sequence of str
-        Columns that are looked for.
-    source : str
-        What to call the table in messages.
-    ticker : str, optional
-        Whose columns to take where there are several; a single one is taken whatever its name.
-
-    Returns
-    -------
-    Fields
-
-    Raises
-    ------
-    ColumnError
-        If no level names the columns, or the ticker is not among several.
+    One level says open, high, low, close, the others the ticker, in either order. A single ticker
+    is taken whatever its name.
     """
     place = _level_of_fields(levels, required)
     pairs = [" ".join(names) for names in zip(*levels, strict=True)]

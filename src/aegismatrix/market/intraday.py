@@ -109,12 +109,8 @@ class IntradayBars(Published):
 
     Examples
     --------
-    >>> import numpy as np
     >>> import aegismatrix as am
-    >>> starts = np.datetime64("2024-01-02T03:45") + 5 * np.arange(3) * np.timedelta64(1, "m")
-    >>> close = np.array([21710.0, 21724.0, 21718.0])
-    >>> bars = am.IntradayBars.from_arrays(starts, close - 4.0, close + 6.0, close - 9.0, close)
-    >>> bars.slots
+    >>> am.IntradayBars.from_csv("nifty_5min.csv").slots
     array([0, 1, 2])
     """
 
@@ -192,10 +188,6 @@ class IntradayBars(Published):
             What the stamps are of; by default their start, unless a session that begins at 09:20
             and has a bar at 15:30, or one that would start now, shows that they are of the end.
 
-        Returns
-        -------
-        IntradayBars
-
         Raises
         ------
         BarsError
@@ -203,13 +195,11 @@ class IntradayBars(Published):
 
         Examples
         --------
-        >>> import numpy as np
         >>> import aegismatrix as am
-        >>> starts = np.datetime64("2024-01-02T03:45") + 5 * np.arange(3) * np.timedelta64(1, "m")
-        >>> close = np.array([21710.0, 21724.0, 21718.0])
-        >>> bars = am.IntradayBars.from_arrays(starts, close - 4.0, close + 6.0, close - 9.0, close)
-        >>> len(bars), bars.source
-        (3, 'arrays')
+        >>> starts = ["2024-01-02T03:45", "2024-01-02T09:20+05:30"]
+        >>> open, high, low, close = [21706, 21710], [21716, 21730], [21701, 21705], [21710, 21724]
+        >>> am.IntradayBars.from_arrays(starts, open, high, low, close).slots
+        array([0, 1])
         """
         source = source_named(source)
         prices = zip(_PRICES, (open, high, low, close), strict=True)
@@ -232,16 +222,10 @@ class IntradayBars(Published):
         path : path-like
             Columns timestamp (by any name that daily bars' dates have), open, high, low and close,
             in any order and case; others are ignored. Stamps are UTC, unless they carry an offset.
-        now : str, datetime or datetime64, optional
-            As for `from_arrays`.
         date_format : str, optional
             How stamps are written, as for `datetime.strptime`; ISO 8601 is read besides.
-        stamps : {'start', 'end'}, optional
+        now, stamps
             As for `from_arrays`.
-
-        Returns
-        -------
-        IntradayBars
 
         Raises
         ------
@@ -267,31 +251,23 @@ class IntradayBars(Published):
         now: Moment | None = None,
         stamps: Stamps | None = None,
     ) -> IntradayBars:
-        """Make bars from a pandas frame (extra ``frames``).
+        """Make bars from a frame of pandas (extra ``frames``) or Polars, or an Arrow table.
 
         Parameters
         ----------
         frame : DataFrame or Table
-            Of pandas, Polars or Arrow: a column of stamps, or in pandas a DatetimeIndex, in any
-            time zone or naive for UTC; open, high, low and close. The two-level columns of a
-            download of one ticker are accepted.
-        source : str
-            What to call it in messages and reports.
-        now : str, datetime or datetime64, optional
+            A column of stamps, or in pandas a DatetimeIndex, in any time zone or naive for UTC;
+            open, high, low and close. The two-level columns of a download of one ticker are
+            accepted.
+        source, now, stamps
             As for `from_arrays`.
-        stamps : {'start', 'end'}, optional
-            As for `from_arrays`.
-
-        Returns
-        -------
-        IntradayBars
 
         Raises
         ------
         MissingExtraError
-            If pandas is not installed.
+            If pandas is not installed, and the frame is of no other library that is known.
         BarsError
-            One of its children, naming rows and remedy.
+            As for `from_arrays`.
 
         Examples
         --------
@@ -361,17 +337,12 @@ class IntradayBars(Published):
         return np.unique(self.days)
 
     def session(self, day: Day) -> IntradayBars:
-        """Return the bars of one session.
+        """Return the bars of one session; what was left out of all is not counted again.
 
         Parameters
         ----------
         day : date-like
             The exchange's day.
-
-        Returns
-        -------
-        IntradayBars
-            What was left out is not counted again: `dropped` and `blank` are 0.
 
         Raises
         ------
@@ -382,12 +353,8 @@ class IntradayBars(Published):
 
         Examples
         --------
-        >>> import numpy as np
         >>> import aegismatrix as am
-        >>> starts = np.datetime64("2024-01-02T03:45") + 5 * np.arange(3) * np.timedelta64(1, "m")
-        >>> close = np.array([21710.0, 21724.0, 21718.0])
-        >>> bars = am.IntradayBars.from_arrays(starts, close - 4.0, close + 6.0, close - 9.0, close)
-        >>> len(bars.session("2024-01-02"))
+        >>> len(am.IntradayBars.from_csv("nifty_5min.csv").session("2024-01-02"))
         3
         """
         wanted = as_date(day, "day of a session")
@@ -397,24 +364,16 @@ class IntradayBars(Published):
         return replace(self._of(of_day), dropped=0, blank=0)
 
     def on(self, days: DateArray) -> IntradayBars | None:
-        """Return the bars of some days, or None if there are none.
+        """Return the bars of some of the exchange's days, or None if there are none.
 
         Parameters
         ----------
         days : ndarray of datetime64[D]
-            The exchange's.
-
-        Returns
-        -------
-        IntradayBars or None
 
         Examples
         --------
-        >>> import numpy as np
         >>> import aegismatrix as am
-        >>> starts = np.datetime64("2024-01-02T03:45") + 5 * np.arange(3) * np.timedelta64(1, "m")
-        >>> close = np.array([21710.0, 21724.0, 21718.0])
-        >>> bars = am.IntradayBars.from_arrays(starts, close - 4.0, close + 6.0, close - 9.0, close)
+        >>> bars = am.IntradayBars.from_csv("nifty_5min.csv")
         >>> len(bars.on(bars.sessions[-1:]))
         3
         """

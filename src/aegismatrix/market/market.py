@@ -12,7 +12,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
-from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -28,6 +27,7 @@ from aegismatrix.market.arrays import (
     as_rows,
     as_text,
     as_whole,
+    clock_named,
     whole_day,
 )
 
@@ -44,7 +44,6 @@ _CALENDARS = {"nse": ("aegismatrix.market.calendars.nse", "NSE")}
 
 _PAIRS = "Give one pair or more of a day and of the weekday in force since, 0 for Monday."
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,29}")
-_FIXED_OFFSET = re.compile(r"(?:UTC)?([+-])(\d{2}):(\d{2})")
 # Expiries and horizons of up to 40 sessions lie within.
 _AHEAD = timedelta(days=100)
 _PROVISIONAL = timedelta(days=366)
@@ -114,11 +113,6 @@ class ExpiryRule:
         Parameters
         ----------
         day : date-like
-            The exchange's.
-
-        Returns
-        -------
-        {'weekly', 'monthly'}
 
         Raises
         ------
@@ -160,7 +154,10 @@ class Market:
     """One market: name, clock, hours, calendar, expiries and strikes.
 
     A value: two of the same fields are equal, and it goes through `copy` and `pickle` as it is.
-    `NIFTY` and `OTHER` are two of them; ``market="nifty"`` and ``market="other"`` name them.
+    `NIFTY` and `OTHER` are two of them; ``market="nifty"`` and ``market="other"`` name them. Its
+    methods take the exchange's day as a date, a datetime64 of whole days or ISO 8601, and a moment
+    as an aware datetime in any time zone; anything else is a CalendarDayError or a
+    NaiveMomentError.
 
     Attributes
     ----------
@@ -170,13 +167,13 @@ class Market:
     title : str
         What it is called on the page; by default its name.
     time_zone : str or None
-        The exchange's clock: a fixed offset such as ``+05:30``, or a name of the time zone
-        database such as ``America/New_York``. Without it, stamps keep the date that is written.
+        The exchange's clock: a fixed offset such as ``+05:30``, or a name of the time zone database
+        such as ``America/New_York``. Without it, stamps keep the date that is written.
     opens, closes : time or None
         Of the regular session, on that clock.
     calendar : Calendar or None
-        The exchange's sessions; given as one, or as ``"nse"``, which is read when it is first
-        asked for. It needs `time_zone` and hours.
+        The exchange's sessions; given as one, or as ``"nse"``, which is read when it is first asked
+        for. It needs `time_zone` and hours.
     expiries : ExpiryRule or None
         When option contracts expire; needs `calendar`.
     strike_step_points : float or None
@@ -194,15 +191,8 @@ class Market:
     --------
     >>> import aegismatrix as am
     >>> from datetime import time
-    >>> sp500 = am.Market(
-    ...     "sp500",
-    ...     title="S&P 500",
-    ...     time_zone="-05:00",
-    ...     opens=time(9, 30),
-    ...     closes=time(16, 0),
-    ... )
-    >>> sp500.session_state("2018-12-31", sp500.closes_at("2018-12-31"))
-    'closed'
+    >>> am.Market("sp500", time_zone="-05:00", opens=time(9, 30), closes=time(16, 0))
+    Market('sp500', sp500, -05:00, 09:30 to 16:00)
     """
 
     name: str
@@ -228,7 +218,7 @@ class Market:
         if self.time_zone is not None:
             zone = as_text(self.time_zone, "time_zone", "Give an offset such as +05:30, or a name.")
             object.__setattr__(self, "time_zone", zone)
-            _clock(zone)
+            clock_named(zone)
         for name in ("opens", "closes"):
             given = getattr(self, name)
             if given is not None and (not isinstance(given, time) or given.tzinfo is not None):
@@ -301,10 +291,6 @@ class Market:
         path : path-like
             A JSON file, as ``docs/markets.md`` describes it.
 
-        Returns
-        -------
-        Market
-
         Raises
         ------
         MarketFileError
@@ -333,10 +319,6 @@ class Market:
         path : path-like
             The file that they are from: a calendar's table is looked for in its folder.
 
-        Returns
-        -------
-        Market
-
         Raises
         ------
         MarketFileError
@@ -360,12 +342,7 @@ class Market:
             raise errors.MarketFileError(path_text(path), error.problem.rstrip(".")) from error
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the market as plain values, for a file or a record.
-
-        Returns
-        -------
-        dict
-            Strict JSON; `from_dict` makes an equal market of it.
+        """Return the market as strict JSON, of which `from_dict` makes an equal one.
 
         Examples
         --------
@@ -380,7 +357,7 @@ class Market:
     @property
     def clock(self) -> tzinfo | None:
         """The exchange's clock; None where it is not known."""
-        return None if self.time_zone is None else _clock(self.time_zone)
+        return None if self.time_zone is None else clock_named(self.time_zone)
 
     @property
     def hours(self) -> tuple[str | None, time | None, time | None]:
@@ -390,22 +367,14 @@ class Market:
     def reaching(self, day: Day) -> Market:
         """Return the market with a calendar that knows some hundred days after one.
 
+        The market itself, where its calendar reaches as far or there is none, or where the day lies
+        more than a year beyond it; otherwise one whose calendar goes on provisionally
+        (`Calendar.provisional`).
+
         Parameters
         ----------
         day : date-like
             Such as that of the last bar.
-
-        Returns
-        -------
-        Market
-            This one where its calendar reaches as far or there is none, or where the day lies more
-            than a year beyond it; otherwise one whose calendar goes on provisionally
-            (`Calendar.provisional`).
-
-        Raises
-        ------
-        CalendarDayError
-            If it is not a day.
 
         Examples
         --------
@@ -421,11 +390,7 @@ class Market:
         return self if longer is calendar else replace(self, calendar=longer)
 
     def known_calendar(self) -> Calendar:
-        """Return the calendar.
-
-        Returns
-        -------
-        Calendar
+        """Return the calendar, which has to be there.
 
         Raises
         ------
@@ -435,8 +400,7 @@ class Market:
         Examples
         --------
         >>> import aegismatrix as am
-        >>> nifty = am.market_named("nifty")
-        >>> nifty.known_calendar().is_session("2024-01-26")
+        >>> am.market_named("nifty").known_calendar().is_session("2024-01-26")
         False
         """
         calendar = self.calendar
@@ -448,51 +412,33 @@ class Market:
         return calendar
 
     def trading_day(self, moment: datetime) -> date:
-        """Return the exchange's day of a moment.
+        """Return the day of a moment on the exchange's clock.
+
+        Where that is not known, it is the date that is written.
 
         Parameters
         ----------
         moment : aware datetime
-            In any time zone.
-
-        Returns
-        -------
-        date
-            On the exchange's clock; as it is written, where that is not known.
-
-        Raises
-        ------
-        NaiveMomentError
-            If the moment carries no UTC offset.
 
         Examples
         --------
         >>> from datetime import datetime, timezone
         >>> import aegismatrix as am
-        >>> nifty = am.market_named("nifty")
-        >>> nifty.trading_day(datetime(2024, 1, 1, 19, 0, tzinfo=timezone.utc))
+        >>> evening = datetime(2024, 1, 1, 19, 0, tzinfo=timezone.utc)
+        >>> am.market_named("nifty").trading_day(evening)
         datetime.date(2024, 1, 2)
         """
         clock = self.clock
         return (_aware(moment) if clock is None else _on(clock, moment)).date()
 
     def opens_at(self, day: Day) -> datetime:
-        """Return when the session of a day begins.
+        """Return when the session of a day begins, in UTC.
+
+        Where the hours are not known, that is when the day begins.
 
         Parameters
         ----------
         day : date-like
-            The exchange's.
-
-        Returns
-        -------
-        datetime
-            UTC; the beginning of the day where the hours are not known.
-
-        Raises
-        ------
-        CalendarDayError
-            If it is not a day.
 
         Examples
         --------
@@ -503,22 +449,13 @@ class Market:
         return self._at(day, self.opens or time())
 
     def closes_at(self, day: Day) -> datetime:
-        """Return when the session of a day is over.
+        """Return when the session of a day is over, in UTC.
+
+        Where the hours are not known, that is the last second of the day.
 
         Parameters
         ----------
         day : date-like
-            The exchange's.
-
-        Returns
-        -------
-        datetime
-            UTC; the end of the day, to the second, where the hours are not known.
-
-        Raises
-        ------
-        CalendarDayError
-            If it is not a day.
 
         Examples
         --------
@@ -529,26 +466,15 @@ class Market:
         return self._at(day, self.closes or _DAY_OVER)
 
     def session_state(self, day: Day, moment: datetime) -> SessionState:
-        """Say whether the session of a day had ended by some moment.
+        """Say whether the session of a day was over at some moment.
+
+        Where the hours are not known, a day is over once it is.
 
         Parameters
         ----------
         day : date-like
-            The exchange's, such as that of a bar. One later than the moment's is not over.
+            Such as that of a bar. One later than the moment's is not over.
         moment : aware datetime
-            In any time zone.
-
-        Returns
-        -------
-        {'closed', 'partial'}
-            Where the hours are not known, a day is over once it is.
-
-        Raises
-        ------
-        CalendarDayError
-            If it is not a day.
-        NaiveMomentError
-            If the moment carries no UTC offset.
 
         Examples
         --------
@@ -565,20 +491,14 @@ class Market:
     def session_at(self, moment: datetime) -> SessionClock:
         """Say which session a moment belongs to, and whether it is going on.
 
+        A session is going on from its opening to before its close.
+
         Parameters
         ----------
         moment : aware datetime
-            In any time zone; the machine's own plays no part.
-
-        Returns
-        -------
-        SessionClock
-            A session is going on from its opening to before its close.
 
         Raises
         ------
-        NaiveMomentError
-            If the moment carries no UTC offset.
         CalendarRangeError
             If its day, or the last session closed by then, lies beyond the calendar.
         MarketError
@@ -602,25 +522,19 @@ class Market:
         )
 
     def expiry_days(self, first: Day, last: Day, kind: ExpiryKind = "weekly") -> DateArray:
-        """Return the days from one to another on which contracts expire.
+        """Return the sessions of expiry from one day to another, both included, as datetime64[D].
 
         Parameters
         ----------
         first, last : date-like
-            Both included.
         kind : {'weekly', 'monthly'}
             One a week, monthly ones among them, and none before there were any; or those of each
             month alone.
 
-        Returns
-        -------
-        ndarray of shape (E,), datetime64[D]
-            Sessions, rising.
-
         Raises
         ------
-        CalendarDayError, CalendarRangeError
-            If one is not a day, or lies beyond the calendar.
+        CalendarRangeError
+            If a day lies beyond the calendar.
         CalendarError
             If `last` is before `first`, or there is no such kind.
         MarketError
@@ -635,7 +549,7 @@ class Market:
         return self.known_calendar().between(self._expiries(kind), first, last)
 
     def next_expiry(self, day: Day, kind: ExpiryKind = "weekly") -> date:
-        """Return the first expiry after a day.
+        """Return the session of the first expiry that is later than a day.
 
         Parameters
         ----------
@@ -644,15 +558,8 @@ class Market:
         kind : {'weekly', 'monthly'}
             As for `expiry_days`.
 
-        Returns
-        -------
-        date
-            A session, strictly later.
-
         Raises
         ------
-        CalendarDayError
-            If it is not a day.
         CalendarRangeError
             If the day, or the expiry after it, lies beyond the calendar, or if there were no weekly
             contracts yet.
@@ -680,21 +587,16 @@ class Market:
     def trading_days_to_expiry(self, day: Day, kind: ExpiryKind = "weekly") -> int:
         """Count the regular sessions after a day, up to and including the next expiry.
 
+        At least 1: a horizon for the breach surface.
+
         Parameters
         ----------
-        day : date-like
-            The day of the last bar.
-        kind : {'weekly', 'monthly'}
-            As for `expiry_days`.
-
-        Returns
-        -------
-        int
-            At least 1: a horizon for the breach surface.
+        day, kind
+            As for `next_expiry`.
 
         Raises
         ------
-        CalendarDayError, CalendarRangeError, CalendarError, MarketError
+        CalendarRangeError, CalendarError, MarketError
             As for `next_expiry`.
 
         Examples
@@ -731,32 +633,6 @@ class Market:
         except OverflowError as error:
             # The first or the last day that can be counted, on a clock far from UTC.
             raise errors.CalendarDayError(shown(day)) from error
-
-
-@lru_cache(maxsize=64)
-def _clock(time_zone: str) -> tzinfo:
-    """The clock of a fixed offset or of a name; loud where the machine knows no such name."""
-    fixed = _FIXED_OFFSET.fullmatch(time_zone)
-    if fixed:
-        offset = timedelta(hours=int(fixed[2]), minutes=int(fixed[3]))
-        if offset < timedelta(days=1):
-            return timezone(-offset if fixed[1] == "-" else offset)
-    elif time_zone == "UTC":
-        return timezone.utc
-    else:
-        from zoneinfo import ZoneInfo
-
-        try:
-            return ZoneInfo(time_zone)
-        except (LookupError, ValueError, OSError) as error:
-            raise errors.MarketError(
-                f"This machine knows no time zone {time_zone[:40]!r}.",
-                remedy="Mend the name, install the package tzdata (Windows has no database of its"
-                " own), or give a fixed offset such as +05:30.",
-            ) from error
-    raise errors.MarketError(
-        f"{time_zone!r} is no offset from UTC.", remedy="Give one such as +05:30 or -03:00."
-    )
 
 
 def _aware(moment: object) -> datetime:
@@ -868,10 +744,6 @@ def market_named(given: Market | str) -> Market:
     ----------
     given : Market or str
         A market; ``nifty`` or ``other``; or the path of a market file, which ends in ``.json``.
-
-    Returns
-    -------
-    Market
 
     Raises
     ------

@@ -57,21 +57,9 @@ GROUP = "aegismatrix.events"
 
 
 def forward_realised_vol(bars: Bars, horizon_days: int) -> FloatArray:
-    """Return the annualised root mean square of the log returns of the next sessions.
+    """Return the annualised root mean square of the log returns of the next sessions, a fraction.
 
     Those of special sessions among them count for the window that they fall into.
-
-    Parameters
-    ----------
-    bars : Bars
-        T bars.
-    horizon_days : int
-        Trading days ahead.
-
-    Returns
-    -------
-    ndarray of shape (T,)
-        A fraction a year; NaN where the horizon has not passed or a session is missing.
     """
     horizon_days = days_ahead(horizon_days)
     windows = Windows.of(bars)
@@ -91,23 +79,10 @@ def _realised(
 
 
 def trap_label(bars: Bars, horizon_days: int, times: float = 1.0) -> FloatArray:
-    """Return 1 where volatility over the horizon exceeds what the volatility index implied.
+    """Return 1 where volatility over the horizon exceeds `times` what the volatility index implied.
 
-    Parameters
-    ----------
-    bars : Bars
-        T bars.
-    horizon_days : int
-        Trading days ahead.
-    times : float
-        So many times what it implied.
-
-    Returns
-    -------
-    ndarray of shape (T,)
-        0 or 1; NaN where the horizon has not passed. A seller of volatility was paid less than what
-        then happened where it is 1: the variance risk premium (Bollerslev, Tauchen, Zhou 2009)
-        with the wrong sign.
+    There a seller of volatility was paid less than what then happened: the variance risk premium
+    (Bollerslev, Tauchen, Zhou 2009) with the wrong sign.
     """
     realised = forward_realised_vol(bars, horizon_days)
     limit = _positive(times, "times") * bars.iv / 100.0
@@ -115,20 +90,7 @@ def trap_label(bars: Bars, horizon_days: int, times: float = 1.0) -> FloatArray:
 
 
 def realised_vol(bars: Bars, window: int) -> FloatArray:
-    """Return the annualised root mean square of the last `window` log returns.
-
-    Parameters
-    ----------
-    bars : Bars
-        T bars.
-    window : int
-        Bars.
-
-    Returns
-    -------
-    ndarray of shape (T,)
-        A fraction a year; NaN for the first `window` bars.
-    """
+    """Return the annualised root mean square of the last `window` log returns, NaN at first."""
     window = as_whole(window, "window", least=1, most=MOST_DAYS, unit="bars")
     rows = np.arange(len(_checked(bars)))
     over = rows + window < len(bars)
@@ -137,20 +99,7 @@ def realised_vol(bars: Bars, window: int) -> FloatArray:
 
 
 def volatility_terciles(bars: Bars, window: int = REGIME_HORIZON_DAYS) -> FloatArray:
-    """Return the terciles of the last 252 values of realised volatility.
-
-    Parameters
-    ----------
-    bars : Bars
-        T bars.
-    window : int
-        Bars that the volatility is realised over.
-
-    Returns
-    -------
-    ndarray of shape (T, 2)
-        NaN until there are 252 values.
-    """
+    """Return the terciles of the last 252 values of realised volatility, of shape (T, 2)."""
     terciles = np.full((len(_checked(bars)), 2), np.nan)
     past = realised_vol(bars, window)
     if len(bars) >= TRADING_DAYS:
@@ -162,21 +111,9 @@ def volatility_terciles(bars: Bars, window: int = REGIME_HORIZON_DAYS) -> FloatA
 def regime_label(
     bars: Bars, horizon_days: int = REGIME_HORIZON_DAYS, *, forward: bool = True
 ) -> FloatArray:
-    """Return the class of realised volatility against the terciles known at each bar.
+    """Return 0, 1 or 2: LOW, MEDIUM or HIGH volatility against the terciles known at each bar.
 
-    Parameters
-    ----------
-    bars : Bars
-        T bars.
-    horizon_days : int
-        Trading days that the volatility is realised over.
-    forward : bool
-        Of the days ahead, the target; otherwise of the last ones, today's regime.
-
-    Returns
-    -------
-    ndarray of shape (T,)
-        0 for LOW, 1 for MEDIUM, 2 for HIGH; NaN where not known.
+    It is that of the days ahead, the target, or of the last ones, today's regime.
     """
     ahead = as_truth(forward, "forward")
     vol = (forward_realised_vol if ahead else realised_vol)(bars, horizon_days)
@@ -188,39 +125,16 @@ def regime_label(
 def forward_return(bars: Bars, horizon_days: int) -> FloatArray:
     """Return the log return of the next `horizon_days` sessions.
 
-    Parameters
-    ----------
-    bars : Bars
-        T bars.
-    horizon_days : int
-        Trading days ahead.
-
-    Returns
-    -------
-    ndarray of shape (T,)
-        NaN where the session that the horizon ends with has not come or is missing; sessions
-        before it do not matter.
+    Only the session that the horizon ends with has to be there.
     """
     return np.asarray(np.log(_close_ahead(bars, horizon_days) / bars.close))
 
 
 def breakout_label(bars: Bars, offset_days: int, times: float = BREAKOUT_RANGES) -> FloatArray:
-    """Return 1 where the true range of one session ahead exceeds 1.25 average true ranges.
+    """Return 1 where the true range of one session ahead exceeds `times` average true ranges.
 
-    Parameters
-    ----------
-    bars : Bars
-        T bars.
-    offset_days : int
-        Which session ahead: 1 for the next.
-    times : float
-        So many average true ranges instead.
-
-    Returns
-    -------
-    ndarray of shape (T,)
-        0 or 1, against the 14-day average that is known at each bar (Wilder 1978); NaN where that
-        average, that session or the close before it is not known.
+    The average is the 14-day one known at each bar (Wilder 1978). NaN where it, that session or the
+    close before it is not known.
     """
     row = _row_with_close_before(bars, offset_days)
     mean_range = average_true_range(bars)
@@ -231,21 +145,7 @@ def breakout_label(bars: Bars, offset_days: int, times: float = BREAKOUT_RANGES)
 
 
 def spike_label(bars: Bars, offset_days: int = 1, times: float = BREAKOUT_RANGES) -> FloatArray:
-    """Return the side to which a session ahead breaks out.
-
-    Parameters
-    ----------
-    bars : Bars
-        T bars.
-    offset_days, times
-        As for `breakout_label`.
-
-    Returns
-    -------
-    ndarray of shape (T,)
-        0 for no breakout, 1 for a down-spike (a breakout that closes lower), 2 for an up-spike; NaN
-        where not known.
-    """
+    """Return 0 for no breakout of a session ahead, 1 for one that closes lower, 2 for any other."""
     breakout = breakout_label(bars, offset_days, times)
     row = np.maximum(_row_with_close_before(bars, offset_days), 1)
     falls = bars.close[row] < bars.close[row - 1]
@@ -265,19 +165,9 @@ def _row_with_close_before(bars: Bars, offset_days: int) -> NDArray[np.int64]:
 def excursions(bars: Bars, longest_days: int) -> tuple[FloatArray, FloatArray]:
     """Return how far the index went from each close, down and up, within every horizon.
 
-    Parameters
-    ----------
-    bars : Bars
-        T bars.
-    longest_days : int
-        The longest horizon.
-
-    Returns
-    -------
-    down, up : ndarray of shape (T, longest_days)
-        ``ln(close / lowest low)`` and ``ln(highest high / close)`` of the next h sessions, and of
-        special ones among them, in column h - 1; NaN where the horizon has not passed or a session
-        is missing.
+    Both have the shape (T, longest_days): ``ln(close / lowest low)`` and ``ln(highest high /
+    close)`` of the next h sessions, and of special ones among them, in column h - 1. NaN where the
+    horizon has not passed or a session is missing.
     """
     longest_days = days_ahead(longest_days)
     windows = Windows.of(bars)
@@ -288,21 +178,7 @@ def excursions(bars: Bars, longest_days: int) -> tuple[FloatArray, FloatArray]:
 
 
 def implied_deviations(bars: Bars, horizon_days: int) -> FloatArray:
-    """Return the log return over the horizon, in the standard deviations that iv implied for it.
-
-    Parameters
-    ----------
-    bars : Bars
-        T bars.
-    horizon_days : int
-        Trading days ahead.
-
-    Returns
-    -------
-    ndarray of shape (T,)
-        ``ln(close ahead / close) / (iv / 100 * sqrt(h / 252))``; NaN where the horizon has not
-        passed.
-    """
+    """Return ``ln(close ahead / close) / (iv / 100 * sqrt(h / 252))``: implied deviations."""
     horizon_days = days_ahead(horizon_days)
     implied = _checked(bars).iv / 100.0 * np.sqrt(horizon_days / TRADING_DAYS)
     return np.asarray(forward_return(bars, horizon_days) / implied)
@@ -311,23 +187,7 @@ def implied_deviations(bars: Bars, horizon_days: int) -> FloatArray:
 def direction_label(
     bars: Bars, horizon_days: int, neutral: float = NEUTRAL_DEVIATIONS
 ) -> FloatArray:
-    """Return the class of the return over the horizon: DOWN, NEUTRAL or UP.
-
-    Parameters
-    ----------
-    bars : Bars
-        T bars.
-    horizon_days : int
-        Trading days ahead.
-    neutral : float
-        Implied deviations from 0 that a NEUTRAL return has at most.
-
-    Returns
-    -------
-    ndarray of shape (T,)
-        `implied_deviations` below -`neutral` 0, above `neutral` 2, else 1; NaN where the horizon
-        has not passed.
-    """
+    """Return 0 below -`neutral` implied deviations, 2 above `neutral`, and 1 between them."""
     deviations = implied_deviations(bars, horizon_days)
     neutral = _positive(neutral, "neutral", least=0.0)
     above = (deviations > neutral).astype(np.float64) - (deviations < -neutral)
@@ -335,39 +195,13 @@ def direction_label(
 
 
 def close_above_label(bars: Bars, horizon_days: int, fraction: float = 0.0) -> FloatArray:
-    """Return 1 where the close at the end of the horizon lies above a level.
-
-    Parameters
-    ----------
-    bars : Bars
-        T bars.
-    horizon_days : int
-        Trading days ahead.
-    fraction : float
-        The level is ``close * (1 + fraction)``.
-
-    Returns
-    -------
-    ndarray of shape (T,)
-        0 or 1; NaN where the horizon has not passed.
-    """
+    """Return 1 where the close at the end of the horizon is above ``close * (1 + fraction)``."""
     ahead, level = _close_ahead(bars, horizon_days), _level(bars, fraction)
     return np.where(np.isnan(ahead), np.nan, ahead > level)
 
 
 def close_below_label(bars: Bars, horizon_days: int, fraction: float = 0.0) -> FloatArray:
-    """Return 1 where the close at the end of the horizon lies below a level.
-
-    Parameters
-    ----------
-    bars, horizon_days, fraction
-        As for `close_above_label`.
-
-    Returns
-    -------
-    ndarray of shape (T,)
-        0 or 1; NaN where the horizon has not passed.
-    """
+    """Return 1 where the close at the end of the horizon is below ``close * (1 + fraction)``."""
     ahead, level = _close_ahead(bars, horizon_days), _level(bars, fraction)
     return np.where(np.isnan(ahead), np.nan, ahead < level)
 
@@ -412,23 +246,9 @@ KINDS: Mapping[str, Label] = MappingProxyType(
 
 
 def find_label(kind: str) -> Label:
-    """Return what answers a kind of event, from an installed package where it is none of these.
+    """Return what answers a kind of event, or raise UndecidableEventError.
 
-    Parameters
-    ----------
-    kind : str
-        As an `Event` names it.
-
-    Returns
-    -------
-    callable
-        As `Label` says.
-
-    Raises
-    ------
-    UndecidableEventError
-        If neither this package nor an entry point of the group ``aegismatrix.events`` has that
-        name, or the one that has cannot be loaded.
+    Where it is none of `KINDS`, that is an entry point of the group ``aegismatrix.events``.
     """
     if kind in KINDS:
         return KINDS[kind]
@@ -447,25 +267,7 @@ def find_label(kind: str) -> Label:
 
 
 def answers(event: Event, bars: Bars) -> FloatArray:
-    """Answer the question of an event at every bar.
-
-    Parameters
-    ----------
-    event : Event
-        What is asked.
-    bars : Bars
-        T bars.
-
-    Returns
-    -------
-    ndarray of shape (T,)
-        Whole numbers, `Event.classes` among them where it happened; NaN where that is not known.
-
-    Raises
-    ------
-    UndecidableEventError
-        If nothing answers it, or not with these parameters.
-    """
+    """Answer an event's question at every bar by whole numbers, or raise UndecidableEventError."""
     as_kind(event, Event, "event", "Give an Event.")
     label = find_label(event.kind)
     _checked(bars)
@@ -488,24 +290,6 @@ def answers(event: Event, bars: Bars) -> FloatArray:
 
 
 def happened(event: Event, bars: Bars) -> FloatArray:
-    """Say where an event happened.
-
-    Parameters
-    ----------
-    event : Event
-        What is asked.
-    bars : Bars
-        T bars.
-
-    Returns
-    -------
-    ndarray of shape (T,)
-        1 where it happened, 0 where not, NaN where that is not known.
-
-    Raises
-    ------
-    UndecidableEventError
-        As `answers`.
-    """
+    """Return 1 where an event happened, 0 where not, NaN where that is not known."""
     found = answers(event, bars)
     return np.where(np.isnan(found), np.nan, np.isin(found, event.classes))

@@ -41,22 +41,14 @@ _REACH_DAYS = 15
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Nights(Published):
-    """What US markets did in the night after each of N NIFTY sessions.
+    """What US markets did in the night after each of N NIFTY sessions, as arrays of shape (N,).
 
-    Attributes
-    ----------
-    dates : ndarray of shape (N,), datetime64[D]
-        The NIFTY sessions.
-    us_dates : ndarray of shape (N,), datetime64[D]
-        The last US session that closes in each night or, where none does, before it.
-    sessions : ndarray of shape (N,), int64
-        How many close in it: 0 on a US holiday, several where NSE has holidays.
-    known : ndarray of shape (N,), bool
-        Whether each of them is there, and the one before, all with a VIX of the same day.
-    us_close, us_vix : ndarray of shape (N,), float64
-        The last closes of the S&P 500 and, in per cent a year, of the VIX; NaN where not known.
-    us_close_before, us_vix_before : ndarray of shape (N,), float64
-        Those of the last US session before the day, known at NIFTY's own close.
+    `us_dates` are the last US sessions that close in each night or, where none does, before it.
+    `sessions` counts those that close in it: 0 on a US holiday, several where NSE has holidays.
+    `us_close` (S&P 500, index points) and `us_vix` (VIX, per cent a year) are the last closes;
+    `us_close_before` and `us_vix_before` are those of the last US session before the day, known at
+    NIFTY's own close. `known` says whether both sessions are there, each with a VIX of the same
+    day; prices are NaN where they are not.
     """
 
     dates: DateArray
@@ -75,35 +67,17 @@ class Nights(Published):
         return f"Nights({int(self.known.sum())} of {len(self)} known, to {self.dates[-1]})"
 
     def inputs(self) -> dict[str, FloatArray]:
-        """Return the known nights as inputs of ``overnight.onnx``.
-
-        Returns
-        -------
-        dict of str to ndarray of shape (known.sum(),)
-            By the names of `INPUTS`.
-        """
+        """Return the known nights as inputs of ``overnight.onnx``, by the names of `INPUTS`."""
         return {name: np.ascontiguousarray(getattr(self, name)[self.known]) for name in INPUTS}
 
 
 def align(
     dates: DateArray, following: np.datetime64, us: Bars, over: np.datetime64 | None = None
 ) -> Nights:
-    """Find the US closes of the night after each of some NIFTY sessions.
+    """Find the US closes of the night after each of some rising NIFTY sessions.
 
-    Parameters
-    ----------
-    dates : ndarray of shape (N,), datetime64[D]
-        NIFTY sessions, rising.
-    following : datetime64[D]
-        The session after the last of them.
-    us : Bars
-        Of the S&P 500, with the VIX as its iv. Bars of later nights are not looked at.
-    over : datetime64[D], optional
-        The last US session that counts as closed; by default all that `us` has.
-
-    Returns
-    -------
-    Nights
+    `following` is the session after the last of them; `over` is the last US session that counts as
+    closed. US bars of later nights are not looked at.
     """
     due = us_sessions(dates[0] - _REACH_DAYS * ONE_DAY, following - ONE_DAY)
     there = _is_there(us, due, over)
@@ -130,31 +104,12 @@ def align(
 
 
 def last_night(bars: Bars, us: Bars, now: datetime | None = None) -> Nights:
-    """Return the night after the last bar.
+    """Return the night after the last bar, up to the next session, special ones included.
 
-    Parameters
-    ----------
-    bars : Bars
-        Of NIFTY, or of another market with a calendar that closes before the US one.
-    us : Bars
-        Of the S&P 500, with the VIX as its iv: ``Bars.from_csv(..., market="other")``.
-    now : datetime, optional
-        With a time zone; by default the present.
-
-    Returns
-    -------
-    Nights
-        One, and known. It ends with the next session of the calendar, special ones included.
-
-    Raises
-    ------
-    ContractError
-        If the bars are not of these markets.
-    StaleOvernightBarsError
-        If a US session of the night, or the one before it, is missing, has no VIX of the same day,
-        or is not certain to be over at `now`.
-    CalendarRangeError
-        If the next session lies beyond the calendar.
+    Raise ContractError if the bars are not of NIFTY (or of a market with a calendar that closes
+    before the US one) and of the S&P 500. Raise StaleOvernightBarsError if a US session of the
+    night, or the one before it, is missing, has no VIX of the same day, or is not certain to be
+    over at `now`.
     """
     remedy = "Give Bars, made with Bars.from_csv, from_frames or from_arrays."
     as_kind(bars, Bars, "bars", remedy)

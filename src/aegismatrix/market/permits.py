@@ -19,25 +19,9 @@ stands still; a session of the calendar without a bar; a bar on a day without a 
 
 @dataclass(frozen=True)
 class Permit:
-    """A real exception, by kind and day; it is kept in the provenance of every report.
+    """A real exception, by kind and day (ISO 8601); the provenance of every report keeps it.
 
-    Attributes
-    ----------
-    kind : str
-        ``move``, ``copy``, ``frozen_iv``, ``missing`` or ``unexpected``.
-    date : str
-        The exchange's day, ISO 8601.
-
-    Raises
-    ------
-    PermitError
-        If there is no such kind, or `date` is not a day.
-
-    Examples
-    --------
-    >>> from aegismatrix.market.permits import Permit
-    >>> Permit("missing", "2026-01-15")
-    Permit(kind='missing', date='2026-01-15')
+    The kinds are ``move``, ``copy``, ``frozen_iv``, ``missing`` and ``unexpected``.
     """
 
     kind: PermitKind
@@ -59,23 +43,7 @@ class Permit:
 
 
 def permits_of(given: Permit | str | Iterable[Permit | str]) -> tuple[Permit, ...]:
-    """Return permits that are given, or written as ``KIND:DATE``.
-
-    Parameters
-    ----------
-    given : Permit, str, or iterable of them
-        One or many.
-
-    Returns
-    -------
-    tuple of Permit
-        Each once, in the order given.
-
-    Raises
-    ------
-    PermitError
-        If one of them is none.
-    """
+    """Return permits, given as such or written as ``KIND:DATE``: each once, in the order given."""
     if isinstance(given, Permit | str):
         given = (given,)
     kinds = get_args(PermitKind)

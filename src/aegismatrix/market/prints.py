@@ -29,18 +29,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PrintReport:
-    """Rows of bars that no market shows.
+    """The days of rows that no market shows.
 
-    Attributes
-    ----------
-    copies : tuple of datetime64[D]
-        Rows with the high, low and close of the row before.
-    frozen_iv : tuple of datetime64[D]
-        Rows whose volatility print equals the four prints before.
-    moves : tuple of datetime64[D]
-        Rows that move beyond the circuit breaker, and were not taken back.
-    spikes : tuple of datetime64[D]
-        Rows that move beyond it and were taken back within days, or within the row.
+    `copies` have the high, low and close of the row before; `frozen_iv` have a volatility print
+    that equals the four before. `moves` go beyond the circuit breaker and were not taken back;
+    `spikes` were, within days or within the row.
     """
 
     copies: Days = ()
@@ -71,25 +64,7 @@ def look(
     printed: BoolArray,
     breaker: float | None,
 ) -> PrintReport:
-    """Find the rows that no market shows.
-
-    Parameters
-    ----------
-    dates : ndarray of shape (T,), datetime64[D]
-        Rising.
-    high, low, close : ndarray of shape (T,)
-        Index points.
-    iv : ndarray of shape (T,)
-        The volatility index.
-    printed : ndarray of shape (T,), bool
-        Whether the day has a print of `iv` of its own.
-    breaker : float or None
-        The largest move of a session, as a fraction, where the exchange stops trading there.
-
-    Returns
-    -------
-    PrintReport
-    """
+    """Find the rows that no market shows; `printed` says which days have an iv of their own."""
     copied = np.zeros(len(dates), dtype=bool)
     copied[1:] = (high[1:] == high[:-1]) & (low[1:] == low[:-1]) & (close[1:] == close[:-1])
     spikes, moves = _beyond(high, low, close, breaker)
@@ -112,25 +87,7 @@ def check_prints(
     breaker: float | None,
     source: str,
 ) -> None:
-    """Refuse bars that end frozen, hold many copies, or a spike that was taken back.
-
-    Parameters
-    ----------
-    dates : ndarray of shape (T,), datetime64[D]
-        Rising.
-    found : PrintReport
-        What `look` finds.
-    printed, breaker
-        As for `look`.
-    permits : iterable of Permit
-        Exceptions: ``move``, ``copy`` and ``frozen_iv`` count here.
-    source : str
-        What to call them in messages.
-
-    Raises
-    ------
-    FrozenBarsError, BarRowsError, SpikeError
-    """
+    """Refuse bars that end frozen, hold many copies, or a spike that was taken back."""
     permits = tuple(permits)
     spikes = _marked(dates, found.spikes, permits, "move")
     if spikes.any():
@@ -146,17 +103,7 @@ def check_prints(
 def check_not_ending_frozen(
     dates: DateArray, found: PrintReport, printed: BoolArray, permits: Iterable[Permit]
 ) -> None:
-    """Refuse bars whose last rows stand still.
-
-    Parameters
-    ----------
-    dates, found, printed, permits
-        As for `check_prints`.
-
-    Raises
-    ------
-    FrozenBarsError
-    """
+    """Refuse bars whose last rows stand still."""
     permits = tuple(permits)
     copies = _marked(dates, found.copies, permits, "copy")
     if copies[-1]:
@@ -180,19 +127,7 @@ def check_late(
     breaker: float | None,
     source: str,
 ) -> None:
-    """Refuse late rows that nobody printed, and late moves beyond the circuit breaker.
-
-    Such a move has had no time to be taken back.
-
-    Parameters
-    ----------
-    dates, found, permits, breaker, source
-        As for `check_prints`.
-
-    Raises
-    ------
-    BarRowsError, SpikeError
-    """
+    """Refuse late rows that nobody printed, and late moves that had no time to be taken back."""
     permits = tuple(permits)
     copies = _marked(dates, found.copies, permits, "copy")
     copies[:-RECENT_SESSIONS] = False
@@ -220,16 +155,8 @@ def limit_in_words(breaker: float | None) -> str:
 def without_placeholders(table: Table) -> Table:
     """Drop prints of a volatility index that a feed made up where there was none.
 
-    Parameters
-    ----------
-    table : Table
-        Column ``iv`` and, where known, ``open`` and ``low``.
-
-    Returns
-    -------
-    Table
-        Without the rows whose open or low is 0 while their close is the one before: the exchange's
-        own files hold such rows.
+    Their open or low is 0 and their close is the one before; the exchange's own files hold such
+    rows.
     """
     columns = table.columns
     close = columns["iv"]

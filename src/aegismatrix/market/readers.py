@@ -68,35 +68,12 @@ def read_csv(
 ) -> Table:
     """Read comma-, semicolon- or tab-separated files with a header and a column of dates.
 
-    Parameters
-    ----------
-    path : path-like, or sequence of them
-        Each file UTF-8, at most 64 MiB. Leading lines that start with ``#`` are comments. Several
-        are the parts of one series, such as its years, in any order.
-    required, optional : sequence of str
-        Columns among ``open high low close iv``; ``iv`` is a close by any of its names.
-    date_format : str, optional
-        How dates are written, as for `datetime.strptime`; ISO 8601 is read besides. Without it ISO
-        8601 and dates with a month's name are, and the dates of libraries that are known by their
-        headers; ``03/04/2024`` is refused, since it means two days.
-    clock : tzinfo, optional
-        The exchange's: stamps that carry an offset are moved to it before the date is taken.
-    unit : {'D', 's'}
-        Days, or moments: then stamps that carry an offset are moved to UTC, and others are UTC.
-    ticker : str, optional
-        Whose columns to take, where a download has several in two lines of its header.
-
-    Returns
-    -------
-    Table
-        Rows as given; of several files oldest first.
-
-    Raises
-    ------
-    FileUnreadableError, EmptyBarsError, ColumnError, UnreadableCellError
-        Naming the file and, where there is one, the line.
-    BarRowsError
-        If rows of several files contradict each other.
+    Each file is UTF-8, of at most 64 MiB; leading lines that start with ``#`` are comments. Several
+    files are the parts of one series; they are joined oldest first, and must not contradict each
+    other. Columns are among ``open high low close iv``, where ``iv`` is a close by any of its
+    names. Dates are read as ISO 8601 or `date_format`; without that, dates with a month's name are
+    read too, and those of libraries that are known by their headers, but not ``03/04/2024``, which
+    means two days. `clock` and `unit` are as for `as_dates`.
     """
     sources = paths_of(path)
     _check_date_format(date_format, sources[0], unit)
@@ -108,25 +85,7 @@ def read_csv(
 
 
 def read_csv_columns(path: FilePath, *, required: Sequence[str]) -> Undated:
-    """Read a file like those of `read_csv`, but without dates.
-
-    Parameters
-    ----------
-    path : path-like
-        As for `read_csv`.
-    required : sequence of str
-        Columns among ``strike``, ``call open interest`` and ``put open interest``.
-
-    Returns
-    -------
-    Undated
-        NaN where a cell was blank.
-
-    Raises
-    ------
-    FileUnreadableError, EmptyBarsError, ColumnError, UnreadableCellError
-        Naming the file and, where there is one, the line.
-    """
+    """Read the strikes and open interest of a file, as `read_csv` reads files, without dates."""
     source = path_text(path)
     sheet = read_sheet(source)
     header = with_sides(sheet.header, sheet.above)
@@ -147,28 +106,10 @@ def read_frame(
     unit: DateUnit = "D",
     ticker: str | None = None,
 ) -> Table:
-    """Read a dated frame of pandas or Polars, an Arrow table, or a series for a single column.
+    """Read a dated frame, as `read_csv` reads files, or a series for a single column.
 
-    Parameters
-    ----------
-    frame : DataFrame, Table or Series
-        Of pandas with a DatetimeIndex (naive or tz-aware) or a column of dates, of other libraries
-        with such a column. Columns by the names that `read_csv` knows; the two-level columns of a
-        download are accepted.
-    source : str
-        What to call it in messages.
-    required, optional, clock, unit, ticker
-        As for `read_csv`.
-
-    Returns
-    -------
-    Table
-
-    Raises
-    ------
-    MissingExtraError
-        If pandas is not installed.
-    EmptyBarsError, ColumnError, UnreadableCellError
+    Dates are a DatetimeIndex of pandas, naive or tz-aware, or a column; a download's two levels of
+    columns are accepted.
     """
     from aegismatrix.market.frames import columns_of
 
@@ -182,28 +123,7 @@ def read_frame(
 def read_frame_columns(
     frame: pd.DataFrame | Any, *, source: str, required: Sequence[str]
 ) -> Undated:
-    """Read a frame without dates.
-
-    Parameters
-    ----------
-    frame : DataFrame or Table
-        Columns by the names that `read_csv` knows; an index with a name is a column too.
-    source : str
-        What to call it in messages.
-    required : sequence of str
-        As for `read_csv_columns`.
-
-    Returns
-    -------
-    Undated
-        NaN where a cell was blank.
-
-    Raises
-    ------
-    MissingExtraError
-        If pandas is not installed.
-    EmptyBarsError, ColumnError, UnreadableCellError
-    """
+    """Read a frame without dates; a named index is a column too, and a blank cell is NaN."""
     from aegismatrix.market.frames import columns_of
 
     columns = columns_of(frame, required, source, required[0])
@@ -212,21 +132,7 @@ def read_frame_columns(
 
 
 def paths_of(given: FilePath | Sequence[FilePath]) -> tuple[str, ...]:
-    """Return the paths of the files of one series.
-
-    Parameters
-    ----------
-    given : path-like, or sequence of them
-
-    Returns
-    -------
-    tuple of str
-
-    Raises
-    ------
-    FileUnreadableError
-        If one is no path, or there is none.
-    """
+    """Return the paths of the files of one series; refuse what is no path, and no path at all."""
     if not isinstance(given, list | tuple):
         return (path_text(given),)
     if not given:

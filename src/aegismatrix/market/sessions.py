@@ -41,20 +41,11 @@ _INTERVALS = ((4, "every-second-session"), (10, "weekly"), (45, "monthly"), (100
 class SessionReport:
     """Bars held against the exchange's calendar.
 
-    Attributes
-    ----------
-    missing : tuple of datetime64[D]
-        Regular sessions from the first bar to the last that have none.
-    unexpected : tuple of datetime64[D]
-        Days of bars that are neither a regular session nor a special one of the calendar.
-    special : tuple of datetime64[D]
-        Days of bars that are special sessions.
-    flat : tuple of datetime64[D]
-        Those of `unexpected` whose bar has no range or copies the one before: nobody traded.
-    unchecked : int
-        Bars outside of the calendar, or all of a market without one: nothing is guessed of them.
-    calendar : str or None
-        The calendar's name with its first and last day; None where there is none.
+    `missing` are the regular sessions from the first bar to the last without a bar. `unexpected`
+    are days of bars that are neither a regular nor a special session; `flat` are those of them
+    whose bar has no range or copies the one before, so that nobody traded. `unchecked` counts bars
+    outside of the calendar, or all of a market without one: nothing is guessed of them. `calendar`
+    is its name with its first and last day.
     """
 
     missing: Days = ()
@@ -87,21 +78,7 @@ class SessionReport:
 def compare(
     dates: DateArray, calendar: Calendar | None, idle: BoolArray | None = None
 ) -> SessionReport:
-    """Hold the days of bars against a calendar.
-
-    Parameters
-    ----------
-    dates : ndarray of shape (T,), datetime64[D]
-        Rising.
-    calendar : Calendar or None
-        The exchange's.
-    idle : ndarray of shape (T,), bool, optional
-        Rows without a range of their own.
-
-    Returns
-    -------
-    SessionReport
-    """
+    """Hold the rising days of bars against a calendar; `idle` marks rows without a range."""
     if calendar is None:
         return SessionReport(unchecked=len(dates))
     first, last = calendar.days[0], np.datetime64(calendar.declared_to)
@@ -127,37 +104,14 @@ def compare(
 
 
 def idle_rows(high: FloatArray, low: FloatArray, close: FloatArray) -> BoolArray:
-    """Mark the rows without a range, and those that copy the row before.
-
-    Parameters
-    ----------
-    high, low, close : ndarray of shape (T,)
-        Index points.
-
-    Returns
-    -------
-    ndarray of shape (T,), bool
-    """
+    """Mark the rows without a range, and those that copy the row before."""
     idle: BoolArray = high == low
     idle[1:] |= (high[1:] == high[:-1]) & (low[1:] == low[:-1]) & (close[1:] == close[:-1])
     return idle
 
 
 def check_interval(dates: DateArray, source: str) -> None:
-    """Refuse bars that are not daily, anywhere.
-
-    Parameters
-    ----------
-    dates : ndarray of shape (T,), datetime64[D]
-        Rising.
-    source : str
-        What to call them in messages.
-
-    Raises
-    ------
-    IntervalError
-        Naming the interval that the stamps have.
-    """
+    """Refuse bars that are not daily, anywhere, and name the interval that they have."""
     gaps = np.diff(dates.astype(np.int64))
     if len(gaps) < LEAST_GAPS:
         return
@@ -175,24 +129,7 @@ def check_interval(dates: DateArray, source: str) -> None:
 def check_days(
     dates: DateArray, days: SessionReport, permits: Iterable[Permit], source: str
 ) -> None:
-    """Refuse bars of which too many are of days that were no sessions.
-
-    Parameters
-    ----------
-    dates : ndarray of shape (T,), datetime64[D]
-        Rising.
-    days : SessionReport
-        What `compare` says of them.
-    permits : iterable of Permit
-        Exceptions; those of the kind ``unexpected`` count here.
-    source : str
-        What to call them in messages.
-
-    Raises
-    ------
-    UnexpectedSessionsError
-        Saying whether they look like those of another market, or like dates a day early.
-    """
+    """Refuse bars of which too many are of no session, and say what they look like."""
     odd = _unpermitted(days.unexpected, permits, "unexpected")
     if len(odd) <= MAX_UNEXPECTED:
         return
@@ -218,22 +155,7 @@ def check_reportable(
     permits: Iterable[Permit],
     source: str,
 ) -> None:
-    """Refuse bars that cannot carry a report on the last of them.
-
-    Parameters
-    ----------
-    dates, days, permits, source
-        As for `check_days`.
-    calendar : Calendar or None
-        The exchange's.
-
-    Raises
-    ------
-    MissingSessionsError
-        If one of the last sessions before it is missing, or many of the last year are.
-    UnexpectedSessionsError
-        If one of the last rows is of no session, and shows no trade.
-    """
+    """Refuse bars that lack a late session or many of them, or have a late row without trade."""
     last = dates[-1]
     filled = _unpermitted(days.flat, permits, "unexpected")
     filled = filled[filled >= dates[-min(RECENT_SESSIONS, len(dates))]]
@@ -265,19 +187,7 @@ def check_reportable(
 
 
 def too_many(marked: BoolArray, limit: int) -> bool:
-    """Say whether more than so many rows are marked in any `WINDOW_ROWS` neighbouring ones.
-
-    Parameters
-    ----------
-    marked : ndarray of shape (T,), bool
-        The rows.
-    limit : int
-        How many are allowed.
-
-    Returns
-    -------
-    bool
-    """
+    """Say whether more than `limit` rows are marked in any `WINDOW_ROWS` neighbouring ones."""
     rows = np.flatnonzero(marked)
     if len(rows) <= limit:
         return False

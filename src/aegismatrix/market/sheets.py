@@ -57,21 +57,7 @@ class Sheet(NamedTuple):
 
 
 def path_text(path: object) -> str:
-    """Return a path as text.
-
-    Parameters
-    ----------
-    path : path-like
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    FileUnreadableError
-        If it is none.
-    """
+    """Return a path as text, and refuse anything else."""
     try:
         text = os.fspath(path)  # type: ignore[call-overload]
     except Exception as error:
@@ -83,26 +69,7 @@ def path_text(path: object) -> str:
 
 
 def read_regular(path: str, most_bytes: int) -> bytes:
-    """Read a regular file, and nothing that might wait or never end.
-
-    Parameters
-    ----------
-    path : str
-        The file; links are followed.
-    most_bytes : int
-        What it may have. One byte more is read: enough to tell that there is too much.
-
-    Returns
-    -------
-    bytes
-
-    Raises
-    ------
-    OSError
-        If it is no regular file, or cannot be read.
-    ValueError
-        If no file can have that name.
-    """
+    """Read a regular file, one byte more than it may have, and nothing that might wait."""
     # Asked before it is opened, since opening a pipe waits for whoever writes to it.
     mode = os.stat(path).st_mode  # noqa: PTH116
     if stat.S_ISDIR(mode):

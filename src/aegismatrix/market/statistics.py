@@ -26,38 +26,14 @@ TWO_SIDED_95 = 1.959963984540054
 
 
 def realised_vol(close: FloatArray, window: int) -> FloatArray:
-    """Return the annualised root mean square of log returns over a rolling window.
-
-    Parameters
-    ----------
-    close : ndarray of shape (T,)
-        Index points, T > window.
-    window : int
-        Bars.
-
-    Returns
-    -------
-    ndarray of shape (T - window,)
-        A fraction a year; the last element for the last bar.
-    """
+    """Return the annualised root mean square of log returns over each `window`, a fraction."""
     squares = np.diff(np.log(close)) ** 2
     sums = np.lib.stride_tricks.sliding_window_view(squares, window).sum(axis=1)
     return np.asarray(np.sqrt(TRADING_DAYS / window * sums))
 
 
 def true_range(bars: Bars) -> FloatArray:
-    """Return the true range of every bar: its own range, the previous close included.
-
-    Parameters
-    ----------
-    bars : Bars
-        T bars.
-
-    Returns
-    -------
-    ndarray of shape (T,)
-        Index points (Wilder 1978); NaN for the first bar.
-    """
+    """Return the true range of every bar in index points (Wilder 1978); NaN for the first."""
     ranges = np.full(len(bars), np.nan)
     before = bars.close[:-1]
     ranges[1:] = np.maximum(bars.high[1:], before) - np.minimum(bars.low[1:], before)
@@ -65,18 +41,7 @@ def true_range(bars: Bars) -> FloatArray:
 
 
 def average_true_range(bars: Bars) -> FloatArray:
-    """Return the mean true range of the last 14 bars.
-
-    Parameters
-    ----------
-    bars : Bars
-        T bars.
-
-    Returns
-    -------
-    ndarray of shape (T,)
-        Index points; NaN for the first 14 bars.
-    """
+    """Return the mean true range of the last 14 bars in index points; NaN for the first 14."""
     average = np.full(len(bars), np.nan)
     if len(bars) > AVERAGE_RANGE_BARS:
         windows = np.lib.stride_tricks.sliding_window_view(true_range(bars), AVERAGE_RANGE_BARS)
@@ -85,17 +50,7 @@ def average_true_range(bars: Bars) -> FloatArray:
 
 
 def percentile_rank(values: FloatArray) -> float:
-    """Return where the last value stands among all of them.
-
-    Parameters
-    ----------
-    values : ndarray of shape (n,)
-
-    Returns
-    -------
-    float
-        0 for the lowest, 1 for the highest; ties count half.
-    """
+    """Return where the last value stands among all: 0 lowest, 1 highest; ties count half."""
     if len(values) < 2:
         return 0.5
     others = values[:-1]
@@ -116,19 +71,10 @@ def windows_needed(horizon_days: int) -> int:
 def share_interval(values: FloatArray, horizon_days: int) -> tuple[float, float]:
     """Return a 95 % interval of the share of overlapping windows in which something held.
 
-    Parameters
-    ----------
-    values : ndarray of shape (n,)
-        1 or 0 per window, oldest first.
-    horizon_days : int
-        Length of a window; blocks are max(2 h, 42) days.
-
-    Returns
-    -------
-    lower, upper : float
-        From a seeded circular block bootstrap (Politis, Romano 1992): the same values give the same
-        interval. Where all are alike a bootstrap has no width; the exact binomial bound (Clopper,
-        Pearson 1934) on as many windows as do not overlap takes its place.
+    `values` are 1 or 0 per window, oldest first. The interval is from a seeded circular block
+    bootstrap (Politis, Romano 1992), so the same values give the same one. Where all values are
+    alike a bootstrap has no width; the exact binomial bound (Clopper, Pearson 1934) on as many
+    windows as do not overlap takes its place.
     """
     if values.min() == values.max():
         bound = 0.025 ** (1.0 / max(len(values) / horizon_days, 1.0))
@@ -140,20 +86,10 @@ def share_interval(values: FloatArray, horizon_days: int) -> tuple[float, float]
 def skill_interval(
     losses: FloatArray, reference_losses: FloatArray, horizon_days: int
 ) -> tuple[float, float]:
-    """Return a 95 % interval of the skill of forecasts with overlapping windows.
+    """Return a 95 % interval of ``1 - mean loss / mean loss of the reference``.
 
-    Parameters
-    ----------
-    losses, reference_losses : ndarray of shape (n,)
-        Of the same days, oldest first; every circular block of the reference's sums to more than 0.
-    horizon_days : int
-        Length of a window.
-
-    Returns
-    -------
-    lower, upper : float
-        Of ``1 - mean loss / mean loss of the reference``, by the bootstrap of `share_interval`,
-        both resampled alike.
+    Both series are of the same days, oldest first, and are resampled alike by the bootstrap of
+    `share_interval`. Every circular block of the reference's sums to more than 0.
     """
     means, reference = (
         _resampled_means(values, horizon_days) for values in (losses, reference_losses)
@@ -176,38 +112,14 @@ def _resampled_means(values: FloatArray, horizon_days: int) -> FloatArray:
 
 
 def deviation_of_median_touch(median_distance: float) -> float:
-    """Return the standard deviation of a driftless path that touches +-d with probability 0.5.
-
-    Parameters
-    ----------
-    median_distance : float
-        The log distance d.
-
-    Returns
-    -------
-    float
-        Of the log return at the end of the path.
-    """
+    """Return the deviation of a driftless log path that touches +-d with probability 0.5."""
     return median_distance / _MEDIAN_TOUCH
 
 
 def binomial_interval(
     count: float, n: float, deviations: float = TWO_SIDED_95
 ) -> tuple[float, float]:
-    """Return an interval of a share among independent cases (Wilson 1927).
-
-    Parameters
-    ----------
-    count, n : float
-        How often it happened, of how many; of windows that overlap, of as many as do not.
-    deviations : float
-        Standard deviations to either side, by default those of 95 %.
-
-    Returns
-    -------
-    lower, upper : float
-        Within 0 and 1, around ``count / n``.
-    """
+    """Return an interval of a share among `n` cases that do not overlap (Wilson 1927)."""
     share, z = count / n, deviations
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
@@ -216,36 +128,13 @@ def binomial_interval(
 
 
 def normal_below(value: float, deviation: float) -> float:
-    """Return the probability that a normal return without drift ends below a value.
-
-    Parameters
-    ----------
-    value : float
-        A log return.
-    deviation : float
-        Standard deviation; 0 for a return that is 0 for certain.
-
-    Returns
-    -------
-    float
-    """
+    """Return the probability that a normal log return around 0 ends below a value."""
     if deviation == 0.0:
         return 1.0 if value > 0.0 else 0.0
     return 0.5 * math.erfc(-value / (deviation * math.sqrt(2.0)))
 
 
 def contrast(one: float, other: float) -> float:
-    """Return how much one of two amounts, each at least 0, exceeds the other, within -1 and 1.
-
-    Parameters
-    ----------
-    one, other : float
-        In the same unit.
-
-    Returns
-    -------
-    float
-        ``(one - other) / (one + other)``; 0 where both are 0.
-    """
+    """Return ``(one - other) / (one + other)`` of amounts of at least 0; 0 where both are 0."""
     total = one + other
     return (one - other) / total if total > 0.0 else 0.0

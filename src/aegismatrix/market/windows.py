@@ -23,16 +23,10 @@ _ABSENT = -1
 
 @dataclass(frozen=True, eq=False)
 class Windows:
-    """The sessions that some bars span, and where they stand among the rows.
+    """The S sessions that T bars span, those without a bar included, and where they stand.
 
-    Attributes
-    ----------
-    sessions : ndarray of shape (S,), datetime64[D]
-        Every session from the first bar to the last, those without a row included.
-    rows : ndarray of shape (S,), int64
-        The row of each session; -1 where the bars lack it.
-    passed : ndarray of shape (T,), int64
-        By row, how many of the sessions are over with it.
+    `rows` is the row of each session, -1 where the bars lack it. `passed` says by row how many of
+    the sessions are over with it.
     """
 
     sessions: DateArray
@@ -41,17 +35,7 @@ class Windows:
 
     @classmethod
     def of(cls, bars: Bars) -> Windows:
-        """Return the windows of some bars.
-
-        Parameters
-        ----------
-        bars : Bars
-            T bars; the last one's session is over.
-
-        Returns
-        -------
-        Windows
-        """
+        """Return the windows of some bars; the session of the last one is over."""
         remedy = "Give Bars, made with Bars.from_csv, from_frames or from_arrays."
         dates = as_kind(bars, Bars, "bars", remedy).dates
         sessions = _sessions(bars)
@@ -64,68 +48,24 @@ class Windows:
         )
 
     def last_row(self, horizon_days: int) -> NDArray[np.int64]:
-        """Return the row that each window ends with.
-
-        Parameters
-        ----------
-        horizon_days : int
-            Sessions ahead.
-
-        Returns
-        -------
-        ndarray of shape (T,), int64
-            -1 where that session has not come or the bars lack it.
-        """
+        """Return the row that each window ends with; -1 where it has not come or is missing."""
         place = self.passed + days_ahead(horizon_days) - 1
         come = place < len(self.rows)
         return np.where(come, self.rows[np.where(come, place, 0)], _ABSENT)
 
     def is_over(self, horizon_days: int) -> NDArray[np.bool_]:
-        """Say which windows are over, be their sessions there or not.
-
-        Parameters
-        ----------
-        horizon_days : int
-            Sessions ahead.
-
-        Returns
-        -------
-        ndarray of shape (T,), bool
-        """
+        """Say which windows are over, whether or not their sessions have bars."""
         return np.asarray(self.passed + days_ahead(horizon_days) <= len(self.rows))
 
     def is_whole(self, horizon_days: int) -> NDArray[np.bool_]:
-        """Say which windows are over and have the bar of each of their sessions.
-
-        Parameters
-        ----------
-        horizon_days : int
-            Sessions ahead.
-
-        Returns
-        -------
-        ndarray of shape (T,), bool
-        """
+        """Say which windows are over and have the bar of each of their sessions."""
         lacking = np.concatenate([[0], np.cumsum(self.rows == _ABSENT)])
         last = np.minimum(self.passed + days_ahead(horizon_days), len(self.rows))
         whole = lacking[last] == lacking[np.minimum(self.passed, len(self.rows))]
         return np.asarray(whole & self.is_over(horizon_days))
 
     def lowest(self, values: FloatArray, longest_days: int) -> FloatArray:
-        """Return the lowest value within every horizon after each row.
-
-        Parameters
-        ----------
-        values : ndarray of shape (T,)
-            By row, such as lows.
-        longest_days : int
-            The longest horizon.
-
-        Returns
-        -------
-        ndarray of shape (T, longest_days)
-            Of h sessions in column h - 1; NaN where the window is not over or not whole.
-        """
+        """Return the lowest value by row and horizon, shape (T, longest_days); NaN if not whole."""
         longest_days = days_ahead(longest_days)
         count, most = len(values), min(longest_days, len(self.rows))
         found = np.full((count, longest_days), np.nan)
@@ -153,23 +93,7 @@ class Windows:
 
 
 def days_ahead(horizon_days: object) -> int:
-    """Return a horizon: what lies behind a bar, or on it, is no outcome of a forecast.
-
-    Parameters
-    ----------
-    horizon_days : object
-        As given.
-
-    Returns
-    -------
-    int
-        Sessions, 1 to `MOST_DAYS`.
-
-    Raises
-    ------
-    ArgumentError
-        If it is none.
-    """
+    """Return a horizon in sessions, from 1 on: what lies behind a bar is no outcome."""
     return as_whole(horizon_days, "horizon_days", least=1, most=MOST_DAYS, unit="trading days")
 
 
@@ -188,21 +112,7 @@ def _sessions(bars: Bars) -> DateArray:
 
 
 def sessions_ahead(bars: Bars, longest_days: int) -> DateArray:
-    """Return the sessions that horizons of the last bar end with, as far as they are declared.
-
-    Parameters
-    ----------
-    bars : Bars
-        The last one is looked at.
-    longest_days : int
-        The longest horizon.
-
-    Returns
-    -------
-    ndarray of shape (S,), datetime64[D]
-        Of h sessions in place h - 1; at most `longest_days`, fewer beyond the calendar, none of a
-        market without one.
-    """
+    """Return the sessions that horizons of 1, 2, ... from the last bar end with, where declared."""
     calendar = bars.market.calendar
     today: date = bars.dates[-1].item()
     if calendar is None or not calendar.first <= today < calendar.declared_to:

@@ -34,7 +34,9 @@ TYPES = frozenset(
 """Types and functions that a model keeps as a value, such as the dtype of an encoder."""
 
 PATHS = frozenset(
-    ("pathlib", name)
+    (module, name)
+    # Python 3.13 names them by the second.
+    for module in ("pathlib", "pathlib._local")
     for name in ("PosixPath", "WindowsPath", "Path", "PurePosixPath", "PureWindowsPath")
 )
 

@@ -53,15 +53,9 @@ MOST_YEARS_AHEAD = 100
 class SessionClock:
     """Where a moment stands against the exchange's regular sessions.
 
-    Attributes
-    ----------
-    session : date
-        The session that the moment belongs to: the latest that has opened, be it still going on.
-    completed : date
-        The latest session that has closed: the last one whose daily bar is final.
-    special : bool
-        Whether a special session is held on the moment's day. Its hours are not known here, so
-        `is_open` says nothing of it.
+    `session` is the latest that has opened, be it still going on; `completed` is the latest that
+    has closed, whose daily bar is final. `special` says whether a special session is held on that
+    day; its hours are not known, so `is_open` says nothing of it.
     """
 
     session: date
@@ -77,6 +71,9 @@ class SessionClock:
 @dataclass(frozen=True, repr=False)
 class Calendar:
     """The days of an exchange, from one day to another; a value, compared and hashed as one.
+
+    Days are given as a date, a datetime64 of whole days or ISO 8601. What is no day is a
+    CalendarDayError, and a day beyond the calendar is a CalendarRangeError.
 
     Attributes
     ----------
@@ -95,8 +92,6 @@ class Calendar:
 
     Raises
     ------
-    CalendarDayError
-        If one of them is not a day.
     CalendarError
         If `last` is before `first`, a day lies outside of them, no weekday in them is a session, or
         a fixed holiday is none.
@@ -105,8 +100,7 @@ class Calendar:
     --------
     >>> from datetime import date
     >>> import aegismatrix as am
-    >>> holidays = frozenset({date(2026, 1, 26)})
-    >>> year = am.Calendar("Mine", date(2026, 1, 1), date(2026, 12, 31), holidays)
+    >>> year = am.Calendar("Mine", date(2026, 1, 1), date(2026, 12, 31), {date(2026, 1, 26)})
     >>> year.next_session("2026-01-23")
     datetime.date(2026, 1, 27)
     """
@@ -177,50 +171,30 @@ class Calendar:
         return self.last if began is None else began - timedelta(days=1)
 
     def is_provisional(self, day: Day) -> bool:
-        """Say whether no exchange has declared a day yet.
+        """Say whether no exchange has declared a day yet, which may lie beyond the calendar.
 
         Parameters
         ----------
         day : date-like
-            As for `is_session`; it may lie beyond the calendar.
-
-        Returns
-        -------
-        bool
-
-        Raises
-        ------
-        CalendarDayError
-            If it is not a day.
 
         Examples
         --------
-        >>> from datetime import date
         >>> import aegismatrix as am
-        >>> year = am.Calendar("Mine", date(2026, 1, 1), date(2026, 12, 31), {date(2026, 1, 26)})
-        >>> year.is_provisional("2026-06-01"), year.is_provisional("2027-06-01")
-        (False, True)
+        >>> am.market_named("nifty").calendar.is_provisional("2024-06-03")
+        False
         """
         return _date(whole_day(day)) > self.declared_to
 
     def provisional(self, until: Day) -> Calendar:
         """Go on after the end with weekdays, less the fixed holidays.
 
+        Feasts that move with the moon, and special sessions, are not in it; `provisional_from` says
+        where it begins. A calendar that reaches as far is returned as it is.
+
         Parameters
         ----------
         until : date-like
             At least so far.
-
-        Returns
-        -------
-        Calendar
-            The same where it reaches as far; otherwise one that says from when on it is
-            provisional. Feasts that move with the moon, and special sessions, are not in it.
-
-        Raises
-        ------
-        CalendarDayError
-            If it is not a day.
 
         Examples
         --------
@@ -251,16 +225,13 @@ class Calendar:
     def followed_by(self, newer: Calendar) -> Calendar:
         """Take another table for its own days, and keep the days outside of it.
 
+        The result has the newer one's name and the fixed holidays of both. What was provisional of
+        this one is gone.
+
         Parameters
         ----------
         newer : Calendar
             Of days that overlap with these or adjoin them.
-
-        Returns
-        -------
-        Calendar
-            With the newer one's name, and the fixed holidays of both. What was provisional of this
-            one is gone.
 
         Raises
         ------
@@ -271,10 +242,9 @@ class Calendar:
         --------
         >>> from datetime import date
         >>> import aegismatrix as am
-        >>> year = am.Calendar("Mine", date(2026, 1, 1), date(2026, 12, 31), {date(2026, 1, 26)})
-        >>> newer = am.Calendar("Mine too", date(2027, 1, 1), date(2027, 12, 31))
-        >>> str(year.followed_by(newer).last)
-        '2027-12-31'
+        >>> year = am.Calendar.from_csv("holidays.csv")
+        >>> year.followed_by(am.Calendar("Mine", date(2027, 1, 1), date(2027, 12, 31)))
+        Calendar(Mine, 2026-01-01 to 2027-12-31, 520 sessions)
         """
         newer = as_kind(newer, Calendar, "newer", "Give a Calendar.")
         held = self if self.provisional_from is None else self._cut(self.first, self.declared_to)
@@ -300,31 +270,18 @@ class Calendar:
         )
 
     def with_closed(self, days: Iterable[Day]) -> Calendar:
-        """Add days on which there is no session after all.
+        """Add days on which there is no session after all; the name then says how many.
 
         Parameters
         ----------
         days : iterable of date-like
-            Such as of an election. Beyond the calendar they belong to its provisional years.
-
-        Returns
-        -------
-        Calendar
-            Its name says how many there are.
-
-        Raises
-        ------
-        CalendarDayError
-            If one is not a day.
-        CalendarRangeError
-            If one lies before the calendar.
+            Such as of an election. After the calendar's end they belong to its provisional years.
 
         Examples
         --------
-        >>> from datetime import date
         >>> import aegismatrix as am
-        >>> year = am.Calendar("Mine", date(2026, 1, 1), date(2026, 12, 31), {date(2026, 1, 26)})
-        >>> year.with_closed([date(2026, 1, 27)]).is_session("2026-01-27")
+        >>> year = am.Calendar.from_csv("holidays.csv")
+        >>> year.with_closed(["2026-01-27"]).is_session("2026-01-27")
         False
         """
         closed = _days(days)
@@ -366,10 +323,6 @@ class Calendar:
             of the first closed day to that of the last, since an exchange declares years.
         name : str, optional
             What to call it in messages; by default the file's name.
-
-        Returns
-        -------
-        Calendar
 
         Raises
         ------
@@ -422,25 +375,11 @@ class Calendar:
         Parameters
         ----------
         day : date-like
-            The exchange's day: a date, a datetime64 of whole days or ISO 8601.
-
-        Returns
-        -------
-        bool
-
-        Raises
-        ------
-        CalendarDayError
-            If it is not a day.
-        CalendarRangeError
-            If it lies beyond the calendar.
 
         Examples
         --------
-        >>> from datetime import date
         >>> import aegismatrix as am
-        >>> year = am.Calendar("Mine", date(2026, 1, 1), date(2026, 12, 31), {date(2026, 1, 26)})
-        >>> year.is_session("2026-01-26")
+        >>> am.market_named("nifty").calendar.is_session("2024-01-26")
         False
         """
         when = self._known(day)
@@ -452,27 +391,16 @@ class Calendar:
         Parameters
         ----------
         day : date-like
-            As for `is_session`.
         traded : bool
             Whether there is a bar of that day. On a weekend or a holiday that makes it special:
             such sessions are announced weeks ahead, so the calendar need not know them all.
 
-        Returns
-        -------
-        {'regular', 'special', 'closed'}
-
-        Raises
-        ------
-        CalendarDayError, CalendarRangeError
-            As for `is_session`.
-
         Examples
         --------
-        >>> from datetime import date
         >>> import aegismatrix as am
-        >>> year = am.Calendar("Mine", date(2026, 1, 1), date(2026, 12, 31), {date(2026, 1, 26)})
-        >>> year.session_kind("2026-01-26"), year.session_kind("2026-01-27")
-        ('closed', 'regular')
+        >>> nse = am.market_named("nifty").calendar
+        >>> nse.session_kind("2024-01-26"), nse.session_kind("2024-01-26", traded=True)
+        ('closed', 'special')
         """
         has_bar = as_truth(traded, "traded")
         if self.is_session(day):
@@ -480,91 +408,64 @@ class Calendar:
         return "special" if has_bar or _date(self._known(day)) in self.special else "closed"
 
     def sessions(self, first: Day, last: Day) -> DateArray:
-        """Return the regular sessions from one day to another.
+        """Return the regular sessions from one day to another, both included, as datetime64[D].
 
         Parameters
         ----------
         first, last : date-like
-            Both included.
-
-        Returns
-        -------
-        ndarray of shape (S,), datetime64[D]
 
         Raises
         ------
-        CalendarDayError, CalendarRangeError
-            As for `is_session`.
         CalendarError
             If `last` is before `first`.
 
         Examples
         --------
-        >>> from datetime import date
         >>> import aegismatrix as am
-        >>> year = am.Calendar("Mine", date(2026, 1, 1), date(2026, 12, 31), {date(2026, 1, 26)})
-        >>> year.sessions("2026-01-23", "2026-01-27")
-        array(['2026-01-23', '2026-01-27'], dtype='datetime64[D]')
+        >>> am.market_named("nifty").calendar.sessions("2024-01-25", "2024-01-29")
+        array(['2024-01-25', '2024-01-29'], dtype='datetime64[D]')
         """
         return self.between(self._sessions, first, last)
 
     def next_session(self, day: Day) -> date:
-        """Return the first regular session after a day.
+        """Return the first regular session that is later than a day.
 
         Parameters
         ----------
         day : date-like
-            As for `is_session`.
-
-        Returns
-        -------
-        date
-            Strictly later.
 
         Raises
         ------
-        CalendarDayError
-            As for `is_session`.
         CalendarRangeError
             If the day, or the session after it, lies beyond the calendar.
 
         Examples
         --------
-        >>> from datetime import date
         >>> import aegismatrix as am
-        >>> year = am.Calendar("Mine", date(2026, 1, 1), date(2026, 12, 31), {date(2026, 1, 26)})
-        >>> year.next_session("2026-01-23")
-        datetime.date(2026, 1, 27)
+        >>> am.market_named("nifty").calendar.next_session("2024-01-25")
+        datetime.date(2024, 1, 29)
         """
         return self.first_after(self._sessions, day)
 
     def trading_days_between(self, day: Day, later: Day) -> int:
         """Count the regular sessions after one day, up to and including another.
 
+        That is the horizon in trading days from the close of `day` to that of `later`; 0 for the
+        same day.
+
         Parameters
         ----------
         day, later : date-like
-            As for `is_session`.
-
-        Returns
-        -------
-        int
-            The horizon in trading days from the close of `day` to that of `later`; 0 for the same
-            day.
 
         Raises
         ------
-        CalendarDayError, CalendarRangeError
-            As for `is_session`.
         CalendarError
             If `later` is before `day`.
 
         Examples
         --------
-        >>> from datetime import date
         >>> import aegismatrix as am
-        >>> year = am.Calendar("Mine", date(2026, 1, 1), date(2026, 12, 31), {date(2026, 1, 26)})
-        >>> year.trading_days_between("2026-01-23", "2026-01-30")
+        >>> am.market_named("nifty").calendar.trading_days_between("2024-01-25", "2024-02-01")
         4
         """
         start, end = self._in_order(day, later)
@@ -580,21 +481,16 @@ class Calendar:
         opened, closed : bool
             Whether the hour of opening, and that of the close, have come.
 
-        Returns
-        -------
-        SessionClock
-
         Raises
         ------
-        CalendarDayError, CalendarRangeError
-            As for `is_session`; or if the last session closed by then lies before the calendar.
+        CalendarRangeError
+            If the day, or the last session closed by then, lies beyond the calendar.
 
         Examples
         --------
-        >>> from datetime import date
         >>> import aegismatrix as am
-        >>> year = am.Calendar("Mine", date(2026, 1, 1), date(2026, 12, 31), {date(2026, 1, 26)})
-        >>> year.clock_on("2026-01-27", opened=True, closed=False).is_open
+        >>> nse = am.market_named("nifty").calendar
+        >>> nse.clock_on("2024-01-29", opened=True, closed=False).is_open
         True
         """
         when = self._known(day)
@@ -610,62 +506,50 @@ class Calendar:
         )
 
     def between(self, days: DateArray, first: Day, last: Day) -> DateArray:
-        """Return those of some rising days of this calendar that lie between two, both included.
+        """Return those of some days of this calendar that lie between two, both included.
 
         Parameters
         ----------
         days : ndarray of shape (D,), datetime64[D]
             Rising.
         first, last : date-like
-            Both included.
-
-        Returns
-        -------
-        ndarray of shape (E,), datetime64[D]
 
         Raises
         ------
-        CalendarDayError, CalendarRangeError, CalendarError
-            As for `sessions`.
+        CalendarError
+            If `last` is before `first`.
 
         Examples
         --------
-        >>> from datetime import date
         >>> import aegismatrix as am
-        >>> year = am.Calendar("Mine", date(2026, 1, 1), date(2026, 12, 31), {date(2026, 1, 26)})
-        >>> year.between(year.days, "2026-01-25", "2026-01-26")
-        array(['2026-01-25', '2026-01-26'], dtype='datetime64[D]')
+        >>> nse = am.market_named("nifty").calendar
+        >>> nse.between(nse.days, "2024-01-25", "2024-01-26")
+        array(['2024-01-25', '2024-01-26'], dtype='datetime64[D]')
         """
         start, end = self._in_order(first, last)
         among = _rising(days)
         return among[(among >= start) & (among <= end)]
 
     def first_after(self, days: DateArray, day: Day) -> date:
-        """Return the first of some rising days of this calendar that is later than one.
+        """Return the first of some days of this calendar that is later than one.
 
         Parameters
         ----------
         days : ndarray of shape (D,), datetime64[D]
             Rising.
         day : date-like
-            As for `is_session`.
-
-        Returns
-        -------
-        date
 
         Raises
         ------
-        CalendarDayError, CalendarRangeError
-            As for `next_session`.
+        CalendarRangeError
+            If the day, or the one after it, lies beyond the calendar.
 
         Examples
         --------
-        >>> from datetime import date
         >>> import aegismatrix as am
-        >>> year = am.Calendar("Mine", date(2026, 1, 1), date(2026, 12, 31), {date(2026, 1, 26)})
-        >>> year.first_after(year.days, "2026-01-25")
-        datetime.date(2026, 1, 26)
+        >>> nse = am.market_named("nifty").calendar
+        >>> nse.first_after(nse.days, "2024-01-25")
+        datetime.date(2024, 1, 26)
         """
         when, among = self._known(day), _rising(days)
         place = int(np.searchsorted(among, when, side="right"))
@@ -765,21 +649,7 @@ def _parsed(row: list[str]) -> date | None:
 
 
 def read_small_file(path: str | os.PathLike[str]) -> str:
-    """Read the text of a file that describes a market or its days.
-
-    Parameters
-    ----------
-    path : path-like
-        UTF-8, at most 1 MiB.
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    MarketFileError
-    """
+    """Read the text of a file that describes a market or its days: UTF-8, at most 1 MiB."""
     place = path_text(path)
     try:
         data = read_regular(place, _MAX_FILE_BYTES)

@@ -17,21 +17,9 @@ LAST_WEEK = -1
 def weekly_expiries(
     calendar: Calendar, weekday_since: tuple[tuple[date, int], ...], since: date
 ) -> DateArray:
-    """Return the weekly expiries that a calendar knows, monthly ones among them.
+    """Return the rising weekly expiries that a calendar knows, monthly ones among them.
 
-    Parameters
-    ----------
-    calendar : Calendar
-        The exchange's.
-    weekday_since : tuple of (date, int)
-        Since when contracts expire on which weekday, 0 for Monday.
-    since : date
-        The first day on which weekly contracts were traded.
-
-    Returns
-    -------
-    ndarray of shape (E,), datetime64[D]
-        Sessions, rising: the weekday itself or the session before it.
+    Each is the weekday in force, 0 for Monday, or the session before it.
     """
     nominal = _nominal(calendar, weekday_since)
     return _rolled_back(calendar, nominal[nominal >= np.datetime64(since)])
@@ -41,20 +29,7 @@ def weekly_expiries(
 def monthly_expiries(
     calendar: Calendar, weekday_since: tuple[tuple[date, int], ...], week_of_month: int
 ) -> DateArray:
-    """Return the monthly expiries that a calendar knows.
-
-    Parameters
-    ----------
-    calendar, weekday_since
-        As for `weekly_expiries`.
-    week_of_month : int
-        Which of the month's such weekdays it is: 1 to 4, or -1 for the last.
-
-    Returns
-    -------
-    ndarray of shape (E,), datetime64[D]
-        Sessions, rising.
-    """
+    """Return the rising monthly expiries that a calendar knows; `week_of_month` is 1 to 4 or -1."""
     nominal = _nominal(calendar, weekday_since)
     months = nominal.astype("datetime64[M]")
     _, starts, counts = np.unique(months, return_index=True, return_counts=True)

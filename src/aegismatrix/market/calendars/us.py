@@ -38,18 +38,7 @@ _DAY = timedelta(days=1)
 
 
 def us_sessions(first: np.datetime64, last: np.datetime64) -> DateArray:
-    """Return the days on which US stocks trade.
-
-    Parameters
-    ----------
-    first, last : datetime64[D]
-        Both included; from 2001 on.
-
-    Returns
-    -------
-    ndarray of shape (S,), datetime64[D]
-        Rising. A closure that is announced within days is not known here until it is listed.
-    """
+    """Return the days on which US stocks trade, from 2001 on; a sudden closure has to be listed."""
     days = np.arange(first, last + ONE_DAY)
     years = range(int(str(first)[:4]), int(str(last)[:4]) + 1)
     closed = np.array(
