@@ -121,7 +121,12 @@ class Published:
     def __post_init__(self) -> None:
         for one in fields(self):  # type: ignore[arg-type]
             held = self.__dict__[one.name]
-            kept = frozen(held)
+            try:
+                kept = frozen(held)
+            except Exception as error:
+                # A list may hold itself, and a mapping may be anybody's code.
+                remedy = "Give plain values, in lists and mappings of a few levels."
+                raise ArgumentError(one.name, shown(held), remedy=remedy) from error
             if kept is not held:
                 object.__setattr__(self, one.name, kept)
 
