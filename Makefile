@@ -38,10 +38,12 @@ artifacts: $(DEV)/.installed
 
 benchmarks: $(DEV)/.installed
 	$(DEV)/bin/python benchmarks/speed.py
+	$(DEV)/bin/python benchmarks/forests.py
 
 # Half an hour or more: every bit flip, every thread, every version that has wheels.
 proofs: $(DEV)/.installed
 	$(DEV)/bin/python benchmarks/flips.py
+	$(DEV)/bin/python benchmarks/mutations.py
 	$(DEV)/bin/python benchmarks/load.py
 	$(DEV)/bin/python benchmarks/portability.py
 	$(DEV)/bin/python benchmarks/portability.py --others

@@ -5,9 +5,9 @@ Usage: python benchmarks/flips.py [--flips N] [--seed N]
 Every file that is sealed gets flips: a hundredth of them at least, the rest by its size. After each
 flip the folder is tried through `verify`, `load_models` and `Engine`. A way in counts for a file
 only if it reads it: `Engine` reads the manifest and engine.onnx, `load_models` the manifest and
-every other artifact, and `verify` all of them and the losses of the walk-forward, which nothing
-else reads. Where a way does not read the file, it must go on as if nothing had happened; those are
-counted too. MODEL_CARD.md is not sealed, and so not flipped.
+every other artifact, and `verify` all of them, the model card and the losses of the walk-forward,
+which nothing else reads. Where a way does not read the file, it must go on as if nothing had
+happened; those are counted too.
 
 Bytes that are as sealed would be opened 12 times a flip. Their sessions are kept by their sha256;
 reading and hashing are done each time, and flipped bytes would be opened for real if they came so

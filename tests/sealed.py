@@ -61,6 +61,13 @@ def drop_model(folder: Path, name: str) -> None:
         change_golden(folder, lambda values: values["cases"].pop(name))
 
 
+def seal_file(folder: Path, key: str, name: str) -> None:
+    """Seal a file of a folder beside the models, as it is."""
+    entry = sealed_entry(name, (folder / name).read_bytes())
+    content = {**read_manifest(folder).content, key: entry}
+    (folder / MANIFEST_NAME).write_bytes(render_manifest(content))
+
+
 def drop_file(folder: Path, key: str) -> None:
     """Take a file out that is sealed beside the models, and seal the rest again."""
     content = {**read_manifest(folder).content}

@@ -100,7 +100,8 @@ def finish(
     Parameters
     ----------
     model : ModelProto
-        The graph; its inputs and outputs have the declared names.
+        The graph; its inputs and outputs have the declared names. It becomes what is shipped: a
+        forest is too large to be copied at every step.
     name : str
         Name of the graph.
     inputs, outputs : sequence of ArraySpec
@@ -124,26 +125,22 @@ def finish(
     declared = [node.name for node in graph.input], [node.name for node in graph.output]
     if declared != ([array.name for array in inputs], [array.name for array in outputs]):
         raise ForbiddenGraphError(name, [f"inputs and outputs {declared}"])
-    fixed = helper.make_graph(
-        list(graph.node),
-        name,
-        [_value_info(array) for array in inputs],
-        [_value_info(array) for array in outputs],
-        list(graph.initializer),
-    )
-    _rename(fixed)
-    domains = {node.domain for node in fixed.node}
-    opsets = [helper.make_opsetid("", OPSET)]
-    if ML_DOMAIN in domains:
-        opsets.append(helper.make_opsetid(ML_DOMAIN, ML_OPSET))
-    finished = helper.make_model(
-        fixed, ir_version=IR_VERSION, opset_imports=opsets, producer_name="aegismatrix"
-    )
+    _rename(graph)
+    _keep(graph, "node", "initializer")
+    graph.name = name
+    graph.input.extend(_value_info(array) for array in inputs)
+    graph.output.extend(_value_info(array) for array in outputs)
+    _keep(model, "graph")
+    model.ir_version = IR_VERSION
+    model.producer_name = "aegismatrix"
+    model.opset_import.append(helper.make_opsetid("", OPSET))
+    if any(node.domain == ML_DOMAIN for node in graph.node):
+        model.opset_import.append(helper.make_opsetid(ML_DOMAIN, ML_OPSET))
     helper.set_model_props(
-        finished, {METADATA_KEY: json.dumps(metadata, sort_keys=True, allow_nan=False)}
+        model, {METADATA_KEY: json.dumps(metadata, sort_keys=True, allow_nan=False)}
     )
-    check_graph(finished)
-    data = bytes(finished.SerializeToString(deterministic=True))
+    check_graph(model)
+    data = bytes(model.SerializeToString(deterministic=True))
     try:
         check_content(data, name)
     except ArtifactRejectedError as error:
@@ -180,7 +177,8 @@ def check_graph(model: onnx.ModelProto) -> None:
             if attribute.HasField("g") or attribute.graphs:
                 found.append(f"a subgraph in {node.op_type}")
             found.extend(_faults([attribute.t] if attribute.HasField("t") else []))
-            if not np.isfinite([attribute.f, *attribute.floats]).all():
+            floats = np.fromiter(attribute.floats, np.float64, len(attribute.floats))
+            if not np.isfinite(attribute.f) or not np.isfinite(floats).all():
                 found.append("NaN or infinite weights")
     found.extend(_faults(graph.initializer))
     if found:
@@ -207,17 +205,21 @@ def _faults(tensors: Sequence[onnx.TensorProto]) -> list[str]:
 def _prune(graph: onnx.GraphProto) -> None:
     """Remove what no output needs."""
     needed = {output.name for output in graph.output}
-    kept = []
-    for node in reversed(graph.node):
-        if needed.intersection(node.output):
-            needed.update(node.input)
-            kept.append(node)
-    kept.reverse()
-    initializers = [tensor for tensor in graph.initializer if tensor.name in needed]
-    del graph.node[:]
-    graph.node.extend(kept)
-    del graph.initializer[:]
-    graph.initializer.extend(initializers)
+    for place in reversed(range(len(graph.node))):
+        if needed.intersection(graph.node[place].output):
+            needed.update(graph.node[place].input)
+        else:
+            del graph.node[place]
+    for place in reversed(range(len(graph.initializer))):
+        if graph.initializer[place].name not in needed:
+            del graph.initializer[place]
+
+
+def _keep(message: onnx.ModelProto | onnx.GraphProto, *kept: str) -> None:
+    """Clear all fields but some."""
+    for field in message.DESCRIPTOR.fields:
+        if field.name not in kept:
+            message.ClearField(field.name)
 
 
 def _rename(graph: onnx.GraphProto) -> None:

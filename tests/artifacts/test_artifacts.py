@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from aegismatrix.artifacts.manifest import (
+    CARD_KEY,
     ENGINE_NAME,
     MANIFEST_NAME,
     MANIFEST_VERSION,
@@ -26,6 +27,7 @@ from aegismatrix.artifacts.manifest import (
     read_artifact,
     read_manifest,
     render_manifest,
+    unlisted_files,
 )
 from aegismatrix.engine import model as runtime
 from aegismatrix.engine.engine import Engine
@@ -45,6 +47,7 @@ from aegismatrix.errors import (
 )
 from tests.examples import few_of_them_quick
 from tests.raising import raising
+from tests.sealed import seal_file
 
 NAMES = [spec.name for spec in list_models()]
 FLIPS = 1_500
@@ -333,6 +336,78 @@ def test_a_manifest_of_equal_content_in_another_form_is_refused(
     manifest_refusal(folder)
 
 
+def with_a_digest_of_its_own(text: str) -> bytes:
+    """Whoever changes a manifest can also compute the digest of what it is then."""
+    data = re.sub('(?m)^ "digest": "[0-9a-f]*"', ' "digest": ""', text).encode("utf-8")
+    place = data.index(b'\n "digest": "') + len(b'\n "digest": "')
+    return data[:place] + hashlib.sha256(data).hexdigest().encode() + data[place:]
+
+
+@pytest.mark.parametrize(
+    "reformat",
+    [
+        lambda text: "\ufeff" + text,
+        lambda text: text + "\n",
+        lambda text: text.replace('\n "made_with"', '\n  "made_with"'),
+        lambda text: text.replace('\n "made_with"', '\n\n "made_with"'),
+        lambda text: text.replace("1e-09", "1.0e-09"),
+        lambda text: text.replace('"tiny"', '"\\u0074iny"'),
+        lambda text: text.replace('"letters": "\\u00e9"', '"letters": "\u00e9"'),
+        lambda text: text.replace(',\n "tiny": 1e-09', "").replace(
+            '"digest"', '"tiny": 1e-09,\n "digest"', 1
+        ),
+        lambda text: text.replace('"manifest_version": 1', '"manifest_version": 1.0'),
+        lambda text: text.replace('"lookback_bars": ', '"lookback_bars": 0.0e0, "was": ', 1),
+        lambda text: re.sub(r'("size_bytes": \d+)', r"\1.0", text, count=1),
+    ],
+    ids=[
+        "byte-order-mark",
+        "line-more",
+        "indented-by-two",
+        "empty-line",
+        "1.0e-09",
+        "escape",
+        "not-ascii",
+        "other-order",
+        "version-1.0",
+        "look-back-0.0",
+        "size-as-a-float",
+    ],
+)
+def test_a_manifest_in_another_form_is_refused_with_a_digest_of_its_own(
+    folder: Path, reformat: Callable[[str], str]
+) -> None:
+    reseal(folder, lambda content: content.update(tiny=1e-9, letters="\u00e9"))
+    file = folder / MANIFEST_NAME
+    text = file.read_text()
+    assert with_a_digest_of_its_own(text) == text.encode()
+    file.write_bytes(with_a_digest_of_its_own(reformat(text)))
+    assert file.read_bytes() != text.encode()
+    (finding,) = verify(folder)
+    assert type(finding.error) in (ManifestError, ManifestVersionError)
+
+
+def test_the_card_is_sealed_as_the_models_are(folder: Path) -> None:
+    card = folder / "MODEL_CARD.md"
+    card.write_text("A very good model.\n")
+    seal_file(folder, CARD_KEY, card.name)
+    assert verify(folder) == []
+    card.write_text("A very bad model.\n")
+    (finding,) = verify(folder)
+    assert finding.artifact == CARD_KEY
+    assert isinstance(finding.error, ArtifactSizeError)
+
+
+def test_any_file_that_is_not_sealed_is_found_where_all_kinds_count(folder: Path) -> None:
+    manifest = read_manifest(folder)
+    there = {error.path for error in unlisted_files(manifest, all_kinds=True)}
+    (folder / "README.txt").write_text("Run me.")
+    (folder / "more").mkdir()
+    found = {error.path for error in unlisted_files(manifest, all_kinds=True)}
+    assert found - there == {str(folder / "README.txt"), str(folder / "more")}
+    assert unlisted_files(manifest) == ()
+
+
 def test_a_manifest_of_more_than_eight_mebibytes_is_refused(folder: Path) -> None:
     reseal(folder, lambda content: content.update(padding="x" * (8 * 1024 * 1024)))
     assert "larger" in manifest_refusal(folder).problem
@@ -384,7 +459,7 @@ def test_a_sealed_file_name_that_is_no_plain_name_is_refused_though_a_file_is_th
     assert "malformed" in manifest_refusal(folder).problem
 
 
-@pytest.mark.parametrize("size", [0, -1, 64 * 1024 * 1024 + 1, 1e300, "many", None, [1]], ids=repr)
+@pytest.mark.parametrize("size", [0, -1, 128 * 1024 * 1024 + 1, 1e300, "many", None, [1]], ids=repr)
 def test_a_sealed_size_beyond_reason_is_refused(folder: Path, size: object) -> None:
     reseal(folder, lambda content: content["artifacts"][-1].update(size_bytes=size))
     assert "malformed" in manifest_refusal(folder).problem

@@ -103,7 +103,8 @@ def lean(tmp_path_factory: pytest.TempPathFactory) -> Path:
         sealed["size_bytes"] = path.stat().st_size
 
     forge(folder, keep)
-    kept = {MANIFEST_NAME, "walkforward.npz", *(f"{name}.onnx" for name in NAMES)}
+    beside = ("walkforward.npz", "MODEL_CARD.md")
+    kept = {MANIFEST_NAME, *beside, *(f"{name}.onnx" for name in NAMES)}
     for file in folder.iterdir():
         if file.name not in kept:
             file.unlink()
@@ -372,7 +373,7 @@ FORGERIES: dict[str, Callable[[dict[str, Any]], object]] = {
     },
     **{
         f"size {size!a}"[:40]: entry(size_bytes=size)
-        for size in (0, -1, 2**26 + 1, 2**70, 1e300, 1e5, "107747", True, None, [0], {"a": 1})
+        for size in (0, -1, 2**27 + 1, 2**70, 1e300, 1e5, "107747", True, None, [0], {"a": 1})
     },
     **{
         f"sha256 {sha256!a}": entry(sha256=sha256)
@@ -427,6 +428,10 @@ FORGERIES: dict[str, Callable[[dict[str, Any]], object]] = {
     "walk-forward that is a device": lambda content: content["walkforward"].update(file="con"),
     "walk-forward of no size": lambda content: content["walkforward"].update(size_bytes=0),
     "walk-forward that is text": lambda content: content.update(walkforward="walkforward.npz"),
+    "card outside": lambda content: content["card"].update(file="../card.md"),
+    "card that is a device": lambda content: content["card"].update(file="nul"),
+    "release below nothing": lambda content: content.update(release=-1),
+    "release of text": lambda content: content.update(release="1"),
 }
 
 

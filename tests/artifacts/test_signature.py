@@ -32,6 +32,7 @@ from hypothesis import strategies as st
 
 from aegismatrix.artifacts import signature as signature_module
 from aegismatrix.artifacts.manifest import (
+    CARD_KEY,
     ENGINE_NAME,
     MANIFEST_NAME,
     Manifest,
@@ -75,6 +76,7 @@ from tests.keys import (
     write_pem,
 )
 from tests.raising import raising
+from tests.sealed import seal_file
 
 NOW = SIGNED_AT + timedelta(days=30)
 SECOND = timedelta(seconds=1)
@@ -108,6 +110,94 @@ def rewrite(folder: Path, **changed: object) -> None:
     file = folder / SIGNATURE_NAME
     content = {**json.loads(file.read_text()), **changed}
     file.write_text(json.dumps(content, sort_keys=True, indent=1) + "\n")
+
+
+@pytest.mark.parametrize("release", [0, 3])
+def test_an_older_release_is_refused_though_its_signature_is_genuine(
+    folder: Path, listed: Path, release: int
+) -> None:
+    content = {**read_manifest(folder).content, "release": release}
+    (folder / MANIFEST_NAME).write_bytes(render_manifest(content))
+    sign_folder(folder)
+    assert verify_signature(folder, now=NOW, not_before=release).key_id
+    with pytest.raises(SignatureError) as raised:
+        verify_signature(folder, now=NOW, not_before=release + 1)
+    assert raised.value.kind == "older_release"
+    assert f"release {release}" in raised.value.problem
+
+
+def points_of_small_order() -> set[tuple[int, int]]:
+    """The torsion of Ed25519's curve: every point whose multiple by eight is neutral."""
+    p = 2**255 - 19
+    d = -121665 * pow(121666, -1, p) % p
+
+    def plus(one: tuple[int, int], two: tuple[int, int]) -> tuple[int, int]:
+        (a, b), (x, y) = one, two
+        product = d * a * x * b * y
+        return (
+            (a * y + x * b) * pow(1 + product, -1, p) % p,
+            (b * y + a * x) * pow(1 - product, -1, p) % p,
+        )
+
+    def on_curve(y: int) -> tuple[int, int] | None:
+        square = (y * y - 1) * pow(d * y * y + 1, -1, p) % p
+        x = pow(square, (p + 3) // 8, p)
+        if x * x % p != square:
+            x = x * pow(2, (p - 1) // 4, p) % p
+        return (x, y) if x * x % p == square else None
+
+    # A random point times the odd factor of the group's order lies in the torsion.
+    order = 2**252 + 27742317777372353535851937790883648493
+    found: set[tuple[int, int]] = {(0, 1)}
+    for start in range(2, 60):
+        power = on_curve(start)
+        if power is None:
+            continue
+        point, factor = (0, 1), order
+        while factor:
+            point = plus(point, power) if factor & 1 else point
+            power, factor = plus(power, power), factor >> 1
+        found.add(point)
+    return found
+
+
+def test_a_key_of_small_order_is_refused_wherever_it_is_given(
+    folder: Path, listed: Path, tmp_path: Path
+) -> None:
+    points = points_of_small_order()
+    assert len(points) == 8
+    p = 2**255 - 19
+    for x, y in points:
+        # Also in an encoding that is not the reduced one, where there is room for it.
+        for written in {y, y + p} if y + p < 2**255 else {y}:
+            encoded = (written | (x & 1) << 255).to_bytes(32, "little")
+            assert signature_module.is_of_small_order(encoded)
+            made = {**entry(release_key()), "public_key": base64.b64encode(encoded).decode()}
+            listed.write_text(json.dumps([{**made, "id": key_id(encoded)}]))
+            with pytest.raises(TrustError, match="small order"):
+                verify_signature(folder, now=NOW)
+    for name in ("first", "second"):
+        assert not signature_module.is_of_small_order(public_key(name))
+
+
+def test_the_command_finds_what_is_not_sealed_in_a_signed_folder_and_refuses_older_releases(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = {**read_manifest(folder).content, "release": 4}
+    (folder / MANIFEST_NAME).write_bytes(render_manifest(content))
+    seal_file(folder, CARD_KEY, "MODEL_CARD.md")
+    sign_folder(folder)
+    key = str(write_pem(tmp_path / "release.pem"))
+    asked = ["verify", str(folder), "--signature", "--key", key]
+    assert main([*asked, "--not-before", "4"]) == 0
+    assert main([*asked, "--not-before", "5"]) == 1
+    (folder / "notes.txt").write_text("x")
+    assert main(asked) == 1
+    assert "notes.txt is not listed" in capsys.readouterr().out
+    assert main(["verify", str(folder)]) == 0
+    for words in ("--not-before 4", "--signature --not-before -1", "--signature --not-before x"):
+        with pytest.raises(SystemExit):
+            main(["verify", str(folder), *words.split()])
 
 
 def test_a_genuine_signature_says_which_key_made_it_and_when(folder: Path, listed: Path) -> None:
@@ -656,7 +746,7 @@ def test_the_command_says_whose_the_manifest_is_below_the_hash_checks(
     key = ["--key", str(write_pem(tmp_path / "own.pem"))]
     assert main(["verify", "--golden", "--signature", *key, str(folder)]) == 0
     out, err = lines(capsys)
-    assert (len(out), err) == (len(list_models()) + 3, "")
+    assert (len(out), err) == (len(list_models()) + 5, "")
     assert all(line.startswith("ok   ") for line in out)
     assert out[-1] == f"ok   signature: key {key_id(public_key())}, 2026-01-31 09:15:00 UTC"
     assert main(["verify", "--signature", *key, "--json", str(folder)]) == 0
@@ -723,7 +813,7 @@ def test_hashes_are_checked_and_shown_where_the_signature_cannot_be_and_the_comm
         (folder / read_manifest().model(ENGINE_NAME).file).write_bytes(b"cut")
     assert main(["verify", "--signature", *more, str(folder)]) == 2
     out, err = lines(capsys)
-    assert len(out) == len(list_models()) + 3
+    assert len(out) == len(list_models()) + 5
     assert [line for line in out if line.startswith("FAIL ")] == out[-2:-1] * damaged
     assert out[-1] == "     signature: not checked"
     (said,) = err.splitlines()

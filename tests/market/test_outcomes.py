@@ -18,7 +18,7 @@ from aegismatrix.market.outcomes import (
     forward_return,
     happened,
     implied_deviations,
-    realised_vol,
+    past_realised_vol,
     regime_label,
     spike_label,
     trap_label,
@@ -68,7 +68,7 @@ def test_a_history_shorter_than_the_horizon_has_no_label(sample: Bars) -> None:
 def test_regime_compares_the_next_20_days_with_the_terciles_of_what_was_known(
     sample: Bars,
 ) -> None:
-    label, past = regime_label(sample), realised_vol(sample, 20)
+    label, past = regime_label(sample), past_realised_vol(sample, 20)
     for day in range(271, len(sample) - 20, 40):
         known = sorted(past[day - 251 : day + 1])
         lower, upper = np.quantile(known, [1 / 3, 2 / 3])
@@ -80,7 +80,7 @@ def test_todays_regime_is_the_regime_that_was_forecast_20_days_ago_but_for_its_t
     sample: Bars,
 ) -> None:
     today = regime_label(sample, forward=False)
-    past = realised_vol(sample, 20)
+    past = past_realised_vol(sample, 20)
     assert past[300] == pytest.approx(forward_realised_vol(sample, 20)[280], rel=1e-12)
     assert np.isnan(today[:271]).all()
     assert not np.isnan(today[271:]).any()

@@ -20,7 +20,7 @@ from aegismatrix.market.outcomes import (
     excursions,
     forward_realised_vol,
     forward_return,
-    realised_vol,
+    past_realised_vol,
     regime_label,
     spike_label,
     trap_label,
@@ -157,7 +157,7 @@ def test_a_true_range_after_a_hole_is_unknown() -> None:
 
 
 def test_past_volatility_is_of_the_rows_that_there_are(nifty: Bars) -> None:
-    assert np.isnan(realised_vol(nifty, 20)).sum() == 20
+    assert np.isnan(past_realised_vol(nifty, 20)).sum() == 20
     assert not np.isnan(regime_label(nifty, forward=False)[300:]).any()
 
 

@@ -490,3 +490,12 @@ def test_a_state_is_what_it_was_when_the_object_was_given_it() -> None:
     value = read_bytes(data).value
     assert isinstance(value, Record)
     assert value.state == {"scale_": 2}
+
+
+def test_arrays_of_the_joblib_that_scikit_learn_brought_along_come_back() -> None:
+    folder = Path(__file__).parents[1] / "fixtures/releases/scikit-learn-0.20.4-numpy-1.15.4"
+    files = sorted(folder.glob("*.externals.joblib"))
+    assert len(files) > 10
+    kinds = [read_legacy(file).kind for file in files]
+    # What holds no array is a plain pickle.
+    assert kinds.count("joblib") > 10

@@ -96,6 +96,22 @@ CALLS = {
     "__builtin__.eval": pickled(call("__builtin__", "eval", PYTHON)),
     "builtins.open": pickled(call("builtins", "open", text("pwned"), text("w"))),
     "builtins.__import__": pickled(call("builtins", "__import__", text("antigravity"))),
+    "os.system by dill": pickled(
+        call(
+            "dill._dill",
+            "_get_attr",
+            call("dill._dill", "_import_module", text("os")),
+            text("system"),
+        )
+        + tuple_of(TOUCH)
+        + REDUCE
+    ),
+    "a way through attributes by dill": pickled(
+        call("dill._dill", "_get_attr", name("numpy", "dtype"), text("__class__"))
+    ),
+    "builtins.eval by dill": pickled(
+        call("dill._dill", "_load_type", text("eval")) + tuple_of(PYTHON) + REDUCE
+    ),
     "builtins.getattr": pickled(call("builtins", "getattr", name("os", "path"), text("join"))),
     "builtins.getattr of what is allowed": pickled(
         call("builtins", "getattr", name("numpy", "dtype"), text("__class__"))

@@ -17,14 +17,9 @@ from typing import Any
 import numpy as np
 import pytest
 from aegismatrix_factory.commands.rescue import summary
-from aegismatrix_factory.rescue.folder import (
-    CONVERTED,
-    Rescued,
-    RescueFolderError,
-    render_report,
-    rescue,
-)
+from aegismatrix_factory.rescue.folder import RescueFolderError, render_report, rescue
 from aegismatrix_factory.rescue.reading.limits import Limits
+from aegismatrix_factory.rescue.verdicts import CONVERTED, Rescued
 from numpy.typing import NDArray
 
 from aegismatrix.artifacts.manifest import read_manifest
@@ -273,6 +268,7 @@ def test_every_file_of_the_old_folder_has_a_verdict(old: Path, tmp_path: Path) -
         "manifest.json",
         "pipeline.onnx",
         "report.json",
+        "trap.requirements.txt",
     ]
 
 

@@ -703,7 +703,7 @@ def test_what_pruning_left_behind_is_not_read() -> None:
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({"version": [1, 7, 6]}, "unsupported-version"),
+        ({"version": [0, 82, 0]}, "unsupported-version"),
         ({"version": [4, 0, 0]}, "unsupported-version"),
         ({"version": []}, "unsupported-version"),
         ({"version": "3.2"}, "unsupported-version"),
@@ -715,9 +715,10 @@ def test_what_pruning_left_behind_is_not_read() -> None:
         ({"dropout": {"weight_drop": [3e38]}, "trees": [stump(split_conditions=[0.5, 9.0, 0.0])]},
          "non-finite"),
         ({"booster": "gblinear"}, "unsupported-booster"),
-        ({"objective": "binary:logitraw"}, "unsupported-objective"),
-        ({"objective": "multi:softmax"}, "unsupported-objective"),
-        ({"objective": "reg:logistic"}, "unsupported-objective"),
+        ({"objective": "rank:map"}, "unsupported-objective"),
+        ({"objective": "multi:softmax"}, "inconsistent-model"),
+        ({"objective": "count:poisson", "base_score": "-1E0"}, "inconsistent-model"),
+        ({"objective": "reg:logistic", "base_score": "1E0"}, "inconsistent-model"),
         ({"num_target": "2"}, "unsupported-booster"),
         ({"num_class": "3"}, "inconsistent-model"),
         ({"num_class": "three"}, "inconsistent-model"),
@@ -859,6 +860,7 @@ def test_a_network_of_any_size_says_what_torch_says(
         ({"heads.bias": np.zeros(2)}, "unsupported-precision"),
         ({"heads.bias": np.zeros(2, np.float16)}, "unsupported-precision"),
         ({"heads.bias": np.array([0, math.nan], np.float32)}, "non-finite"),
+        ({"fc.0.weight": np.full((2, 2), math.nan, np.float32)}, "non-finite"),
         ({"heads.weight": np.zeros((2**21, 10), np.float32)}, "limit-model"),
     ],
 )

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from aegismatrix.desk.cli.installed import Command
+from aegismatrix.errors import OutputError
 from aegismatrix_factory.extras import check_extra, needing
 from aegismatrix_factory.rescue.reading.limits import Limits
-
-if TYPE_CHECKING:
-    from aegismatrix_factory.rescue.folder import Rescued
+from aegismatrix_factory.rescue.verdicts import Rescued
+from aegismatrix_factory.rescue.wording import checked, printable, what
 
 DONE, SOME_REFUSED = 0, 1
 _MOST = 2**40
+_MOST_JOBS = 64
+_SHOWN_CHARACTERS = 40
 
 _DESCRIPTION = """\
 Convert a folder of legacy model files (.pkl, .joblib, .pt) to sealed ONNX, unpickling nothing.
@@ -46,6 +51,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--json", action="store_true", help="print the report as JSON instead of the table"
+    )
+    parser.add_argument(
+        "--html", type=Path, metavar="FILE", help="write the verdicts as a page to this file, too"
+    )
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=0,
+        metavar="N",
+        help="convert N files at once, each in a process of its own: one that ends its process is"
+        " refused and the others are not (default: all in this process)",
     )
     limits = parser.add_argument_group("limits", "what one file may cost to read")
     for field in fields(Limits):
@@ -83,17 +99,72 @@ def run(arguments: argparse.Namespace) -> int:
         if not 0 < value <= _MOST:
             option = f"--limit-{name.replace('_', '-')}"
             arguments.parser.error(f"{option} must be above 0, at most {_MOST}")
+    if not 0 <= arguments.jobs <= _MOST_JOBS:
+        arguments.parser.error(f"--jobs must be from 0 to {_MOST_JOBS}")
     check_extra("rescue")
     with needing("rescue"):
-        from aegismatrix_factory.rescue.folder import REFUSED, render_report, rescue
+        from aegismatrix_factory.rescue.folder import render_report, rescue
+        from aegismatrix_factory.rescue.page import render_page
+        from aegismatrix_factory.rescue.verdicts import REFUSED
 
     limits = Limits(**given)
-    verdicts = rescue(arguments.old, arguments.new, limits)
+    with _progress() as bar:
+        verdicts = rescue(
+            arguments.old,
+            arguments.new,
+            limits,
+            bar.found,
+            jobs=arguments.jobs,
+            expect=bar.expect,
+        )
+    if arguments.html is not None:
+        try:
+            arguments.html.write_text(render_page(verdicts), encoding="utf-8", newline="\n")
+        except OSError as error:
+            raise OutputError(str(arguments.html), error.strerror or str(error)) from error
     if arguments.json:
         print(render_report(verdicts, limits).decode("ascii"), end="")
     else:
-        print(summary(verdicts))
+        # A terminal may know less than every script.
+        encoding = sys.stdout.encoding or "ascii"
+        print(summary(verdicts).encode(encoding, "backslashreplace").decode(encoding))
     return SOME_REFUSED if any(one.verdict == REFUSED for one in verdicts) else DONE
+
+
+class _Bar:
+    """A progress bar on a terminal where tqdm is installed, else nothing."""
+
+    def __init__(self) -> None:
+        self._shown: Any = None
+
+    def expect(self, count: int) -> None:
+        """Begin."""
+        if sys.stderr is not None and sys.stderr.isatty() and find_spec("tqdm") is not None:
+            from tqdm import tqdm
+
+            self._shown = tqdm(
+                total=count, unit="file", leave=False, file=sys.stderr, mininterval=0, miniters=1
+            )
+
+    def found(self, one: Rescued) -> None:
+        """Count a file."""
+        if self._shown is not None:
+            self._shown.set_postfix_str(printable(one.file)[-_SHOWN_CHARACTERS:], refresh=False)
+            self._shown.update()
+
+    def close(self) -> None:
+        """End."""
+        if self._shown is not None:
+            self._shown.close()
+
+
+@contextmanager
+def _progress() -> Iterator[_Bar]:
+    bar = _Bar()
+    try:
+        yield bar
+    finally:
+        bar.close()
 
 
 def summary(verdicts: Sequence[Rescued]) -> str:
@@ -109,11 +180,10 @@ def summary(verdicts: Sequence[Rescued]) -> str:
     str
         One line per file, then warnings, remedies and counts.
     """
-    from aegismatrix_factory.rescue.folder import VERDICTS
-    from aegismatrix_factory.rescue.reading.errors import clipped
+    from aegismatrix_factory.rescue.verdicts import VERDICTS
 
     rows: list[tuple[str, str, str]] = [
-        (clipped(one.file), one.verdict, _detail(one)) for one in verdicts
+        (printable(one.file), one.verdict, printable(_detail(one))) for one in verdicts
     ]
     rows.insert(0, ("file", "verdict", "what was checked, or why not"))
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
@@ -121,37 +191,35 @@ def summary(verdicts: Sequence[Rescued]) -> str:
         f"{file:{widths[0]}}  {verdict:{widths[1]}}  {detail}".rstrip()
         for file, verdict, detail in rows
     ]
-    concerned: dict[str, list[str]] = {}
+    lines += _grouped("warning", [(one, warning) for one in verdicts for warning in one.warnings])
     for one in verdicts:
-        for warning in one.warnings:
-            concerned.setdefault(warning, []).append(clipped(one.file))
-    for warning, files in concerned.items():
-        lines.append(f"warning: {', '.join(files)}: {warning}")
-    remedies: dict[tuple[str, str], list[str]] = {}
-    for one in verdicts:
-        if one.refusal is not None:
-            remedies.setdefault((one.refusal.code, one.refusal.remedy), []).append(
-                clipped(one.file)
-            )
-    for (code, remedy), files in remedies.items():
-        lines.append(f"{code}: {', '.join(files)}: {remedy}")
+        name = printable(one.file)
+        lines += [f"also: {name}: {more.code}: {more.reason}" for more in one.obstacles[1:]]
+        inside = [f"{part['class']} at {part['path']}" for part in one.parts if part["converts"]]
+        if inside:
+            lines.append(printable(f"inside: {one.file}: would convert: {', '.join(inside)}"))
+        if one.requirements is not None:
+            lines.append(f"environment: {name}: {one.requirements[0]}")
+    refused = [(one, one.refusal) for one in verdicts if one.refusal is not None]
+    for code in dict.fromkeys(refusal.code for _, refusal in refused):
+        lines += _grouped(code, [(one, said.remedy) for one, said in refused if said.code == code])
     counts = [f"{sum(one.verdict == kind for one in verdicts)} {kind}" for kind in VERDICTS]
     return "\n".join([*lines, ", ".join(counts)])
 
 
+def _grouped(head: str, said: Sequence[tuple[Rescued, str]]) -> list[str]:
+    """One line for each text, with the files that it concerns."""
+    concerned: dict[str, list[str]] = {}
+    for one, text in said:
+        concerned.setdefault(text, []).append(printable(one.file))
+    return [f"{head}: {', '.join(files)}: {text}" for text, files in concerned.items()]
+
+
 def _detail(one: Rescued) -> str:
     if one.refusal is not None:
-        return f"{one.refusal.code}: {one.refusal.reason}"
-    details = []
-    for artifact in one.artifacts:
-        entry = artifact.entry
-        checks = entry["checks"]
-        rows = checks["random_rows"] + checks["boundary_rows"] + checks["missing_rows"]
-        details.append(
-            f"{entry['file']}: {entry['provenance']['class']} ({entry['version']}),"
-            f" {rows} rows, largest difference {checks['largest_difference']:.1g}"
-        )
-    return "; ".join(details)
+        known = f"{what(one)}: " if what(one) and what(one) not in one.refusal.reason else ""
+        return f"{known}{one.refusal.code}: {one.refusal.reason}"
+    return "; ".join(checked(one)) or one.described
 
 
 COMMAND = Command(

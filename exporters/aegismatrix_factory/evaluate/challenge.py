@@ -24,11 +24,11 @@ from aegismatrix.artifacts.manifest import (
     read_manifest,
 )
 from aegismatrix.errors import AegisError, ArtifactError
+from aegismatrix.market.statistics import block_days
 from aegismatrix_factory.evaluate.losses import MarketLosses, OutputLosses, parse_losses
 from aegismatrix_factory.evaluate.walkforward import (
     FULL,
     Effort,
-    block_bars,
     bootstrap_means,
 )
 
@@ -308,7 +308,7 @@ class _Pair:
     def is_enough(self) -> bool:
         """Whether a bootstrap has blocks to draw from and most of the champion's record counts."""
         days = len(self.dates)
-        blocks = days / block_bars(self.horizon_days)
+        blocks = days / block_days(self.horizon_days)
         return blocks >= MIN_BLOCKS and days >= MIN_SHARE_OF_DAYS * self.champion_days
 
     def row(self, level: float) -> Row:

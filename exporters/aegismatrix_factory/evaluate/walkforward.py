@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from aegismatrix.errors import AegisError
 from aegismatrix.market.bars import Bars
+from aegismatrix.market.statistics import block_days, resampled_means
 from aegismatrix.market.windows import Windows
 
 FloatArray = NDArray[np.float64]
@@ -21,7 +22,6 @@ REFIT_BARS = 126
 EMBARGO_DAYS = 5
 MIN_TRAINING_ROWS = 126
 BOOTSTRAP_SAMPLES = 2000
-MIN_BLOCK_BARS = 42
 SEED = 20240517
 SHUFFLED_AUC_MARGIN = 0.05
 SHUFFLED_AUC_DEVIATIONS = 3.0
@@ -373,7 +373,7 @@ def bootstrap_rows(n: int, horizon_days: int, samples: int, seed: int = SEED) ->
     n : int
         Rows.
     horizon_days : int
-        Overlap of neighbouring labels; blocks are max(2 h, `MIN_BLOCK_BARS`) rows.
+        Overlap of neighbouring labels; blocks are `aegismatrix.market.statistics.block_days` rows.
     samples : int
         Resamples.
     seed : int
@@ -383,7 +383,7 @@ def bootstrap_rows(n: int, horizon_days: int, samples: int, seed: int = SEED) ->
     -------
     ndarray of shape (samples, n)
     """
-    block = min(block_bars(horizon_days), n)
+    block = min(block_days(horizon_days), n)
     starts = _block_starts(n, block, samples, seed)
     rows = (starts[:, :, None] + np.arange(block)) % n
     return rows.reshape(samples, -1)[:, :n]
@@ -405,28 +405,13 @@ def bootstrap_means(
     -------
     ndarray of shape (samples,)
     """
-    n = len(values)
-    block = min(block_bars(horizon_days), n)
-    starts = _block_starts(n, block, samples, seed)
-    # The last block of a resample is cut so that it has n rows.
-    rest = n - block * (starts.shape[1] - 1)
-    total = _sums_of_runs(values, block)[starts[:, :-1]].sum(axis=1)
-    return np.asarray((total + _sums_of_runs(values, rest)[starts[:, -1]]) / n)
-
-
-def block_bars(horizon_days: int) -> int:
-    """Return the rows of a bootstrap's block: twice the overlap, and at least two months."""
-    return max(2 * horizon_days, MIN_BLOCK_BARS)
+    block = min(block_days(horizon_days), len(values))
+    starts = _block_starts(len(values), block, samples, seed)
+    return resampled_means(values, block, starts)
 
 
 def _block_starts(n: int, block: int, samples: int, seed: int) -> IntArray:
     return np.random.default_rng(seed).integers(0, n, size=(samples, -(-n // block)))
-
-
-def _sums_of_runs(values: FloatArray, length: int) -> FloatArray:
-    """Sum the `length` values that begin at each row, the first one following the last one."""
-    around = np.concatenate([values, values[: length - 1]])
-    return np.asarray(np.lib.stride_tricks.sliding_window_view(around, length).sum(axis=1))
 
 
 def skill_against(

@@ -10,10 +10,12 @@ from typing import Any
 
 import aegismatrix
 from aegismatrix.artifacts.manifest import (
+    CARD_KEY,
     GOLDEN_KEY,
     MANIFEST_NAME,
     MANIFEST_VERSION,
     QUICK_KEY,
+    RELEASE_KEY,
     WALKFORWARD_KEY,
     TrainingSpan,
     read_manifest,
@@ -96,35 +98,43 @@ def export(
     }
     if effort.is_quick:
         content[QUICK_KEY] = asdict(effort)
-    content[REPLACES_KEY] = _replaced(content, comparison, forced, target)
+    content.update(_succession(content, comparison, forced, target))
+    card = model_card(json.loads(render_manifest(content))).encode()
+    content[CARD_KEY] = sealed_entry(CARD_NAME, card)
     with sealed_folder(target) as fresh:
         for candidate in candidates:
             (fresh / str(candidate.entry["file"])).write_bytes(candidate.data)
         (fresh / LOSSES_NAME).write_bytes(losses)
         (fresh / GOLDEN_NAME).write_bytes(golden)
-        sealed = render_manifest(content)
-        (fresh / MANIFEST_NAME).write_bytes(sealed)
-        (fresh / CARD_NAME).write_text(model_card(json.loads(sealed)), encoding="utf-8")
-        for finding in verify_manifest(read_manifest(fresh), golden=True):
+        (fresh / CARD_NAME).write_bytes(card)
+        (fresh / MANIFEST_NAME).write_bytes(render_manifest(content))
+        for finding in verify_manifest(read_manifest(fresh), golden=True, all_kinds=True):
             raise finding.error
 
 
-def _replaced(
+def _succession(
     content: Mapping[str, Any], comparison: Comparison | None, forced: str | None, target: Path
-) -> Mapping[str, Any] | None:
-    """What the new artifacts replace: of the champion sealed once more, what it replaced."""
+) -> dict[str, Any]:
+    """What the new artifacts replace, and the number of their release.
+
+    The champion sealed once more keeps both. Of a folder that cannot be read nobody knows how often
+    it was replaced: the count begins anew, and a signature of it says so (``--not-before``).
+    """
     if comparison is None:
-        return None
-    fresh = json.loads(json.dumps(content))
+        return {REPLACES_KEY: None, RELEASE_KEY: 1}
+    if comparison.champion is None:
+        return {REPLACES_KEY: comparison.to_dict(forced), RELEASE_KEY: 1}
+    champion = read_manifest(target)
     if comparison.incomparable is None:
-        champion = dict(read_manifest(target).content)
-        replaced: Mapping[str, Any] | None = champion.pop(REPLACES_KEY, None)
-        # Golden values are what models say, no part of them: sealing more of them replaces none.
-        for one in (champion, fresh):
-            one.pop(GOLDEN_KEY, None)
-        if champion == fresh:
-            return replaced
-    return comparison.to_dict(forced)
+        before, fresh = dict(champion.content), json.loads(json.dumps(content))
+        replaced = before.pop(REPLACES_KEY, None)
+        # Golden values and the card are what is said of models, no part of them.
+        for key in (GOLDEN_KEY, CARD_KEY, RELEASE_KEY):
+            before.pop(key, None)
+            fresh.pop(key, None)
+        if before == fresh:
+            return {REPLACES_KEY: replaced, RELEASE_KEY: max(champion.release, 1)}
+    return {REPLACES_KEY: comparison.to_dict(forced), RELEASE_KEY: champion.release + 1}
 
 
 def prove_all(

@@ -211,6 +211,10 @@ class SignatureError(ArtifactError):
             "Set this machine's clock right; if it is right, do not trust the folder.",
         ),
         "other_manifest": ("{path} belongs to another manifest: {reason}.", _DO_NOT_TRUST),
+        "older_release": (
+            "{path} is of an older release: {reason}.",
+            "Take the newer release; if it was withdrawn, ask for less with --not-before.",
+        ),
         "wrong_key": ("{path} was not made by the key {key_id} over this manifest.", _DO_NOT_TRUST),
     }
     kind: str

@@ -26,6 +26,7 @@ MANIFEST_VERSION = 1
 """1: the first format."""
 
 MANIFEST_NAME = "manifest.json"
+SIGNATURE_NAME = "manifest.sig"
 ENGINE_NAME = "engine"
 WALKFORWARD_KEY = "walkforward"
 """The key, in the manifest, of the sealed losses of the walk-forward."""
@@ -35,7 +36,11 @@ QUICK_KEY = "quick"
 """Where a manifest says that its models were judged with few refits, and how many."""
 REPORT_KEY = "report"
 """The key, in the manifest of rescued models, of the sealed verdicts on the old files."""
-MAX_ARTIFACT_BYTES = 64 * 1024 * 1024
+CARD_KEY = "card"
+"""The key, in the manifest, of the sealed model card."""
+RELEASE_KEY = "release"
+"""Where a manifest says how many times artifacts were exported to its folder, this one included."""
+MAX_ARTIFACT_BYTES = 128 * 1024 * 1024
 """What one sealed file may have."""
 MAX_FOLDER_BYTES, MAX_ARTIFACTS = 256 * 1024 * 1024, 1024
 """What all models of a manifest may have together, and how many they may be."""
@@ -226,10 +231,13 @@ class Manifest:
     content : dict
         All that the file says.
     attachments : mapping of str to SealedFile
-        What is sealed besides the models, by `WALKFORWARD_KEY`, `GOLDEN_KEY` and `REPORT_KEY`;
-        without those that were not sealed. Not read until asked for.
+        What is sealed besides the models, by `WALKFORWARD_KEY`, `GOLDEN_KEY`, `REPORT_KEY` and
+        `CARD_KEY`; without those that were not sealed. Not read until asked for.
     sha256 : str
         Of the file's bytes as they were read: what a signature is held against.
+    release : int
+        How many times artifacts were exported to this folder, this one included; 0 where nobody
+        counted. It never falls.
 
     Examples
     --------
@@ -245,6 +253,7 @@ class Manifest:
     content: Mapping[str, Any]
     attachments: Mapping[str, SealedFile]
     sha256: str
+    release: int = 0
 
     @property
     def is_quick(self) -> bool:
@@ -342,16 +351,21 @@ def read_manifest(path: str | os.PathLike[str] | None = None) -> Manifest:
             )
         raise errors.ManifestError(str(file), "its content does not match its own digest")
     version = content.get("manifest_version")
-    if version != MANIFEST_VERSION or isinstance(version, bool):
+    if type(version) is not int or version != MANIFEST_VERSION:
         raise errors.ManifestVersionError(str(file), version=version, supported=MANIFEST_VERSION)
+    if render_manifest(content) != data:
+        raise errors.ManifestError(
+            str(file), "it is not in the one form that is accepted: sorted, indented by one, ASCII"
+        )
     try:
         models = [parse_model(entry) for entry in content["artifacts"]]
         # Artifacts that were sealed before there were such files have none.
         attachments = {
             key: _parse_file(content[key])
-            for key in (WALKFORWARD_KEY, GOLDEN_KEY, REPORT_KEY)
+            for key in (WALKFORWARD_KEY, GOLDEN_KEY, REPORT_KEY, CARD_KEY)
             if content.get(key) is not None
         }
+        release = entries.expect_int(content.get(RELEASE_KEY, 0))
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         reason = f"its entries are malformed ({error!a})"[:200]
         raise errors.ManifestError(str(file), reason) from error
@@ -364,7 +378,7 @@ def read_manifest(path: str | os.PathLike[str] | None = None) -> Manifest:
         )
     by_name = {model.name: model for model in models}
     sha256 = hashlib.sha256(data).hexdigest()
-    return Manifest(folder, digest, by_name, content, attachments, sha256)
+    return Manifest(folder, digest, by_name, content, attachments, sha256, release)
 
 
 def read_artifact(manifest: Manifest, name: str) -> bytes:
@@ -425,9 +439,16 @@ def list_models(path: str | os.PathLike[str] | None = None) -> tuple[ModelSpec, 
     return tuple(read_manifest(path).models.values())
 
 
-def unlisted_files(manifest: Manifest) -> tuple[ArtifactError, ...]:
-    """Return an error for each model file in the folder that the manifest does not name."""
+def unlisted_files(manifest: Manifest, *, all_kinds: bool = False) -> tuple[ArtifactError, ...]:
+    """Return an error for each model file in the folder that the manifest does not name.
+
+    With `all_kinds`, for each file or folder of any kind: who was promised a signed folder reads
+    what lies in it, too.
+    """
     sealed = {spec.file for spec in manifest.models.values()}
+    if all_kinds:
+        sealed |= {one.file for one in manifest.attachments.values()}
+        sealed |= {MANIFEST_NAME, SIGNATURE_NAME}
     try:
         files = sorted(manifest.folder.iterdir())
     except OSError as error:
@@ -435,7 +456,7 @@ def unlisted_files(manifest: Manifest) -> tuple[ArtifactError, ...]:
     return tuple(
         errors.UnlistedArtifactError(str(file))
         for file in files
-        if file.suffix.lower() in _MODEL_SUFFIXES and file.name not in sealed
+        if (all_kinds or file.suffix.lower() in _MODEL_SUFFIXES) and file.name not in sealed
     )
 
 

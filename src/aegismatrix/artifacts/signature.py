@@ -26,17 +26,26 @@ from pathlib import Path
 from typing import Any
 
 from aegismatrix import errors
-from aegismatrix.artifacts.manifest import Manifest, parse_strict_json, read_manifest, read_regular
+from aegismatrix.artifacts.manifest import (
+    SIGNATURE_NAME,
+    Manifest,
+    parse_strict_json,
+    read_manifest,
+    read_regular,
+)
 from aegismatrix.errors import MissingExtraError, NaiveMomentError
 
-SIGNATURE_NAME = "manifest.sig"
 SIGNATURE_FORMAT = 1
 """1: the first format."""
 
 CLOCK_TOLERANCE = timedelta(minutes=10)
 """How far the clock of who verifies may lag behind that of who signed."""
 
+# The field and the curve of Ed25519 (RFC 8032, 5.1).
+_P = 2**255 - 19
+_D = -121665 * pow(121666, -1, _P) % _P
 _PURPOSE = "aegismatrix manifest signature 1"
+_SMALL_ORDER = "its point is of small order, so that anybody could sign with it"
 _KEY_BYTES, _SIGNATURE_BYTES = 32, 64
 _MAX_SIGNATURE_FILE_BYTES = 1024
 _MAX_KEY_FILE_BYTES = 16 * 1024
@@ -83,13 +92,16 @@ def verify_signature(
     *,
     key: str | os.PathLike[str] | None = None,
     now: datetime | None = None,
+    not_before: int = 0,
 ) -> Signature:
     """Check that the manifest of a folder was signed with a key that is trusted then and now.
 
     This says who sealed the manifest. That the files are those that it seals is what `verify`
     checks, and every load does. A `Manifest` is held against the very bytes that it was read from.
-    `key` is the PEM file of a public key to trust instead of those that the package lists. Raise
-    TrustError or MissingExtraError if nothing can be verified here.
+    `key` is the PEM file of a public key to trust instead of those that the package lists. The
+    release of the manifest must not be below `not_before`: whoever can write to a folder could put
+    an older one there, which was genuinely signed. Raise TrustError or MissingExtraError if nothing
+    can be verified here.
     """
     moment = _utc(now)
     trusted: tuple[ReleaseKey, ...] = () if key is not None else release_keys()
@@ -104,6 +116,9 @@ def verify_signature(
     check_signature(
         signature, manifest_sha256=manifest.sha256, trusted=trusted, now=moment, path=str(file)
     )
+    if manifest.release < not_before:
+        reason = f"it signs release {manifest.release}, asked for is {not_before} or later"
+        raise errors.SignatureError(str(file), "older_release", reason, key_id=signature.key_id)
     return signature
 
 
@@ -135,6 +150,8 @@ def check_signature(
         reason = f"it signs sha256 {signature.manifest_sha256:.12}, here is {manifest_sha256:.12}"
         raise errors.SignatureError(path, "other_manifest", reason, key_id=key.id)
     message = signed_message(key.id, signature.signed_at, manifest_sha256)
+    if is_of_small_order(key.public_key):
+        raise errors.SignatureError(path, "wrong_key", key_id=key.id)
     try:
         Ed25519PublicKey.from_public_bytes(key.public_key).verify(signature.signature, message)
     except InvalidSignature as error:
@@ -163,6 +180,16 @@ def signed_message(key_id: str, signed_at: datetime, manifest_sha256: str) -> by
         f"manifest-sha256 {manifest_sha256}",
     )
     return "".join(f"{line}\n" for line in lines).encode("ascii")
+
+
+def is_of_small_order(public_key: bytes) -> bool:
+    """Whether a point of the curve, times 8, is the neutral one: such a key signs for anybody.
+
+    These are the points with ``y`` 0, 1, -1 and the four with ``d y^4 + 2 y^2 = 1``, in any
+    encoding (RFC 8032, 5.1).
+    """
+    y = (int.from_bytes(public_key, "little") & ((1 << 255) - 1)) % _P
+    return y in (0, 1, _P - 1) or (_D * pow(y, 4, _P) + 2 * y * y - 1) % _P == 0
 
 
 def key_id(public_key: bytes) -> str:
@@ -229,6 +256,8 @@ def read_public_key(path: str | os.PathLike[str]) -> ReleaseKey:
     if not isinstance(loaded, Ed25519PublicKey):
         raise errors.TrustError("public_key", file, "it is of another kind")
     public_key = loaded.public_bytes_raw()
+    if is_of_small_order(public_key):
+        raise errors.TrustError("public_key", file, _SMALL_ORDER)
     return ReleaseKey(key_id(public_key), public_key)
 
 
@@ -257,7 +286,7 @@ def _parse_signature(data: bytes) -> Signature:
     content = json.loads(data)
     if not isinstance(content, dict) or content.keys() != _SIGNATURE_FIELDS:
         raise ValueError(f"it is not an object of {', '.join(sorted(_SIGNATURE_FIELDS))}")
-    if content["format"] != SIGNATURE_FORMAT:
+    if type(content["format"]) is not int or content["format"] != SIGNATURE_FORMAT:
         raise ValueError(
             f"it has format {content['format']!r}, this package reads {SIGNATURE_FORMAT}"
         )
@@ -277,6 +306,8 @@ def _parse_key(entry: Any) -> ReleaseKey:
     if not isinstance(entry, dict) or entry.keys() != _KEY_FIELDS:
         raise ValueError(f"an entry is not an object of {', '.join(sorted(_KEY_FIELDS))}")
     public_key = _decoded(entry["public_key"], _KEY_BYTES)
+    if is_of_small_order(public_key):
+        raise ValueError(_SMALL_ORDER)
     if entry["id"] != key_id(public_key):
         raise ValueError(f"{entry['id']!r} is not the id of its key, {key_id(public_key)}")
     begins = _moment(entry["valid_from"])

@@ -14,6 +14,7 @@ from typing import TypeVar
 from aegismatrix.errors import OutputError, shown
 
 _PREFIX = ".aegismatrix-"
+_READER_SECONDS = 2.0
 _Path = TypeVar("_Path", bound="str | os.PathLike[str]")
 
 
@@ -50,10 +51,18 @@ def write_atomically(path: str | os.PathLike[str], text: str) -> None:
 
 
 def _open_without_waiting(path: str, flags: int) -> int:
-    # To open a pipe that nobody reads waits for ever. Written is it as any other file.
-    opened = os.open(path, flags | getattr(os, "O_NONBLOCK", 0), 0o666)
-    os.set_blocking(opened, True)
-    return opened
+    # To open a pipe that nobody reads would wait for ever; whoever means to read it has a moment.
+    ends = time.monotonic() + _READER_SECONDS
+    while True:
+        try:
+            opened = os.open(path, flags | getattr(os, "O_NONBLOCK", 0), 0o666)
+        except OSError as error:
+            if error.errno != errno.ENXIO or time.monotonic() > ends:
+                raise
+            time.sleep(0.01)
+        else:
+            os.set_blocking(opened, True)
+            return opened
 
 
 def write_together(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from aegismatrix import errors
 from aegismatrix.artifacts.golden import GoldenCase, check_golden, read_golden
 from aegismatrix.artifacts.manifest import (
+    CARD_KEY,
     ENGINE_NAME,
     GOLDEN_KEY,
     REPORT_KEY,
@@ -79,11 +80,14 @@ def verify(
     return verify_manifest(manifest, golden=path is None if golden is None else golden)
 
 
-def verify_manifest(manifest: Manifest, *, golden: bool) -> list[Finding]:
-    """Check every file that a verified manifest names, and that there is no other model."""
+def verify_manifest(manifest: Manifest, *, golden: bool, all_kinds: bool = False) -> list[Finding]:
+    """Check every file that a verified manifest names, and that there is no other model.
+
+    With `all_kinds`, that there is no other file of any kind.
+    """
     findings, of_attachments = [], []
     cases: Mapping[str, GoldenCase] = {}
-    for key in (WALKFORWARD_KEY, REPORT_KEY):
+    for key in (WALKFORWARD_KEY, REPORT_KEY, CARD_KEY):
         try:
             read_attachment(manifest, key)
         except AegisError as error:
@@ -101,7 +105,7 @@ def verify_manifest(manifest: Manifest, *, golden: bool) -> list[Finding]:
             findings.append(Finding(name, error))
     unlisted = [
         Finding(os.path.basename(error.path), error)  # noqa: PTH119
-        for error in unlisted_files(manifest)
+        for error in unlisted_files(manifest, all_kinds=all_kinds)
     ]
     return [*findings, *_unsealed(manifest), *of_attachments, *unlisted]
 

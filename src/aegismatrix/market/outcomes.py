@@ -39,6 +39,7 @@ from aegismatrix.market.statistics import (
     BREAKOUT_RANGES,
     TRADING_DAYS,
     average_true_range,
+    realised_vol,
     true_range,
 )
 from aegismatrix.market.windows import Windows, days_ahead
@@ -63,13 +64,7 @@ def forward_realised_vol(bars: Bars, horizon_days: int) -> FloatArray:
     """
     horizon_days = days_ahead(horizon_days)
     windows = Windows.of(bars)
-    whole = windows.is_whole(horizon_days)
-    return _realised(bars, whole, windows.last_row(horizon_days), horizon_days)
-
-
-def _realised(
-    bars: Bars, known: NDArray[np.bool_], last_row: NDArray[np.int64], horizon_days: int
-) -> FloatArray:
+    known, last_row = windows.is_whole(horizon_days), windows.last_row(horizon_days)
     squares = np.concatenate([[0.0], np.diff(np.log(bars.close)) ** 2])
     total = np.cumsum(squares)
     realised = np.full(len(bars), np.nan)
@@ -89,19 +84,19 @@ def trap_label(bars: Bars, horizon_days: int, times: float = 1.0) -> FloatArray:
     return np.where(np.isnan(realised), np.nan, realised > limit)
 
 
-def realised_vol(bars: Bars, window: int) -> FloatArray:
-    """Return the annualised root mean square of the last `window` log returns, NaN at first."""
+def past_realised_vol(bars: Bars, window: int) -> FloatArray:
+    """Return the realised volatility of the last `window` log returns, NaN for the first bars."""
     window = as_whole(window, "window", least=1, most=MOST_DAYS, unit="bars")
-    rows = np.arange(len(_checked(bars)))
-    over = rows + window < len(bars)
-    ahead = _realised(bars, over, rows + window, window)
-    return np.concatenate([np.full(window, np.nan), ahead[:-window]])[: len(bars)]
+    past = np.full(len(_checked(bars)), np.nan)
+    if len(bars) > window:
+        past[window:] = realised_vol(bars.close, window)
+    return past
 
 
 def volatility_terciles(bars: Bars, window: int = REGIME_HORIZON_DAYS) -> FloatArray:
     """Return the terciles of the last 252 values of realised volatility, of shape (T, 2)."""
     terciles = np.full((len(_checked(bars)), 2), np.nan)
-    past = realised_vol(bars, window)
+    past = past_realised_vol(bars, window)
     if len(bars) >= TRADING_DAYS:
         windows = np.lib.stride_tricks.sliding_window_view(past, TRADING_DAYS)
         terciles[TRADING_DAYS - 1 :] = np.quantile(windows, [1 / 3, 2 / 3], axis=1).T
@@ -116,7 +111,7 @@ def regime_label(
     It is that of the days ahead, the target, or of the last ones, today's regime.
     """
     ahead = as_truth(forward, "forward")
-    vol = (forward_realised_vol if ahead else realised_vol)(bars, horizon_days)
+    vol = (forward_realised_vol if ahead else past_realised_vol)(bars, horizon_days)
     terciles = volatility_terciles(bars, horizon_days)
     unknown = np.isnan(vol) | np.isnan(terciles).any(axis=1)
     return np.where(unknown, np.nan, (vol[:, None] > terciles).sum(axis=1))

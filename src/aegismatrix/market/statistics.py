@@ -6,6 +6,7 @@ import math
 from random import Random
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aegismatrix.market.arrays import FloatArray
 from aegismatrix.market.bars import Bars
@@ -98,17 +99,27 @@ def skill_interval(
     return float(lower), float(upper)
 
 
+def resampled_means(values: FloatArray, block: int, starts: NDArray[np.int64]) -> FloatArray:
+    """Return the means of the circular blocks of a bootstrap, of shape (samples,).
+
+    `starts`, of shape (samples, blocks), says with which value each block begins. The last block of
+    a resample is cut so that it has as many values as there are.
+    """
+    count = len(values)
+    rest = count - block * (starts.shape[1] - 1)
+    total = np.concatenate([[0.0], np.cumsum(np.concatenate([values, values]))])
+    sums = (total[starts[:, :-1] + block] - total[starts[:, :-1]]).sum(axis=1)
+    sums += total[starts[:, -1] + rest] - total[starts[:, -1]]
+    return np.asarray(sums / count)
+
+
 def _resampled_means(values: FloatArray, horizon_days: int) -> FloatArray:
     count = len(values)
     block = min(block_days(horizon_days), count)
-    full_blocks, rest = divmod(count, block)
+    blocks = count // block + 1
     # The standard library's generator: importing numpy's would cost a tenth of a cold start.
-    draws = Random(_BOOTSTRAP_SEED).choices(range(count), k=_BOOTSTRAP_SAMPLES * (full_blocks + 1))
-    starts = np.array(draws).reshape(_BOOTSTRAP_SAMPLES, full_blocks + 1)
-    total = np.concatenate([[0.0], np.cumsum(np.concatenate([values, values]))])
-    sums = (total[starts[:, :full_blocks] + block] - total[starts[:, :full_blocks]]).sum(axis=1)
-    sums += total[starts[:, full_blocks] + rest] - total[starts[:, full_blocks]]
-    return np.asarray(sums / count)
+    draws = Random(_BOOTSTRAP_SEED).choices(range(count), k=_BOOTSTRAP_SAMPLES * blocks)
+    return resampled_means(values, block, np.array(draws).reshape(_BOOTSTRAP_SAMPLES, blocks))
 
 
 def deviation_of_median_touch(median_distance: float) -> float:

@@ -92,10 +92,16 @@ def prove(
 
 
 def _difference(given: FloatArray, expected: FloatArray) -> float:
-    """The largest one, divided by the largest answer above 1; NaN agrees with NaN alone."""
+    """The largest one, divided by the largest answer above 1.
+
+    NaN agrees with NaN alone, and what overflows with what overflows in the same direction.
+    """
     if given.shape != expected.shape or (np.isnan(given) != np.isnan(expected)).any():
         return np.inf
-    there = ~np.isnan(expected)
+    endless = np.isinf(expected)
+    if (given[endless] != expected[endless]).any():
+        return np.inf
+    there = np.isfinite(expected)
     given, expected = given[there], expected[there]
     scale = max(1.0, float(np.abs(expected).max(initial=0.0)))
     with np.errstate(invalid="ignore"):

@@ -24,6 +24,7 @@ from aegismatrix_factory.rescue.converting.parameters import (
     Ensemble,
     FloatArray,
     SingleArray,
+    Tree,
 )
 from aegismatrix_factory.rescue.converting.writing import Writer
 
@@ -31,6 +32,7 @@ BOUNDARY_THRESHOLDS = 256
 # float32, in which a tree says its leaf, counts exactly up to here.
 _MAX_LEAVES = 2**24
 _LARGEST = float(np.finfo(np.float32).max)
+_GROUP_NODES = 8_192
 _NUMBERS = 2_000_000
 """As many as one batch may have, and what the trees say to it."""
 
@@ -60,10 +62,17 @@ def write(graph: Writer, model: Ensemble, x: str) -> str:
     if max(len(one) for one in leaves) > _MAX_LEAVES:
         raise OversizedModelError(f"a tree has more than {_MAX_LEAVES} leaves")
     counts = np.array([len(one) for one in leaves], dtype=np.int64)
-    reached = graph.add(
-        "TreeEnsembleRegressor", [single], domain=ML_DOMAIN, **_tree_attributes(model, leaves)
-    )
-    place = graph.add("Cast", [reached], to=TensorProto.INT64)
+    reached = [
+        graph.add(
+            "TreeEnsembleRegressor",
+            [single],
+            domain=ML_DOMAIN,
+            **_tree_attributes(model.trees[group], leaves[group], strict=model.strict),
+        )
+        for group in _groups(model.trees)
+    ]
+    each = reached[0] if len(reached) == 1 else graph.add("Concat", reached, axis=1)
+    place = graph.add("Cast", [each], to=TensorProto.INT64)
     offsets = graph.weight(np.cumsum(counts) - counts)
     row = graph.add("Add", [place, offsets])
     said = [tree.values[one] for tree, one in zip(model.trees, leaves, strict=True)]
@@ -72,6 +81,10 @@ def write(graph: Writer, model: Ensemble, x: str) -> str:
         return graph.add("Softmax", [total], axis=1)
     if model.link == "sigmoid":
         return graph.both(graph.sigmoid(total))
+    if model.link == "logistic":
+        return graph.sigmoid(total)
+    if model.link == "exp":
+        return graph.add("Exp", [total])
     return total
 
 
@@ -94,36 +107,49 @@ def _running(graph: Writer, model: Ensemble, said: list[FloatArray], row: str) -
     return graph.add("Cast", [graph.add("Gather", [running, last], axis=1)], to=TensorProto.DOUBLE)
 
 
-def _tree_attributes(model: Ensemble, leaves: Sequence[NDArray[np.int64]]) -> dict[str, Any]:
-    """Return all trees as one node's attributes; tree t answers in column t with its leaf."""
-    sizes = [len(tree.feature) for tree in model.trees]
-    owner = np.repeat(np.arange(len(sizes)), sizes)
-    left = np.concatenate([tree.left for tree in model.trees])
-    right = np.concatenate([tree.right for tree in model.trees])
+def _groups(trees: Sequence[Tree]) -> list[slice]:
+    """Which trees go into one node: a runtime takes each row through all of them before the next.
+
+    So they are kept together as long as they stay in the memory next to the processor.
+    """
+    begins, nodes = [0], 0
+    for place, tree in enumerate(trees):
+        if nodes and nodes + len(tree.left) > _GROUP_NODES:
+            begins.append(place)
+            nodes = 0
+        nodes += len(tree.left)
+    return [slice(*pair) for pair in zip(begins, [*begins[1:], len(trees)], strict=True)]
+
+
+def _tree_attributes(
+    trees: Sequence[Tree], leaves: Sequence[NDArray[np.int64]], *, strict: bool
+) -> dict[str, Any]:
+    """Return trees as one node's attributes; tree t answers in column t with its leaf."""
+    sizes = [len(tree.feature) for tree in trees]
+    left = np.concatenate([tree.left for tree in trees])
+    right = np.concatenate([tree.right for tree in trees])
     leaf = left == LEAF
-    threshold = np.concatenate([tree.threshold for tree in model.trees])
-    missing = np.concatenate([tree.missing_left for tree in model.trees])
+    threshold = np.concatenate([tree.threshold for tree in trees])
+    missing = np.concatenate([tree.missing_left for tree in trees])
     counts = [len(one) for one in leaves]
-    targets = np.repeat(np.arange(len(sizes)), counts)
-    branch = "BRANCH_LT" if model.strict else "BRANCH_LEQ"
+    targets = np.repeat(np.arange(len(sizes), dtype=np.int32), counts)
+    modes = np.array([b"BRANCH_LT" if strict else b"BRANCH_LEQ", b"LEAF"], dtype=object)
     return {
         "n_targets": len(sizes),
         "aggregate_function": "SUM",
         "post_transform": "NONE",
-        "nodes_treeids": owner.tolist(),
-        "nodes_nodeids": np.concatenate([np.arange(size) for size in sizes]).tolist(),
-        "nodes_featureids": np.concatenate([tree.feature for tree in model.trees]).tolist(),
-        "nodes_modes": np.where(leaf, "LEAF", branch).tolist(),
-        "nodes_values": rounded_down(threshold).tolist(),
-        "nodes_truenodeids": np.where(leaf, 0, left).tolist(),
-        "nodes_falsenodeids": np.where(leaf, 0, right).tolist(),
-        "nodes_missing_value_tracks_true": missing.astype(np.int64).tolist(),
-        "target_treeids": targets.tolist(),
-        "target_nodeids": np.concatenate(leaves).tolist(),
-        "target_ids": targets.tolist(),
-        "target_weights": np.concatenate(
-            [np.arange(count, dtype=np.float32) for count in counts]
-        ).tolist(),
+        "nodes_treeids": np.repeat(np.arange(len(sizes), dtype=np.int32), sizes),
+        "nodes_nodeids": np.concatenate([np.arange(size, dtype=np.int32) for size in sizes]),
+        "nodes_featureids": np.concatenate([tree.feature for tree in trees]),
+        "nodes_modes": modes[leaf.astype(np.intp)],
+        "nodes_values": rounded_down(threshold),
+        "nodes_truenodeids": np.where(leaf, 0, left),
+        "nodes_falsenodeids": np.where(leaf, 0, right),
+        "nodes_missing_value_tracks_true": missing.astype(np.int8),
+        "target_treeids": targets,
+        "target_nodeids": np.concatenate(leaves),
+        "target_ids": targets,
+        "target_weights": np.concatenate([np.arange(count, dtype=np.float32) for count in counts]),
     }
 
 

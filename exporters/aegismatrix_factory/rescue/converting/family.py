@@ -395,3 +395,7 @@ class Oracle:
     def attributes(self, value: object) -> Attributes:
         """Return the attributes of a record inside of another."""
         return self._reader.known(value)[1]
+
+    def answers(self, value: object) -> Mapping[Answer, int | None]:
+        """Return what may be asked of a record inside of another."""
+        return self._reader.part(value).model.answers

@@ -91,17 +91,13 @@ def author(part: Part) -> Authored:
         outputs.append(said)
     if len({said.name for said in outputs}) < len(outputs):
         raise UnsupportedModelError("two of its answers have one name")
-    described = helper.make_graph(
-        writer.nodes,
-        "rescued",
-        [helper.make_tensor_value_info(given.name, TensorProto.DOUBLE, given.shape)],
-        [
-            helper.make_tensor_value_info(said.name, _ELEMENTS[said.dtype], said.shape)
-            for said in outputs
-        ],
-        writer.initializers,
+    graph = writer.model.graph
+    graph.input.append(helper.make_tensor_value_info(given.name, TensorProto.DOUBLE, given.shape))
+    graph.output.extend(
+        helper.make_tensor_value_info(said.name, _ELEMENTS[said.dtype], said.shape)
+        for said in outputs
     )
-    return Authored(helper.make_model(described), (given,), tuple(outputs), part.shown, columns)
+    return Authored(writer.model, (given,), tuple(outputs), part.shown, columns)
 
 
 def shown(names: Sequence[str]) -> tuple[str, ...]:

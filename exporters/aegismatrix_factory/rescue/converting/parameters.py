@@ -56,9 +56,9 @@ class Ensemble:
         with `base` and adds tree after tree.
     base : ndarray of shape (totals,)
         What a running sum begins with; zeros for a mean.
-    link : {'none', 'sigmoid', 'softmax'}
-        From sums to answers; 'sigmoid' turns one sum into two probabilities.
-    answer : {'probability', 'value'}
+    link : {'none', 'sigmoid', 'softmax', 'exp', 'logistic'}
+        From sums to answers; 'sigmoid' turns one sum into two probabilities, 'logistic' into one.
+    answer : {'probability', 'value', 'label'}
         What it says.
     takes_missing : bool
         Whether its library accepts NaN.
@@ -69,8 +69,8 @@ class Ensemble:
     strict: bool
     total: Literal["mean", "sum", "running"]
     base: FloatArray
-    link: Literal["none", "sigmoid", "softmax"]
-    answer: Literal["probability", "value"]
+    link: Literal["none", "sigmoid", "softmax", "exp", "logistic"]
+    answer: Literal["probability", "value", "label"]
     takes_missing: bool
 
     @property

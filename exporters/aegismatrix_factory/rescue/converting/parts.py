@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,12 @@ import numpy as np
 from aegismatrix_factory.rescue.converting.catalogue import reader
 from aegismatrix_factory.rescue.converting.errors import NotAModelError, UnsupportedModelError
 from aegismatrix_factory.rescue.converting.family import Oracle, Part, Reader
-from aegismatrix_factory.rescue.reading.errors import clipped
 from aegismatrix_factory.rescue.reading.names import is_data
 from aegismatrix_factory.rescue.reading.records import Record
 
 _CARRIED_VALUES = 1000
 _MAX_PARTS = 64
+_KEY_CHARACTERS = 500
 _MAX_DEPTH = 16
 _NO_LIBRARIES = ("numpy", "builtins", "__builtin__", "pathlib", "functools")
 
@@ -109,10 +110,11 @@ class _Search:
         ):
             pairs = value.items() if isinstance(value, Mapping) else enumerate(value)
             for name, one in pairs:
-                inner = clipped(str(name))
+                inner = _key(name)
                 self.look(one, f"{key}.{inner}" if key else inner, depth + 1)
         elif key and _is_plain(value):
-            self.carried[key] = value
+            # A number and its text are two keys of one spelling.
+            self.carried[key if key not in self.carried else f"{key} ({len(self.carried)})"] = value
         elif key:
             self.left_out.append(key)
 
@@ -129,6 +131,15 @@ class _Search:
             return False
         inside = value.values() if isinstance(value, Mapping) else value
         return any(self.hides_a_model(one, depth + 1) for one in inside)
+
+
+def _key(name: object) -> str:
+    """A key as it is; of one that is too long its beginning, and what tells it from others."""
+    text = str(name)
+    if len(text) <= _KEY_CHARACTERS:
+        return text
+    digest = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{text[:_KEY_CHARACTERS]}... ({digest[:16]})"
 
 
 def _is_plain(value: object) -> bool:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from aegismatrix.artifacts.operators import MOST_TREE_NODES
 from aegismatrix_factory.rescue.converting.errors import InconsistentModelError, OversizedModelError
 from aegismatrix_factory.rescue.converting.parameters import LEAF, FloatArray, IntArray, Tree
 
 MAX_DEPTH = 512
-MAX_NODES = 2_000_000
+MAX_NODES = MOST_TREE_NODES
 MAX_VALUES = 8 * 2**20
 """Of all trees of a model, nodes, and values in them: what fills the largest sealed artifact."""
 

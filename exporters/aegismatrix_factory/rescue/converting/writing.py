@@ -101,11 +101,18 @@ def computed(tensor: str, width: int | None) -> Table:
 
 
 class Writer:
-    """Nodes and weights in the order in which they are added."""
+    """Nodes and weights in the order in which they are added.
+
+    Attributes
+    ----------
+    model : ModelProto
+        What is written; nothing in it is copied afterwards.
+    """
 
     def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.initializers: list[onnx.TensorProto] = []
+        self.model = onnx.ModelProto()
+        self._nodes = self.model.graph.node
+        self._weights = self.model.graph.initializer
 
     def add(
         self,
@@ -116,15 +123,20 @@ class Writer:
         domain: str = "",
         **attributes: Any,
     ) -> str:
-        """Append a node; return the name of what it computes."""
-        name = output or f"v{len(self.nodes)}"
-        self.nodes.append(helper.make_node(operator, inputs, [name], domain=domain, **attributes))
+        """Append a node; return the name of what it computes. A list may be an array."""
+        name = output or f"v{len(self._nodes)}"
+        node = self._nodes.add(op_type=operator, input=inputs, output=[name], domain=domain)
+        for key, value in sorted(attributes.items()):
+            if isinstance(value, np.ndarray):
+                _write_list(node.attribute.add(name=key), value)
+            else:
+                node.attribute.append(helper.make_attribute(key, value))
         return name
 
     def weight(self, values: NDArray[Any]) -> str:
         """Append a constant; return its name."""
-        name = f"w{len(self.initializers)}"
-        self.initializers.append(numpy_helper.from_array(np.array(values, order="C"), name))
+        name = f"w{len(self._weights)}"
+        self._weights.append(numpy_helper.from_array(np.array(values, order="C"), name))
         return name
 
     def number(self, value: float) -> str:
@@ -190,8 +202,8 @@ class Writer:
 
     def top(self, x: str, count: int) -> tuple[str, str]:
         """Return the largest of each row and where they are (int64), the first of equals first."""
-        name = f"v{len(self.nodes)}"
-        self.nodes.append(
+        name = f"v{len(self._nodes)}"
+        self._nodes.append(
             helper.make_node("TopK", [x, self.axes(count)], [f"{name}_value", name], axis=1)
         )
         return f"{name}_value", name
@@ -218,3 +230,16 @@ class Writer:
                 return Table(joined, None)
             columns += table.columns
         return Table(joined, tuple(columns))
+
+
+def _write_list(attribute: onnx.AttributeProto, values: NDArray[Any]) -> None:
+    """Write an array of whole numbers, of float32 or of bytes into an attribute."""
+    if values.dtype.kind == "f":
+        attribute.type = onnx.AttributeProto.FLOATS
+        attribute.floats.extend(values.tolist())
+    elif values.dtype.kind == "O":
+        attribute.type = onnx.AttributeProto.STRINGS
+        attribute.strings.extend(values.tolist())
+    else:
+        attribute.type = onnx.AttributeProto.INTS
+        attribute.ints.extend(values.tolist())

@@ -22,12 +22,14 @@ from numpy.typing import NDArray
 from aegismatrix_factory.rescue.reading.errors import (
     ArrayKindError,
     ContainerError,
+    LegacyError,
     LimitError,
     MalformedError,
 )
 from aegismatrix_factory.rescue.reading.limits import Budget
 from aegismatrix_factory.rescue.reading.opcodes import Builder, never_called, walk
-from aegismatrix_factory.rescue.reading.records import Name
+from aegismatrix_factory.rescue.reading.records import Name, RecordDraft
+from aegismatrix_factory.rescue.reading.surveying import Surveyed, survey
 
 Array = NDArray[Any]
 
@@ -313,3 +315,30 @@ def read_checkpoint(data: bytes | bytearray, budget: Budget) -> Checkpoint:
     if walked.inline_arrays:
         raise MalformedError("a torch file holds arrays of joblib")
     return Checkpoint(walked.value, walked.protocol, tuple(sorted(tensors.notes)))
+
+
+def survey_checkpoint(data: bytes | bytearray, budget: Budget) -> Surveyed | None:
+    """Look again at a file of torch that was refused.
+
+    Parameters
+    ----------
+    data : bytes
+        The file, a zip.
+    budget : Budget
+        Pays for it.
+
+    Returns
+    -------
+    Surveyed or None
+        What its pickle names; None where there is none.
+    """
+    try:
+        archive = _Archive(data, budget)
+        inner = archive.read("data.pkl")
+    except LegacyError:
+        return None
+    return survey(inner, budget, dict.fromkeys(_Tensors(archive, budget).names(), _inert))
+
+
+def _inert(_: tuple[Any, ...]) -> RecordDraft:
+    return RecordDraft("torch", "Tensor", ())

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from aegismatrix.errors import AegisError
 from aegismatrix_factory.extras import needing
-from aegismatrix_factory.rescue.reading.checkpoints import read_checkpoint
+from aegismatrix_factory.rescue.reading.checkpoints import read_checkpoint, survey_checkpoint
 from aegismatrix_factory.rescue.reading.errors import (
     ContainerError,
     LegacyError,
@@ -22,6 +23,11 @@ from aegismatrix_factory.rescue.reading.errors import (
 )
 from aegismatrix_factory.rescue.reading.limits import Budget, Limits
 from aegismatrix_factory.rescue.reading.opcodes import walk
+from aegismatrix_factory.rescue.reading.recognising import refuse_recognised, text_kind
+from aegismatrix_factory.rescue.reading.surveying import Surveyed, survey
+
+JOBLIB = "joblib"
+"""The kind of what joblib wrote."""
 
 _CHUNK_BYTES = 2**18
 _LZMA_MEMORY_BYTES = 160 * 2**20
@@ -37,8 +43,6 @@ _COMPRESSIONS = (
 _SAVE_AGAIN = "Load it where it was made, and save it again as the docs say."
 _FOREIGN = (
     (b"ZF", "a compressed file of joblib before 0.10"),
-    (b"\x93NUMPY", "an array file of numpy"),
-    (b"\x89HDF\r\n", "an HDF5 file"),
     (b"{L", "a bare xgboost model in UBJSON"),
     (b'{"', "a JSON document"),
     (b"binf", "a binary model of xgboost before 1.0"),
@@ -175,8 +179,9 @@ def _refuse_foreign(data: bytes) -> None:
 
 def _read(data: bytes, budget: Budget) -> Legacy:
     if not data:
-        raise MalformedError("it is empty", code="truncated")
+        raise ContainerError("empty", remedy="Copy or download it again.", code="truncated")
     digest = hashlib.sha256(data).hexdigest()
+    refuse_recognised(data)
     if data.startswith(b"PK"):
         checkpoint = read_checkpoint(data, budget)
         return Legacy(
@@ -193,9 +198,56 @@ def _read(data: bytes, budget: Budget) -> Legacy:
     plain: bytes | bytearray = data
     if compression is not None:
         plain = _decompressed(data, compression, budget)
-    walked = walk(plain, budget)
-    kind = "joblib" if walked.inline_arrays or compression else "pickle"
+    try:
+        walked = walk(plain, budget)
+    except MalformedError as error:
+        is_text = compression is None and error.code in ("malformed", "truncated", "trailing-bytes")
+        text = text_kind(data) if is_text else None
+        if text is not None:
+            raise text from error
+        raise
+    kind = JOBLIB if walked.inline_arrays or compression else "pickle"
     return Legacy(kind, compression, walked.protocol, walked.value, digest, len(data))
+
+
+def survey_bytes(data: bytes, limits: Limits) -> tuple[str | None, str | None, Surveyed | None]:
+    """Look again at a file that was refused.
+
+    Parameters
+    ----------
+    data : bytes
+        The file, whole.
+    limits : Limits
+        What looking may cost.
+
+    Returns
+    -------
+    kind, compression : str or None
+        As `Legacy` has them; no kind where it is no pickle.
+    surveyed : Surveyed or None
+        What it names and what stands in its way; None where it is no pickle.
+    """
+    budget = Budget(limits)
+    try:
+        refuse_recognised(data)
+        if data.startswith(b"PK"):
+            return "torch", None, survey_checkpoint(data, budget)
+        _refuse_foreign(data)
+    except LegacyError:
+        return None, None, None
+    compression = next((name for name, start in _COMPRESSIONS if data.startswith(start)), None)
+    plain: bytes | bytearray = data
+    try:
+        if compression is not None:
+            plain = _decompressed(data, compression, budget)
+    except AegisError:
+        return None, compression, None
+    surveyed = survey(plain, budget)
+    is_joblib = compression or any(name == "NumpyArrayWrapper" for _, name in surveyed.names)
+    if not is_joblib and not surveyed.names and surveyed.value is None:
+        # Nothing says that it is a pickle but where it was looked for.
+        return None, None, surveyed
+    return JOBLIB if is_joblib else "pickle", compression, surveyed
 
 
 def read_bytes(data: bytes, limits: Limits | None = None) -> Legacy:

@@ -134,20 +134,21 @@ class UnknownClassError(ForeignNameError):
             name,
             "it holds an unknown class or function,",
             code="unknown-class",
-            remedy="Save the bare model, one of those that the docs list, without what wraps it.",
+            remedy="Save the model itself, one of those that docs/rescue.md lists.",
         )
 
 
 class ForbiddenGlobalError(ForeignNameError):
-    """The file would have called something that runs code."""
+    """The file names a callable that this reader does not call: an unpickler would."""
 
     def __init__(self, module: str, name: str) -> None:
         super().__init__(
             module,
             name,
-            "loading it would run code,",
+            "it names what this reader does not call,",
             code="forbidden-global",
-            remedy="Do not load this file with anything; find out where it came from.",
+            remedy="An unpickler would call it: load the file only if you know who made it, and"
+            " save the bare model from there.",
         )
 
 
@@ -185,6 +186,6 @@ class ContainerError(LegacyError):
         What it is.
     """
 
-    def __init__(self, found: str, *, remedy: str) -> None:
+    def __init__(self, found: str, *, remedy: str, code: str = "unsupported-container") -> None:
         self.found = found
-        super().__init__(f"it is {found}", code="unsupported-container", remedy=remedy)
+        super().__init__(f"it is {found}", code=code, remedy=remedy)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 
 from aegismatrix_factory.rescue.reading.errors import (
     ContainerError,
@@ -40,6 +41,10 @@ PATHS = frozenset(
     for name in ("PosixPath", "WindowsPath", "Path", "PurePosixPath", "PureWindowsPath")
 )
 
+_NO_MODELS = (
+    sys.stdlib_module_names
+    | {"", "numpy", "joblib", "dill", "cloudpickle", "copy_reg", "__builtin__"}
+) - {"__main__"}
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
@@ -51,6 +56,17 @@ def is_library(module: str) -> bool:
 def is_data(module: str) -> bool:
     """Whether a module is of a library whose objects stand beside models."""
     return any(module == one or module.startswith(f"{one}.") for one in DATA)
+
+
+def names_a_class(module: str) -> bool:
+    """Whether a module may hold a model's class: it is none of those that write pickles."""
+    root = module.partition(".")[0]
+    return root not in _NO_MODELS and not is_data(module)
+
+
+def is_own(module: str) -> bool:
+    """Whether a module is of whoever made the file: of no library that is known here."""
+    return names_a_class(module) and not is_library(module)
 
 
 def is_record(module: str, name: str) -> bool:

@@ -37,6 +37,7 @@ _FLOAT = re.compile(rb"[+-]?([0-9]+\.?[0-9]*([eE][+-]?[0-9]+)?|\.[0-9]+([eE][+-]
 _QUOTED = re.compile(rb"(?:[^\\]|\\(?:[\\'\"nrt]|x[0-9a-fA-F]{2}))*", re.DOTALL)
 _LATIN = frozenset({"latin1", "latin-1", "iso-8859-1"})
 _BUILTINS = ("builtins", "__builtin__")
+_VENDORED = "sklearn.externals.joblib."
 _RECONSTRUCTORS = (("copyreg", "_reconstructor"), ("copy_reg", "_reconstructor"))
 _NUMPY = ("numpy.core", "numpy._core")
 _COMPILED_FUNCTIONS = tuple(f"{folder}._multiarray_umath" for folder in _NUMPY)
@@ -158,6 +159,11 @@ class _Walk:
         self.builders["collections", "defaultdict"] = self._default
         self.builders["functools", "partial"] = self._partial
         self.builders["dill._dill", "_create_array"] = self._dilled
+        self.builders["dill._dill", "_load_type"] = self._dilled_type
+        self.builders["dill._dill", "_import_module"] = partial(
+            self._inert, "dill._dill", "_import_module"
+        )
+        self.builders["dill._dill", "_get_attr"] = self._dilled_name
         for pair in _RECONSTRUCTORS:
             self.builders[pair] = self._reconstructor
         self.builders.update(names)
@@ -275,6 +281,9 @@ class _Walk:
             raise refusal(module, name)
         if module in _COMPILED_FUNCTIONS and ("numpy", name) in TYPES:
             module = "numpy"
+        # Until 0.22 scikit-learn brought its own copy of joblib along.
+        if module.startswith(_VENDORED):
+            module = module.removeprefix("sklearn.externals.")
         if (module, name) not in self.builders:
             if not is_record(module, name):
                 raise refusal(module, name)
@@ -333,6 +342,27 @@ class _Walk:
         made = arrays.reconstruct(given)
         made.build(state, self.budget)
         return made
+
+    def _dilled_type(self, arguments: tuple[Any, ...]) -> Name:
+        """A type of Python by its name, which has to be one that a file may name itself."""
+        if len(arguments) != 1 or not isinstance(arguments[0], str):
+            raise self.bad("dill names a type in a way that dill does not")
+        return self.name("builtins", arguments[0])
+
+    def _dilled_name(self, arguments: tuple[Any, ...]) -> Name:
+        """What a module holds by that name, which has to be one that a file may name itself."""
+        if len(arguments) != 2 or not isinstance(arguments[1], str):
+            raise self.bad("dill names a function in a way that dill does not")
+        module = arguments[0]
+        if not isinstance(module, RecordDraft) or module.name != "_import_module":
+            raise refusal("dill._dill", "_get_attr")
+        if len(module.arguments) != 1 or not isinstance(module.arguments[0], str):
+            raise self.bad("dill names a module in a way that dill does not")
+        found = module.arguments[0]
+        # Where numpy compiles what its `multiarray` is the public place of.
+        if found in _COMPILED_FUNCTIONS and arguments[1] in ("_reconstruct", "scalar"):
+            found = found.replace("_multiarray_umath", "multiarray")
+        return self.name(found, arguments[1])
 
     def _reconstructor(self, arguments: tuple[Any, ...]) -> Any:
         if (

@@ -1,4 +1,4 @@
-"""Reads UBJSON and JSON documents of xgboost within bounds.
+"""Reads documents of boosters within bounds: UBJSON, JSON, and what xgboost and CatBoost pack.
 
 UBJSON is described at https://ubjson.org (draft 12); xgboost writes numbers in big-endian order and
 arrays of numbers in the optimised form, ``[$ type # count``.
@@ -13,13 +13,16 @@ from typing import Any
 
 import numpy as np
 
+from aegismatrix_factory.rescue.reading.catboost_binary import MAGIC, read_catboost
 from aegismatrix_factory.rescue.reading.errors import LimitError, MalformedError
 from aegismatrix_factory.rescue.reading.limits import Budget, Limits
+from aegismatrix_factory.rescue.reading.xgboost_binary import is_binary, read_binary
 
 _INTEGERS = {b"i": (1, True), b"U": (1, False), b"I": (2, True), b"l": (4, True), b"L": (8, True)}
 _TYPED = {b"i": ">i1", b"U": ">u1", b"I": ">i2", b"l": ">i4", b"L": ">i8", b"d": ">f4", b"D": ">f8"}
 _CONSTANTS: dict[bytes, Any] = {b"Z": None, b"T": True, b"F": False}
 _JSON_START = re.compile(rb"\s*\{\s*[\"}]")
+_UBJSON_START = re.compile(rb"\s*\{[iUIlL$#}]")
 _JSON_DIGITS = 64
 
 
@@ -199,7 +202,7 @@ def _json(data: bytes, budget: Budget) -> Any:
 
 
 def read_ubjson(data: bytes | bytearray, limits: Limits | None = None) -> Any:
-    """Read a UBJSON or JSON document.
+    """Read a UBJSON or JSON document, or a binary model of xgboost before 1.3 or of CatBoost.
 
     Parameters
     ----------
@@ -224,8 +227,13 @@ def read_ubjson(data: bytes | bytearray, limits: Limits | None = None) -> Any:
         raise LimitError(
             "it is too large", limit="decompressed_bytes", allowed=limits.decompressed_bytes
         )
+    if data.startswith(MAGIC):
+        return read_catboost(data, Budget(limits))
     if _JSON_START.match(data):
         return _json(bytes(data), Budget(limits))
+    if not _UBJSON_START.match(data) and is_binary(data):
+        budget = Budget(limits)
+        return read_binary(data, budget, lambda inside: _json(inside, budget))
     reader = _Reader(memoryview(data), Budget(limits))
     value = reader.value(reader.marker(), 0)
     if reader.position != len(data):

@@ -438,13 +438,15 @@ def verify(arguments: argparse.Namespace) -> int:
     """Check every artifact and, if asked, the signature."""
     from aegismatrix.engine.verify import Finding, verify_manifest
 
-    if arguments.key is not None and not arguments.signature:
-        arguments.parser.error("--key goes with --signature")
+    for name, given in (("--key", arguments.key), ("--not-before", arguments.not_before)):
+        if given is not None and not arguments.signature:
+            arguments.parser.error(f"{name} goes with --signature")
     # To run a graph is to trust who sealed it, as whoever installed the package does.
     golden = arguments.golden or arguments.folder is None
     try:
         manifest = read_manifest(arguments.folder)
-        findings = verify_manifest(manifest, golden=golden)
+        # Who is promised a signed folder relies on all that lies in it.
+        findings = verify_manifest(manifest, golden=golden, all_kinds=arguments.signature)
     except AegisError as error:
         manifest, findings = None, [Finding("manifest", error)]
     signed, unchecked = _signature(arguments, manifest)
@@ -484,7 +486,8 @@ def _signature(
     from aegismatrix.artifacts.signature import verify_signature
 
     try:
-        return verify_signature(manifest, key=arguments.key), None
+        found = verify_signature(manifest, key=arguments.key, not_before=arguments.not_before or 0)
+        return found, None
     except SignatureError as error:
         return error, None
     except AegisError as error:
@@ -515,6 +518,9 @@ def _print_passed(
     for name, model in manifest.models.items():
         if name not in failed:
             print(f"ok   {model.file}: {model.size_bytes} bytes, sha256 {model.sha256[:16]}")
+    for key, file in manifest.attachments.items():
+        if key not in failed | {GOLDEN_KEY}:
+            print(f"ok   {file.file}: {file.size_bytes} bytes, sha256 {file.sha256[:16]}")
     values = manifest.attachments.get(GOLDEN_KEY)
     if values is None:
         print("     golden values: not checked, this folder has none")

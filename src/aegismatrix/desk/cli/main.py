@@ -188,6 +188,12 @@ def _parser(others: Mapping[str, Command | AegisError]) -> argparse.ArgumentPars
         metavar="PEM",
         help="trust this public key instead of the package's, with --signature",
     )
+    verify.add_argument(
+        "--not-before",
+        type=_release,
+        metavar="RELEASE",
+        help="refuse a signed folder of an older release than this number, with --signature",
+    )
     verify.set_defaults(run=commands.verify)
 
     completion = add("completion", "print a script that completes this command in a shell")
@@ -353,6 +359,12 @@ def _add_bars(parser: argparse.ArgumentParser) -> None:
     bars.add_argument(
         "--date-format", metavar="FORMAT", help="read dates in this form, such as %%d/%%m/%%Y"
     )
+
+
+def _release(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no release number, such as 3")
+    return int(text[:18])
 
 
 def _iso_date(text: str) -> date:

@@ -1,7 +1,8 @@
 """scikit-learn's AdaBoost: members that are weighed, in the way of each release.
 
-Probabilities of 'SAMME' changed with 0.22 and again with the patch release 1.3.1; those of
-'SAMME.R', which is gone since 1.6, never did.
+A regressor says the weighed median of what its members say, in all releases. Probabilities of
+'SAMME' changed with 0.22 and again with the patch release 1.3.1; those of 'SAMME.R', which is gone
+since 1.6, never did.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from onnx import TensorProto
 
 from aegismatrix_factory.rescue.converting.attributes import Attributes, known
 from aegismatrix_factory.rescue.converting.errors import (
@@ -174,7 +176,7 @@ def _old_shares(writer: Writer, model: Adaptive, x: Table) -> str:
 
 
 def _probe(part: Part, random: np.random.Generator, rows: int) -> Probes:
-    model: Adaptive = part.parameters
+    model: Adaptive | Median = part.parameters
     drawn, edges = [], []
     for member in model.members[:16]:
         probes = member.probes(random, max(8, rows // len(model.members)))
@@ -219,6 +221,86 @@ def _oracle(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) 
     return softmax(each / (count - 1))
 
 
+@dataclass(frozen=True, eq=False)
+class Median:
+    """Members, each with a weight.
+
+    Attributes
+    ----------
+    members : tuple of Part
+    weights : ndarray of shape (members,)
+    """
+
+    members: tuple[Part, ...]
+    weights: FloatArray
+
+
+def _read_median(attributes: Attributes, reader: Reader) -> Model:
+    given = attributes.need("estimators_")
+    if not isinstance(given, list) or not given:
+        raise InconsistentModelError("AdaBoostRegressor has no members")
+    parts = tuple(reader.part(one) for one in given)
+    if any(part.model.answers.get("value") != 1 for part in parts):
+        raise UnsupportedModelError("a member of its AdaBoostRegressor does not say one value")
+    kept = attributes.need("estimator_weights_")
+    if not isinstance(kept, np.ndarray) or kept.ndim != 1 or len(kept) < len(parts):
+        raise InconsistentModelError("AdaBoostRegressor.estimator_weights_ is no line of weights")
+    weights = attributes.numbers("estimator_weights_", kept.shape)[: len(parts)]
+    if (weights < 0.0).any() or weights.sum() <= 0.0:
+        raise UnsupportedModelError("the weights of its AdaBoostRegressor add up to nothing")
+    widths = {part.n_features for part in parts}
+    if len(widths) != 1:
+        raise InconsistentModelError("the members of an AdaBoostRegressor take different columns")
+    columns_in = widths.pop()
+    return Model(
+        parameters=Median(parts, weights),
+        n_features=columns_in,
+        answers={"value": 1},
+        takes_missing=all(part.model.takes_missing for part in parts),
+        described=f"AdaBoostRegressor of {parts[0].described}",
+        feature_names=attributes.column_names(columns_in),
+        warnings=tuple(dict.fromkeys(one for part in parts for one in part.model.warnings)),
+        tolerance=max(part.model.tolerance for part in parts),
+    )
+
+
+def _graph_median(part: Part, answer: Answer, writer: Writer, x: Table) -> Table:
+    model: Median = part.parameters
+    count = len(model.members)
+    each = [member.graph(answer, writer, x).numbers() for member in model.members]
+    if count == 1:
+        return computed(each[0], 1)
+    said = writer.add("Concat", each, axis=1)
+    # The smallest first; the weights go along.
+    order = writer.top(writer.add("Neg", [said]), count)[1]
+    weights = writer.add("Gather", [writer.weight(model.weights), order], axis=0)
+    running = writer.add("CumSum", [weights, writer.weight(np.array(1, dtype=np.int64))])
+    whole = writer.add("Gather", [running, writer.axes(count - 1)], axis=1)
+    half = writer.scaled(whole, np.array([0.5]))
+    before = writer.doubled(writer.add("Less", [running, half]))
+    rank = writer.add("ReduceSum", [before, writer.axes(1)], keepdims=1)
+    place = writer.add("GatherElements", [order, _whole(writer, rank)], axis=1)
+    return computed(writer.add("GatherElements", [said, place], axis=1), 1)
+
+
+def _whole(writer: Writer, number: str) -> str:
+    return writer.add("Cast", [number], to=TensorProto.INT64)
+
+
+def _oracle_median(
+    attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle
+) -> FloatArray:
+    """The first of the sorted answers that half of the weights do not reach beyond."""
+    members = attributes.need("estimators_")
+    weights = np.asarray(attributes.need("estimator_weights_"), dtype=np.float64)[: len(members)]
+    said = np.concatenate([oracle.answer(one, answer, rows) for one in members], axis=1)
+    order = np.argsort(said, axis=1, kind="stable")
+    running = np.cumsum(weights[order], axis=1)
+    first = (running >= 0.5 * running[:, -1:]).argmax(axis=1)
+    every = np.arange(len(said))
+    return np.asarray(said[every, order[every, first]][:, None])
+
+
 _HOW: dict[str, Any] = known(
     """
     base_estimator base_estimator_ estimator estimator_ _estimator estimator_errors_
@@ -237,6 +319,18 @@ FAMILIES = (
         read=_read,
         graph=_graph,
         oracle=_oracle,
+        probe=_probe,
+    ),
+    Family(
+        name="AdaBoostRegressor",
+        modules=("sklearn.ensemble._weight_boosting", "sklearn.ensemble.weight_boosting"),
+        library="scikit-learn",
+        releases=((0, 20), (1, 9)),
+        used=known("estimators_ estimator_weights_"),
+        harmless={**_HOW, **known("loss")},
+        read=_read_median,
+        graph=_graph_median,
+        oracle=_oracle_median,
         probe=_probe,
     ),
 )

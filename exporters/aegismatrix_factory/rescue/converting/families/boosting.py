@@ -1,8 +1,9 @@
-"""XGBoost's documents, of 2.0 to 3.x, as parameters.
+"""XGBoost's documents, of 0.90 to 3.x, as parameters.
 
-A Booster is pickled as a UBJSON document (a JSON one in some builds). `base_score` is a probability
-for logistic loss and becomes a margin; since 3.1 it is written as an array, one number per class.
-The wrappers for scikit-learn stop at the best iteration, a bare Booster goes on to its last round.
+A Booster is pickled as a UBJSON document, until 1.5 as a JSON one, and until 1.2 in a binary form
+that is read as such a document. `base_score` is an answer, such as a probability for logistic loss,
+and becomes a margin; until 0.90 it is one. Since 3.1 it is an array, one number per class. The
+wrappers for scikit-learn stop at the best iteration, a bare Booster goes on to its last round.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
 import numpy as np
 
@@ -56,15 +58,48 @@ from aegismatrix_factory.rescue.reading.errors import clipped
 from aegismatrix_factory.rescue.reading.records import Record
 
 LIBRARY = "xgboost"
-SUPPORTED = "2.0 to 3.x"
+SUPPORTED = "0.90 to 3.x"
 
-OBJECTIVES = {
-    "binary:logistic": ("sigmoid", "probability"),
-    "multi:softprob": ("softmax", "probability"),
-    "reg:squarederror": ("none", "value"),
+Link = Literal["none", "sigmoid", "softmax", "exp", "logistic"]
+Says = Literal["probability", "value", "label"]
+Begins = Literal["none", "logit", "log"]
+"""From ``base_score`` to a margin."""
+
+OBJECTIVES: dict[str, tuple[Link, Says, Begins]] = {
+    "binary:logistic": ("sigmoid", "probability", "logit"),
+    "binary:logitraw": ("none", "value", "logit"),
+    "binary:hinge": ("none", "label", "none"),
+    "multi:softprob": ("softmax", "probability", "none"),
+    "multi:softmax": ("none", "label", "none"),
+    "reg:squarederror": ("none", "value", "none"),
+    "reg:linear": ("none", "value", "none"),
+    "reg:absoluteerror": ("none", "value", "none"),
+    "reg:quantileerror": ("none", "value", "none"),
+    "reg:pseudohubererror": ("none", "value", "none"),
+    "rank:pairwise": ("none", "value", "none"),
+    "reg:logistic": ("logistic", "value", "logit"),
+    "count:poisson": ("exp", "value", "log"),
+    "reg:gamma": ("exp", "value", "log"),
+    "reg:tweedie": ("exp", "value", "log"),
 }
-_WRAPPERS = {"XGBClassifier": "probability", "XGBRegressor": "value"}
+_WRAPPERS: dict[str, tuple[Says, ...]] = {
+    "XGBClassifier": ("probability", "label"),
+    "XGBRFClassifier": ("probability", "label"),
+    "XGBRegressor": ("value",),
+    "XGBRFRegressor": ("value",),
+}
 
+# Of losses: they shape the training, and what is said of a margin does not ask for them.
+_TRAINED: Known = {
+    "poisson_regression_param": known("max_delta_step"),
+    "tweedie_regression_param": known("tweedie_variance_power"),
+    "quantile_loss_param": known("quantile_alpha"),
+    "pseudo_huber_param": known("huber_slope"),
+    # So it is spelt in 1.6.
+    "pseduo_huber_param": known("huber_slope"),
+    "lambda_rank_param": None,
+    "lambdarank_param": None,
+}
 _TREE: Known = {
     **known("split_type split_conditions split_indices left_children right_children default_left"),
     **known("categories_nodes"),
@@ -95,6 +130,7 @@ def _layout(booster: Known) -> Known:
             "name": None,
             "reg_loss_param": known("scale_pos_weight"),
             "softmax_multiclass_param": known("num_class"),
+            **_TRAINED,
         },
     }
     # How it was trained, and with what: what it computes stands in the model.
@@ -107,19 +143,21 @@ _BOOSTERS = {
         {**known("name weight_drop"), "gbtree": {"name": None, "model": _GBTREE}},
     ),
 }
-_NOTED = known("best_iteration best_score best_ntree_limit feature_names feature_types")
-_BOOSTER = {**known("handle"), **_NOTED}
+_NOTED = known("best_score booster feature_names feature_types")
+_BOOSTER = {**known("handle best_iteration best_ntree_limit"), **_NOTED}
 # What a wrapper was told for training, and what it kept of it. Of these `base_score`, `booster`,
 # `n_classes_` and others stand in the document as they were used.
 _WRAPPER = known(
     """
-    base_score booster callbacks classes_ colsample_bylevel colsample_bynode colsample_bytree device
+    _features_count _le base_score best_iteration best_ntree_limit best_score booster callbacks
+    colsample_bylevel colsample_bynode colsample_bytree device
     early_stopping_rounds enable_categorical eval_metric evals_result_ feature_types feature_weights
     gamma gpu_id grow_policy importance_type interaction_constraints kwargs learning_rate
     max_bin max_cat_threshold max_cat_to_onehot max_delta_step max_depth max_leaves min_child_weight
-    monotone_constraints multi_strategy n_classes_ n_estimators n_jobs num_parallel_tree objective
-    predictor random_state reg_alpha reg_lambda sampling_method scale_pos_weight subsample
-    tree_method validate_parameters verbosity
+    monotone_constraints multi_strategy n_classes_ n_estimators n_features_in_ n_jobs nthread
+    num_parallel_tree objective predictor random_state reg_alpha reg_lambda sampling_method
+    scale_pos_weight seed silent subsample tree_method use_label_encoder validate_parameters
+    verbosity
     """
 )
 
@@ -136,12 +174,19 @@ def _read_wrapper(attributes: Attributes, reader: Reader) -> Model:
     if inside.name != "Booster":
         raise UnsupportedModelError(f"there is no converter for {clipped(inside.name)}")
     document = _document(Attributes(inside, _BOOSTER), reader, wrapped=True)
-    if _WRAPPERS[attributes.name] != document.answer:
+    if document.answer not in _WRAPPERS[attributes.name]:
         raise UnsupportedModelError(
             f"a {attributes.name} with the objective {document.objective}",
             code="unsupported-objective",
         )
-    return document.model()
+    model = document.model()
+    # Since 1.6 classes are the numbers from 0 on, and since 2.0 it does not keep them.
+    if not model.classes or not attributes.has("classes_"):
+        return model
+    classes = attributes.labels("classes_")
+    if len(classes) != len(model.classes):
+        raise InconsistentModelError(f"{attributes.name} contradicts itself about its classes")
+    return replace(model, classes=classes)
 
 
 def _read_booster(attributes: Attributes, reader: Reader) -> Model:
@@ -152,15 +197,16 @@ def _document(attributes: Attributes, reader: Reader, *, wrapped: bool) -> _Docu
     handle = attributes.need("handle")
     if not isinstance(handle, bytes | bytearray):
         raise UnsupportedModelError("its booster was never fitted", code="not-fitted")
-    return _Document(reader.read_document(bytes(handle)), wrapped)
+    return _Document(reader.read_document(bytes(handle)), attributes, wrapped)
 
 
 def _graph(part: Part, answer: Answer, writer: Writer, x: Table) -> Table:
     model: Ensemble = part.parameters
     said = ensembles.write(writer, model, x.numbers())
-    if answer == "label":
-        return computed(writer.largest(said), 1)
-    return computed(said, model.n_outputs)
+    if answer != "label":
+        return computed(said, model.n_outputs)
+    one = model.n_outputs == 1
+    return computed(writer.above(said, 0.0) if one else writer.largest(said), 1)
 
 
 def _probe(part: Part, random: np.random.Generator, rows: int) -> Probes:
@@ -180,24 +226,33 @@ def _added(
     attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle, *, wrapped: bool
 ) -> FloatArray:
     """From ``base_score`` tree after tree in float32, as the document stands."""
-    learner = oracle.read_document(bytes(attributes.need("handle")))["Model"]["learner"]
+    document = oracle.read_document(bytes(attributes.need("handle")))
+    version, learner = document["Model"]["version"], document["Model"]["learner"]
     booster, parameters = learner["gradient_booster"], learner["learner_model_param"]
     content = booster.get("gbtree", booster)["model"]
     weights = booster.get("weight_drop")
     trees = content["trees"]
     objective = learner["objective"]["name"]
-    groups = max(int(parameters["num_class"]), 1)
+    groups = max(int(parameters["num_class"]), int(parameters.get("num_target", 1)), 1)
     margin = np.atleast_1d(np.asarray(json.loads(parameters["base_score"]), dtype=np.float32))
-    if objective == "binary:logistic":
-        odds = np.float32(1.0) / margin - np.float32(1.0)
-        margin = -np.log(odds.astype(np.float64)).astype(np.float32)
+    if int(version[0]) > 0:
+        older = tuple(int(one) for one in version[:2]) < (1, 3)
+        if objective in ("binary:logistic", "reg:logistic", "binary:logitraw" if older else ""):
+            odds = np.float32(1.0) / margin - np.float32(1.0)
+            margin = -np.log(odds.astype(np.float64)).astype(np.float32)
+        if objective in ("count:poisson", "reg:gamma", "reg:tweedie"):
+            margin = np.log(margin.astype(np.float64)).astype(np.float32)
     total = np.tile(np.broadcast_to(margin, (groups,)), (len(rows), 1)).astype(np.float32)
     x = np.asarray(rows, dtype=np.float64).astype(np.float32)
-    best = learner.get("attributes", {}).get("best_iteration")
+    told = learner.get("attributes", {})
+    best = told.get("best_iteration")
     last = len(trees)
     if wrapped and best is not None:
-        parallel = int(content["gbtree_model_param"]["num_parallel_tree"])
-        last = (int(best) + 1) * parallel * groups
+        parallel = content["gbtree_model_param"].get("num_parallel_tree")
+        if parallel is None:
+            limit = told.get("best_ntree_limit", attributes.get("best_ntree_limit"))
+            parallel = int(limit) // (int(best) + 1)
+        last = (int(best) + 1) * int(parallel) * groups
         rounds = content.get("iteration_indptr")
         if rounds is not None and len(rounds):
             last = int(rounds[int(best) + 1])
@@ -207,10 +262,16 @@ def _added(
             said = said * np.float32(weights[place])
         total[:, int(content["tree_info"][place])] += said
     margins = total.astype(np.float64)
+    if objective == "binary:hinge":
+        return np.asarray(margins > 0.0, dtype=np.float64)
     if objective == "binary:logistic":
         answers = both(sigmoid(margins))
     elif objective == "multi:softprob":
         answers = softmax(margins)
+    elif objective == "reg:logistic":
+        answers = sigmoid(margins)
+    elif objective in ("count:poisson", "reg:gamma", "reg:tweedie"):
+        answers = np.exp(margins)
     else:
         answers = margins
     return answers.argmax(axis=1).astype(np.float64)[:, None] if answer == "label" else answers
@@ -258,7 +319,7 @@ def number_or_nan(given: object, what: str) -> float:
 class _Document:
     """A Booster's document, read and checked."""
 
-    def __init__(self, content: object, wrapped: bool) -> None:
+    def __init__(self, content: object, noted: Attributes, wrapped: bool) -> None:
         document = _part(content, "Model")
         self.version = _version(document)
         learner = _part(document, "learner")
@@ -277,18 +338,18 @@ class _Document:
                 code="unsupported-objective",
             )
         self.objective = objective
-        self.link, self.answer = OBJECTIVES[objective]
+        self.link, self.answer, self.begins = OBJECTIVES[objective]
         parameters = _part(learner, "learner_model_param")
         self.n_features = counted(_whole(_at(parameters, "num_feature")), "num_feature")
         classes = _whole(_at(parameters, "num_class"))
         targets = _whole(parameters.get("num_target", "1"))
-        if targets != 1:
+        if targets != 1 and objective != "reg:squarederror":
             raise UnsupportedModelError(
                 f"it answers {targets} questions at once", code="unsupported-booster"
             )
-        if (self.link == "softmax") != (classes > 1):
+        if objective.startswith("multi:") != (classes > 1):
             raise InconsistentModelError(f"its objective {objective} has {classes} classes")
-        self.groups = counted(max(classes, 1), "num_class")
+        self.groups = counted(max(classes, targets, 1), "num_class")
         self.names = _names(learner, self.n_features)
         self.base_score = _base_score(_text(parameters, "base_score"), self.groups)
         # Until 3.2 dropout made a booster of its own name around a plain one; since 3.3 the plain
@@ -301,7 +362,7 @@ class _Document:
         group = whole_numbers(_at(model, "tree_info"), (len(grown),), "tree_info")
         if ((group < 0) | (group >= self.groups)).any():
             raise InconsistentModelError("tree_info names a class that is not there")
-        self.rounds = _rounds(model, len(grown), self.groups)
+        self.rounds = _rounds(model, len(grown), self.groups, _parallel(model, learner, noted))
         self.best = _best(learner, len(self.rounds) - 1)
         weights = _weights(booster, name, len(grown))
         self.dropout = weights is not None
@@ -329,15 +390,12 @@ class _Document:
             strict=True,
             total="running",
             base=base,
-            link=self.link,  # type: ignore[arg-type]
-            answer=self.answer,  # type: ignore[arg-type]
+            link=self.link,
+            answer=self.answer,
             takes_missing=True,
         )
-        classes = (
-            tuple(str(place) for place in range(ensemble.n_outputs))
-            if self.answer == "probability"
-            else ()
-        )
+        known_classes = 0 if self.answer == "value" else max(ensemble.n_outputs, 2)
+        classes = tuple(str(place) for place in range(known_classes))
         details = {
             "objective": self.objective,
             "base_score": self.base_score.tolist(),
@@ -347,6 +405,8 @@ class _Document:
             "dropout": self.dropout,
         }
         written = ".".join(str(part) for part in self.version)
+        if self.version < (1, 0):
+            written = "0.90 or older"
         warnings = [*booster_hazards((self.version[0], self.version[1]))]
         if (
             self.best is not None
@@ -357,14 +417,13 @@ class _Document:
                 " iteration: so does its artifact"
             )
         outputs = ensemble.n_outputs
+        answers: dict[Answer, int | None] = {self.answer: 1 if self.answer == "label" else outputs}
+        if self.answer == "probability":
+            answers["label"] = 1
         return Model(
             parameters=ensemble,
             n_features=self.n_features,
-            answers=(
-                {"probability": outputs, "label": 1}
-                if self.answer == "probability"
-                else {"value": outputs}
-            ),
+            answers=answers,
             classes=classes,
             takes_missing=True,
             version=written,
@@ -374,14 +433,19 @@ class _Document:
         )
 
     def _margins(self) -> FloatArray:
-        if self.link != "sigmoid":
+        # Until 0.90 it was written as the margin that it is used as, and since 1.3 that of raw
+        # margins is one again.
+        raw = self.objective == "binary:logitraw" and self.version >= (1, 3)
+        if self.begins == "none" or self.version < (1, 0) or raw:
             return self.base_score
         given = self.base_score.astype(np.float32)
-        if not ((given > 0.0) & (given < 1.0)).all():
-            raise InconsistentModelError("its base_score is no probability between 0 and 1")
-        one = np.float32(1.0)
-        # As ProbToMargin of xgboost's logistic loss: in float32, but for the logarithm, which the C
+        if (given <= 0.0).any() or (self.begins == "logit" and (given >= 1.0).any()):
+            raise InconsistentModelError(f"its base_score is no answer of {self.objective}")
+        # As ProbToMargin of xgboost's losses: in float32, but for the logarithm, which the C
         # library rounds correctly and numpy's of float32 does not.
+        if self.begins == "log":
+            return np.log(given.astype(np.float64)).astype(np.float32).astype(np.float64)
+        one = np.float32(1.0)
         odds = (one / given - one).astype(np.float64)
         return np.asarray(-np.log(odds)).astype(np.float32).astype(np.float64)
 
@@ -419,8 +483,11 @@ def _tree(
     splits = whole_numbers(_at(tree, "split_type"), (size,), "split_type")
     if splits.any() or _listed(_at(tree, "categories_nodes")):
         raise UnsupportedModelError("it has categorical splits", code="categorical-splits")
-    conditions = numbers(_at(tree, "split_conditions"), (size,), "split_conditions")
-    if (np.abs(conditions) > np.finfo(np.float32).max).any():
+    given = numbers(_at(tree, "split_conditions"), (size,), "split_conditions")
+    # A JSON document has them in as many digits as a float32 needs.
+    with np.errstate(over="ignore"):
+        conditions = given.astype(np.float32).astype(np.float64)
+    if not np.isfinite(conditions).all():
         raise NonFiniteModelError("split_conditions")
     left = whole_numbers(_at(tree, "left_children"), (size,), "left_children")
     values = np.zeros((size, groups))
@@ -443,13 +510,10 @@ def _tree(
 
 def _version(document: object) -> tuple[int, ...]:
     given = _at(document, "version")
-    parts = (
-        [part for part in given if isinstance(part, int | np.integer)]
-        if (isinstance(given, list | tuple | np.ndarray) and len(given) <= 8)
-        else []
-    )
-    version = tuple(int(part) for part in parts)
-    if len(version) < 2 or not (2, 0) <= version[:2] < (4, 0):
+    listed = isinstance(given, list | tuple | np.ndarray) and len(given) <= 8
+    whole = listed and all(isinstance(one, int | np.integer) for one in given)
+    version = tuple(int(one) for one in given) if whole else ()
+    if len(version) < 2 or not (0, 90) <= version[:2] < (4, 0):
         shown = ".".join(clipped(str(part)) for part in version) or "of an unknown release"
         raise UnsupportedVersionError(LIBRARY, shown, SUPPORTED)
     return version
@@ -474,14 +538,30 @@ def _base_score(given: str, groups: int) -> FloatArray:
     return np.repeat(rounded, groups) if len(rounded) < groups else rounded
 
 
-def _rounds(model: Mapping[Any, Any], trees: int, groups: int) -> IntArray:
+def _parallel(model: Mapping[Any, Any], learner: Mapping[Any, Any], noted: Attributes) -> int:
+    """How many trees of each class a round has."""
+    given = _part(model, "gbtree_model_param").get("num_parallel_tree")
+    if given is not None:
+        return counted(_whole(given), "num_parallel_tree")
+    # Until 1.5 the trees up to the best iteration are noted instead: it matters there alone.
+    told = _part(learner, "attributes")
+    limit = told.get("best_ntree_limit", noted.get("best_ntree_limit"))
+    best = told.get("best_iteration", noted.get("best_iteration"))
+    if limit is None or best is None:
+        if told.get("best_iteration") is not None:
+            raise UnsupportedModelError("it does not say how many trees are in a round")
+        return 1
+    rounds = counted(_whole(best) + 1, "best_iteration")
+    parallel, rest = divmod(counted(_whole(limit), "best_ntree_limit"), rounds)
+    if rest:
+        raise InconsistentModelError("its best iteration is no whole number of trees")
+    return counted(parallel, "num_parallel_tree")
+
+
+def _rounds(model: Mapping[Any, Any], trees: int, groups: int, parallel: int) -> IntArray:
     """Where each boosting round begins among the trees, and at last where the last one ends."""
     given = _listed(model.get("iteration_indptr"))
     if not given:
-        parallel = counted(
-            _whole(_at(_part(model, "gbtree_model_param"), "num_parallel_tree")),
-            "num_parallel_tree",
-        )
         bounds = np.arange(0, trees + 1, parallel * groups)
     else:
         bounds = whole_numbers(given, (len(given),), "iteration_indptr")
@@ -553,8 +633,8 @@ FAMILIES = (
         name="Booster",
         modules=("xgboost.core",),
         library=LIBRARY,
-        releases=((2, 0), (3, 3)),
-        used=known("handle"),
+        releases=((0, 90), (3, 3)),
+        used=known("handle best_iteration best_ntree_limit"),
         harmless=_NOTED,
         read=_read_booster,
         graph=_graph,
@@ -567,8 +647,8 @@ FAMILIES = (
             name=name,
             modules=("xgboost.sklearn",),
             library=LIBRARY,
-            releases=((2, 0), (3, 3)),
-            used=known("missing _Booster"),
+            releases=((0, 90), (3, 3)),
+            used=known("missing _Booster classes_"),
             harmless=_WRAPPER,
             read=_read_wrapper,
             graph=_graph,

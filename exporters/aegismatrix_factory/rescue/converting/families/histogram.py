@@ -13,6 +13,7 @@ import numpy as np
 
 from aegismatrix_factory.rescue.converting import ensembles
 from aegismatrix_factory.rescue.converting.attributes import Attributes, known, whole_numbers
+from aegismatrix_factory.rescue.converting.counting import count_below
 from aegismatrix_factory.rescue.converting.errors import (
     InconsistentModelError,
     NonFiniteModelError,
@@ -211,8 +212,7 @@ def _graph(part: Part, answer: Answer, writer: Writer, x: Table) -> Table:
     for place, own in enumerate(histogram.thresholds):
         column = writer.add("Gather", [value, writer.axes(place)], axis=1)
         if len(own):
-            over = writer.doubled(writer.add("Greater", [column, writer.weight(own[None])]))
-            count = writer.add("ReduceSum", [over, writer.axes(1)], keepdims=1)
+            count = count_below(writer, column, own)
             there = writer.add("Equal", [column, column])
             column = writer.add("Where", [there, count, column])
         columns.append(column)

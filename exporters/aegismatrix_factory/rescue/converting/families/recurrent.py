@@ -72,6 +72,7 @@ def is_state_dict(value: object) -> bool:
 def _read(attributes: Attributes, reader: Reader) -> Model:
     del reader
     weights = attributes.everything
+    _refuse_endless(weights)
     depth = 0
     while f"lstm.weight_ih_l{depth}" in weights and depth <= MAX_LAYERS:
         depth += 1
@@ -123,6 +124,18 @@ def _read(attributes: Attributes, reader: Reader) -> Model:
         details=details,
         tolerance=TOLERANCE,
     )
+
+
+def _refuse_endless(weights: Mapping[str, Any]) -> None:
+    """Refuse NaN before anything is said of names: no network of it answers anything."""
+    endless = [
+        name
+        for name, one in weights.items()
+        if one.dtype.kind == "f" and not np.isfinite(one).all()
+    ]
+    if endless:
+        shown = clipped(endless[0])
+        raise NonFiniteModelError(f"{len(endless)} of {len(weights)} tensors, such as {shown}")
 
 
 def _direction(weights: Mapping[str, Any], end: str, inputs: int, hidden: int) -> Direction:

@@ -1,0 +1,393 @@
+"""A verdict says what a file is, everything that stands in its way, and the next step."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import signal
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from aegismatrix_factory.commands.rescue import summary
+from aegismatrix_factory.rescue import workers
+from aegismatrix_factory.rescue.converting.parts import revive
+from aegismatrix_factory.rescue.folder import render_report, rescue
+from aegismatrix_factory.rescue.page import render_page
+from aegismatrix_factory.rescue.reading.containers import read_bytes
+from aegismatrix_factory.rescue.reading.errors import LegacyError
+from aegismatrix_factory.rescue.reading.limits import Limits
+from aegismatrix_factory.rescue.verdicts import Rescued
+
+from aegismatrix.engine.verify import verify
+from scripts.rescue import main
+from tests import pickles
+from tests.pickles import Instance, Writer
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+RELEASE = FIXTURES / "releases" / "scikit-learn-1.5.2-numpy-2.0.2"
+
+
+def zipped(*names: str) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        for name in names:
+            archive.writestr(name, "{}")
+    return made.getvalue()
+
+
+def arrays() -> bytes:
+    made = io.BytesIO()
+    np.savez(made, a=np.ones(3), b=np.zeros(2))
+    return made.getvalue()
+
+
+def safetensors() -> bytes:
+    head = json.dumps({"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
+    return len(head).to_bytes(8, "little") + head + bytes(4)
+
+
+HDF5 = b"\x89HDF\r\n\x1a\n" + bytes(64)
+NO_PICKLES = {
+    "pointer": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "pointer", "LFS"),
+    "page": (b"\r\n <!DOCTYPE html>\n<html></html>", "web-page", "web page"),
+    "bare page": (b"\xef\xbb\xbf<html><body>404</body></html>", "web-page", "web page"),
+    "nothing": (b"", "truncated", "empty"),
+    "table": (b"a;b\n1;2\n3;4\n", "data-file", "CSV"),
+    "document": (b"[1,\n 2]\n", "data-file", "JSON"),
+    "words": ("nur Wörter\nund mehr".encode(), "data-file", "text"),
+    "markup": (b'<?xml version="1.0"?><a/>', "data-file", "XML"),
+    "pmml": (b'<?xml version="1.0"?><PMML/>', "unsupported-container", "PMML"),
+    "array": (b"\x93NUMPY\x01\x00", "data-file", "npy"),
+    "arrays": (arrays(), "data-file", "npz"),
+    "parquet": (b"PAR1" + bytes(20), "data-file", "Parquet"),
+    "keras in HDF5": (HDF5 + b"model_weights", "unsupported-container", "Keras"),
+    "HDF5": (HDF5, "unsupported-container", "HDF5"),
+    "keras 3": (
+        zipped("metadata.json", "config.json", "model.weights.h5"),
+        "unsupported-container",
+        "Keras 3",
+    ),
+    "saved model": (b"\x08\x01\x12\x40 tags serve", "unsupported-container", "SavedModel"),
+    "onnx": (b"\x08\x08\x12\x07pytorch", "unsupported-container", "ONNX"),
+    "safetensors": (safetensors(), "unsupported-container", "safetensors"),
+    "skops": (zipped("schema.json", "1.npy"), "unsupported-container", "skops"),
+    "office": (zipped("[Content_Types].xml", "xl/a.xml"), "data-file", "Office"),
+}
+
+
+@pytest.mark.parametrize("kind", NO_PICKLES)
+def test_what_is_no_pickle_is_named_as_what_it_is(kind: str) -> None:
+    data, code, said = NO_PICKLES[kind]
+    with pytest.raises(LegacyError, match=said) as caught:
+        read_bytes(data)
+    assert caught.value.code == code
+    assert caught.value.remedy.endswith(".")
+
+
+@pytest.mark.parametrize("protocol", [0, 1])
+def test_a_damaged_pickle_of_old_is_not_taken_for_text(protocol: int) -> None:
+    state = {"alpha": 1.0, "names": ["a", "b"], "_sklearn_version": "0.24.2"}
+    data = Writer(protocol).dumps(Instance("sklearn.linear_model", "Ridge", state))
+    with pytest.raises(LegacyError) as caught:
+        read_bytes(data.replace(b"sklearn", b"\nsklearn", 1))
+    assert caught.value.code not in ("data-file", "web-page")
+
+
+def found(old: Path, new: Path, **options: Any) -> dict[str, Rescued]:
+    return {one.file: one for one in rescue(old, new, **options)}
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    folder = tmp_path / "old"
+    folder.mkdir()
+    return folder
+
+
+def test_all_that_stands_in_the_way_is_said_at_once(old: Path, tmp_path: Path) -> None:
+    module, version = "sklearn.preprocessing._data", {"_sklearn_version": "1.5.2"}
+    scaler = {"with_mean": True, "with_std": True, "mean_": np.zeros(2), "scale_": np.ones(2)}
+    steps = [
+        ("own", Instance("mine.models", "Cleaner", {"a": 1})),
+        ("scale", Instance(module, "StandardScaler", {**scaler, "n_features_in_": 2, **version})),
+        ("power", Instance(module, "PowerTransformer", {"lambdas_": np.ones(2), **version})),
+        ("odd", Instance(module, "StandardScaler", {**scaler, "x": 1, "y": 2, **version})),
+    ]
+    line = Instance("sklearn.pipeline", "Pipeline", {"steps": steps, "verbose": False, **version})
+    (old / "line.pkl").write_bytes(Writer(4).dumps(line))
+    verdict = found(old, tmp_path / "new")["line.pkl"]
+    assert (verdict.described, verdict.library, verdict.release) == (
+        "Pipeline",
+        "scikit-learn",
+        "1.5.2",
+    )
+    assert verdict.obstacles[0] == verdict.refusal
+    reasons = " / ".join(one.reason for one in verdict.obstacles)
+    for said in ("mine.models.Cleaner", "PowerTransformer", "has x", "has y"):
+        assert reasons.count(said) == 1, reasons
+    converts = {part["path"]: part["converts"] for part in verdict.parts}
+    assert converts["steps.1.1"] is True
+    assert converts[""] is converts["steps.2.1"] is converts["steps.3.1"] is False
+
+
+@pytest.mark.parametrize("name", ["hashing_line.gzip.joblib", "chain.gzip.joblib"])
+def test_an_environment_is_pinned_beside_what_is_refused(
+    name: str, old: Path, tmp_path: Path
+) -> None:
+    (old / name).write_bytes((RELEASE / name).read_bytes())
+    new = tmp_path / "new"
+    verdict = found(old, new)[name]
+    assert verdict.container == {"kind": "joblib", "compression": "gzip", "protocol": 4}
+    assert verdict.requirements is not None
+    file, content = verdict.requirements
+    assert (new / file).read_text(encoding="utf-8") == content
+    assert {"scikit-learn==1.5.2", "numpy==2.0.2", "joblib==1.4.2"} <= set(content.splitlines())
+    assert file in verdict.next_step
+    assert "Python 3.12" in verdict.next_step
+    assert verify(new) == []
+    # The folder is known as one of a rescue, with that file.
+    rescue(old, new)
+
+
+@pytest.mark.parametrize("kept", ["bare", "in a dictionary"])
+def test_the_release_of_a_booster_is_read_from_its_document(
+    kept: str, old: Path, tmp_path: Path
+) -> None:
+    made = FIXTURES / "releases" / "xgboost-3.2.0-numpy-2.3.5" / "booster_linear.zlib.joblib"
+    value = read_bytes(made.read_bytes()).value
+    booster = Instance(value.module, value.name, dict(value.state))
+    (old / "line.pkl").write_bytes(Writer(5).dumps(booster if kept == "bare" else {"m": booster}))
+    verdict = found(old, tmp_path / "new")["line.pkl"]
+    assert verdict.requirements is not None
+    assert "xgboost==3.2.0" in verdict.requirements[1].splitlines()
+    assert (verdict.library, verdict.release) == ("xgboost", "3.2.0")
+
+
+def test_an_environment_says_which_own_module_it_needs(old: Path, tmp_path: Path) -> None:
+    (old / "own.pkl").write_bytes((RELEASE / "foreign_class.p2.pkl").read_bytes())
+    verdict = found(old, tmp_path / "new")["own.pkl"]
+    assert verdict.requirements is not None
+    assert "scripts.legacy_families.bundles" in verdict.requirements[1]
+    assert verdict.described.endswith("bundles.TrapEngine")
+    assert [part["class"] for part in verdict.parts if part["converts"]] == ["LogisticRegression"]
+
+
+def test_no_environment_is_guessed(old: Path, tmp_path: Path) -> None:
+    names = {"cut.pkl": (RELEASE / "container.p3.pkl").read_bytes()[:900]}
+    names["unsaid.pkl"] = Writer(4).dumps(Instance("lightgbm.basic", "Nothing", {"a": 1}))
+    for name, data in names.items():
+        (old / name).write_bytes(data)
+    verdicts = found(old, tmp_path / "new")
+    assert all(one.requirements is None for one in verdicts.values())
+    assert verdicts["cut.pkl"].library == "scikit-learn"
+    assert verdicts["cut.pkl"].release == "1.5.2"
+    assert all(one.next_step.endswith(".") for one in verdicts.values())
+
+
+def test_nobody_is_accused_for_what_a_file_names() -> None:
+    for pair in (("dill._dill", "_load_type"), ("builtins", "getattr"), ("os", "system")):
+        with pytest.raises(LegacyError) as caught:
+            read_bytes(pickles.pickled(pickles.call(*pair, pickles.text("x"))))
+        assert "names what this reader does not call" in caught.value.reason
+        assert ".".join(pair) in caught.value.reason
+        assert "find out where" not in str(caught.value)
+
+
+def test_keys_survive_in_any_script_and_length(old: Path, tmp_path: Path) -> None:
+    def line(weight: float) -> Instance:
+        state = {
+            "n_features_in_": 1,
+            "coef_": np.array([weight]),
+            "intercept_": 0.0,
+            "fit_intercept": True,
+            "_sklearn_version": "1.8.0",
+        }
+        return Instance("sklearn.linear_model._base", "LinearRegression", state)
+
+    keys = ["São Paulo", "日本" * 40, "x" * 2000 + "1", "x" * 2000 + "2", "x" * 200 + "3"]
+    value = {key: line(float(place)) for place, key in enumerate(keys)}
+    plain = {f"{key} told": place for place, key in enumerate(keys)}
+    (old / "über.pkl").write_bytes(Writer(4).dumps({**value, **plain}))
+    verdict = found(old, tmp_path / "new")["über.pkl"]
+    assert verdict.verdict == "converted", verdict.refusal
+    said = [str(one.entry["provenance"]["key"]) for one in verdict.artifacts]
+    assert said[:2] == keys[:2]
+    assert said[4] == keys[4]
+    assert len(set(said)) == len({one.entry["name"] for one in verdict.artifacts}) == 5
+    assert verdict.carried is not None
+    assert sorted(verdict.carried.values()) == [0, 1, 2, 3, 4]
+    assert verdict.carried["São Paulo told"] == 0
+    assert "über.pkl" in summary([verdict])
+    assert verify(tmp_path / "new") == []
+
+
+def test_long_names_of_one_beginning_do_not_collide(old: Path, tmp_path: Path) -> None:
+    data = (RELEASE / "container.p3.pkl").read_bytes()
+    for end in "123":
+        (old / f"{'n' * 120}{end}.pkl").write_bytes(data)
+    names = {
+        str(artifact.entry["name"]).casefold()
+        for one in found(old, tmp_path / "new").values()
+        for artifact in one.artifacts
+    }
+    assert len(names) % 3 == 0
+    assert len(names) >= 3
+    assert verify(tmp_path / "new") == []
+
+
+def test_what_is_not_called_a_model_file_is_named_if_its_first_bytes_say_it(
+    old: Path, tmp_path: Path
+) -> None:
+    (old / "net.h5").write_bytes(HDF5 + b"keras")
+    (old / "notes.txt").write_bytes(b"words")
+    (old / "line.pkl").write_bytes((RELEASE / "container.p3.pkl").read_bytes())
+    verdicts = found(old, tmp_path / "new")
+    assert verdicts["net.h5"].verdict == "not a model file"
+    assert "Keras" in verdicts["net.h5"].described
+    assert verdicts["notes.txt"].described == ""
+
+
+def mixed(old: Path) -> None:
+    """Several kinds of files, and two that come upon one name."""
+    for name in ("container.p3.pkl", "hashing_line.gzip.joblib", "foreign_class.p2.pkl"):
+        (old / name).write_bytes((RELEASE / name).read_bytes())
+    line = Instance(
+        "sklearn.linear_model._base",
+        "LinearRegression",
+        {
+            "n_features_in_": 1,
+            "coef_": np.ones(1),
+            "intercept_": 0.0,
+            "fit_intercept": True,
+            "_sklearn_version": "1.8.0",
+        },
+    )
+    (old / "a.pkl").write_bytes(Writer(4).dumps({"b-c": line}))
+    (old / "a-b.pkl").write_bytes(Writer(4).dumps({"c": line}))
+    (old / "page.pkl").write_bytes(b"<html></html>")
+    (old / "notes.txt").write_bytes(b"words")
+
+
+def test_several_jobs_give_what_one_gives(old: Path, tmp_path: Path) -> None:
+    mixed(old)
+    results = []
+    for jobs in (0, 1, 3):
+        new = tmp_path / f"new{jobs}"
+        seen: list[Rescued] = []
+        verdicts = rescue(old, new, report=seen.append, jobs=jobs)
+        assert seen == list(verdicts)
+        files = {file.name: file.read_bytes() for file in new.iterdir()}
+        results.append((files, summary(verdicts), render_page(verdicts)))
+        assert render_report(verdicts, Limits()) == files["report.json"]
+    assert results[0] == results[1] == results[2]
+    names = {name for name in results[0][0] if name.startswith("a-b-c")}
+    assert names == {"a-b-c.onnx", "a-b-c-2.onnx"}
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system ends no process so")
+def test_a_file_that_ends_its_process_is_refused_and_the_others_are_not(
+    old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mixed(old)
+    (old / "bad.pkl").write_bytes(b"whatever")
+    # What a worker runs, with a fault in it.
+    program = (
+        "import os, signal\n"
+        "from aegismatrix_factory.rescue import single, workers\n"
+        "def convert(task, limits):\n"
+        "    if task.name == 'bad.pkl':\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return single.convert(task, limits)\n"
+        "workers.convert = convert\n"
+        "workers.main()\n"
+    )
+    (tmp_path / "faulty_worker.py").write_text(program, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(workers, "MODULE", "faulty_worker")
+    verdicts = found(old, tmp_path / "new", jobs=2)
+    refusal = verdicts["bad.pkl"].refusal
+    assert refusal is not None
+    assert refusal.code == "ended-process"
+    assert "SIGKILL" in refusal.reason
+    assert verdicts["bad.pkl"].size_bytes == len(b"whatever")
+    assert verdicts["a.pkl"].verdict == verdicts["container.p3.pkl"].verdict == "converted"
+
+
+def test_memory_that_does_not_suffice_is_the_verdict_on_one_file(
+    old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mixed(old)
+
+    def starved(value: object, read: Any) -> Any:
+        if isinstance(value, dict) and "b-c" in value:
+            raise MemoryError
+        return revive(value, read)
+
+    monkeypatch.setattr("aegismatrix_factory.rescue.single.revive", starved)
+    verdicts = found(old, tmp_path / "new")
+    refusal = verdicts["a.pkl"].refusal
+    assert refusal is not None
+    assert refusal.code == "limit-memory"
+    assert verdicts["a-b.pkl"].verdict == "converted"
+
+
+def test_the_page_stands_alone_and_shows_what_files_say_as_text(old: Path, tmp_path: Path) -> None:
+    mixed(old)
+    (old / "<b>&x.pkl").write_bytes(b"")
+    page = tmp_path / "verdicts.html"
+    assert main([str(old), str(tmp_path / "new"), "--html", str(page), "--jobs", "2"]) == 1
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith("<!doctype html>")
+    assert "&lt;b&gt;&amp;x.pkl" in text
+    assert "<b>" not in text
+    assert not re.search(r"<script|https?:|src=|url\(", text)
+    for said in ("HashingVectorizer", "LogisticRegression at model: would convert", "protocol 4"):
+        assert said in text
+
+
+def test_a_page_that_cannot_be_written_is_said(old: Path, tmp_path: Path) -> None:
+    mixed(old)
+    assert main([str(old), str(tmp_path / "new"), "--html", str(tmp_path)]) == 2
+
+
+@pytest.mark.parametrize("jobs", ["-1", "65", "x"])
+def test_a_number_of_jobs_that_is_none_is_refused(jobs: str, old: Path, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main([str(old), str(tmp_path / "new"), "--jobs", jobs])
+    assert stopped.value.code == 2
+
+
+def test_progress_is_shown_on_a_terminal_alone(
+    old: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("tqdm", reason="tqdm is not installed (extra train)")
+    mixed(old)
+    main([str(old), str(tmp_path / "new")])
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    main([str(old), str(tmp_path / "new")])
+    assert "7/7" in capsys.readouterr().err
+
+
+def test_a_terminal_that_knows_no_other_script_gets_escapes(
+    old: Path, tmp_path: Path, repository: Path
+) -> None:
+    import subprocess
+    import sys
+
+    (old / "日本.pkl").write_bytes((RELEASE / "container.p3.pkl").read_bytes())
+    done = subprocess.run(
+        [sys.executable, "-m", "aegismatrix", "rescue", str(old), str(tmp_path / "new")],
+        capture_output=True,
+        cwd=repository,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"\\u65e5\\u672c.pkl" in done.stdout
