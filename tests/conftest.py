@@ -46,7 +46,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Count what came of the fuzzing, where more than its short form was asked for."""
-    if os.environ.get("AEGISMATRIX_FUZZ_CASES"):
+    if os.environ.get("AEGISMATRIX_FUZZ_CASES") or os.environ.get("AEGISMATRIX_CALLS"):
         for reports in terminalreporter.stats.values():
             for report in reports:
                 for name, counted in getattr(report, "user_properties", ()):

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from importlib import import_module
 from pathlib import Path
+from reprlib import Repr
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 if TYPE_CHECKING:
@@ -34,7 +35,10 @@ MAX_MESSAGE = 2000
 """No message is longer, in characters, whatever was given."""
 
 # Both sentences and the space between them stay below that.
-_MAX_PROBLEM, _MAX_REMEDY, _MAX_VALUE = 1300, 690, 400
+_MAX_PROBLEM, _MAX_REMEDY, _MAX_VALUE, _MAX_SHOWN = 1300, 690, 400, 80
+
+_SHORT = Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = _MAX_SHOWN
 
 # By kind: what is wrong, and the remedy.
 Cases = Mapping[str, tuple[str, str]]
@@ -55,6 +59,22 @@ def clipped(text: str, most: int) -> str:
     mark = f"[... {len(text)} characters ...]"
     head = (2 * (most - len(mark))) // 3
     return f"{text[:head]}{mark}{text[len(text) - (most - len(mark) - head) :]}"
+
+
+def printable(text: str) -> str:
+    r"""Return a text with what would steer a terminal written out, as in ``\x1b``."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
+
+
+def shown(value: object) -> str:
+    """Return what a value looks like, on one line, whatever its own words do."""
+    try:
+        return printable(clipped(_SHORT.repr(value), _MAX_SHOWN))
+    except Exception:  # noqa: BLE001
+        # Its words are anybody's code. What it is can be said all the same.
+        return f"a {type(value).__name__}"
 
 
 class AegisError(Exception):
@@ -85,8 +105,9 @@ class AegisError(Exception):
     cases: ClassVar[Cases] = {}
 
     def __init__(self, problem: str, *, remedy: str) -> None:
-        self.problem = clipped(problem, _MAX_PROBLEM)
-        self.remedy = clipped(remedy, _MAX_REMEDY)
+        given = [one if type(one) is str else shown(one) for one in (problem, remedy)]
+        self.problem = printable(clipped(given[0], _MAX_PROBLEM))
+        self.remedy = printable(clipped(given[1], _MAX_REMEDY))
         vars(self).setdefault("kind", "")
         super().__init__(f"{self.problem} {self.remedy}")
 
@@ -99,8 +120,8 @@ class AegisError(Exception):
             if not data.get(name):
                 own = self.cases[self.kind][place] if self.cases else getattr(type(self), name)
                 setattr(self, name, own.format_map(_Data(self)))
-        self.problem = clipped(self.problem, _MAX_PROBLEM)
-        self.remedy = clipped(self.remedy, _MAX_REMEDY)
+        self.problem = printable(clipped(self.problem, _MAX_PROBLEM))
+        self.remedy = printable(clipped(self.remedy, _MAX_REMEDY))
         super().__init__(f"{self.problem} {self.remedy}")
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -203,6 +224,17 @@ class ContractError(AegisError, ValueError):
     problem = "{model}: {array} {what}."
     model: str
     array: str
+    what: str
+    _: KW_ONLY
+    remedy: str
+
+
+@dataclass(eq=False, repr=False)
+class ArgumentError(AegisError, TypeError, ValueError):
+    """An `argument` is of another type, or none of the values, that it can have."""
+
+    problem = "What was given as {argument} is {what}."
+    argument: str
     what: str
     _: KW_ONLY
     remedy: str

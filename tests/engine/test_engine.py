@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -18,6 +20,7 @@ from aegismatrix.artifacts.manifest import ENGINE_NAME, list_models, read_manife
 from aegismatrix.engine.engine import Engine, Forecast
 from aegismatrix.engine.model import Model, load_models
 from aegismatrix.errors import (
+    ArgumentError,
     ContractError,
     InsufficientHistoryError,
     MissingExtraError,
@@ -545,3 +548,43 @@ def test_a_frame_without_its_library_names_the_extra(
         getattr(forecast, f"to_{library}")()
     assert caught.value.package == library
     assert caught.value.extra == {"pandas": "frames", "polars": "polars"}[library]
+
+
+@pytest.mark.parametrize("threads", [0, -1, 65, 1.0, 2.5, True, "2", None, float("nan")])
+def test_what_is_no_number_of_threads_is_refused(threads: Any) -> None:
+    with pytest.raises(ArgumentError, match="threads"):
+        Engine(threads=threads)
+
+
+def test_two_threads_say_what_one_says(engine: Engine, sample: Bars) -> None:
+    two = Engine(threads=2)
+    one, other = engine.history(sample), two.history(sample)
+    for head in one:
+        assert other[head] == pytest.approx(one[head], abs=TOLERANCE)
+    past = one["breakout"][:, 0], engine.unseen("breakout", one)
+    assert two.unseen("breakout", other) == pytest.approx(past[1], abs=TOLERANCE, nan_ok=True)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks are those of POSIX")
+def test_an_engine_of_several_threads_is_not_waited_for_in_a_forked_process() -> None:
+    forking = (
+        "import os, aegismatrix as am\n"
+        "bars, engine = am.sample_bars(), am.Engine(threads=2)\n"
+        "engine.predict(bars)\n"
+        "child = os.fork()\n"
+        "if not child:\n"
+        "    try:\n"
+        "        engine.predict(bars)\n"
+        "    except am.errors.ContractError as error:\n"
+        "        os._exit(7 if error.array == 'threads' else 8)\n"
+        "    os._exit(9)\n"
+        "print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", forking],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout.strip() == "7"

@@ -73,10 +73,10 @@ def test_a_file_exchanged_after_it_was_hashed_is_not_what_runs(
     opened = []
     open_session = runtime._open_session
 
-    def exchange(data: bytes, path: str) -> object:
+    def exchange(data: bytes, path: str, threads: int) -> object:
         Path(path).write_bytes(b"exchanged between the hash and the session")
         opened.append(path)
-        return open_session(data, path)
+        return open_session(data, path, threads)
 
     monkeypatch.setattr(runtime, "_open_session", exchange)
     assert am.Engine(folder).predict(sample).row() == expected

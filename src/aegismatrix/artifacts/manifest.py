@@ -20,7 +20,7 @@ from typing import Any
 
 from aegismatrix import errors
 from aegismatrix.artifacts import fields as entries
-from aegismatrix.errors import ArtifactError
+from aegismatrix.errors import ArtifactError, shown
 
 MANIFEST_VERSION = 1
 """1: the first format."""
@@ -279,7 +279,8 @@ class Manifest:
         >>> am.Engine().manifest.model("trap").file
         'trap.onnx'
         """
-        if name not in self.models:
+        if not isinstance(name, str) or name not in self.models:
+            name = name if type(name) is str else shown(name)
             raise errors.UnknownModelError(name, known=tuple(self.models), path=str(self.folder))
         return self.models[name]
 
@@ -304,8 +305,9 @@ def find_artifacts(path: str | os.PathLike[str] | None = None) -> Path:
             if path is not None
             else [here.parents[1] / "models_onnx", here.parents[3] / "models_onnx"]
         )
-    except TypeError as error:
-        raise errors.ArtifactsNotFoundError(repr(path)) from error
+    except Exception as error:
+        # Whatever says that it is a path may fail to give it.
+        raise errors.ArtifactsNotFoundError(shown(path)) from error
     for folder in candidates:
         # Not Path.is_file, which raises on a path that is too long or in a closed folder.
         if os.path.isfile(folder / MANIFEST_NAME):  # noqa: PTH113

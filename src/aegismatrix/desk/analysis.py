@@ -10,12 +10,12 @@ import numpy as np
 
 from aegismatrix.desk.age import age_of
 from aegismatrix.desk.arguments import (
-    check_confidence,
     check_engine,
     check_inputs,
-    check_notes,
+    confidence_of,
     horizon_of,
     moment_of,
+    notes_of,
 )
 from aegismatrix.desk.chain_end import chain_end
 from aegismatrix.desk.outputs import further_models, missing_from
@@ -130,14 +130,14 @@ def analyze(
     ('2018-12-31', 20)
     """
     check_inputs(bars, intraday, chain, overnight)
-    check_notes(notes)
+    said = notes_of(notes)
     moment = moment_of(now)
     bars.check_reportable()
     market = bars.market.reaching(bars.dates[-1])
     bars = bars if market is bars.market else replace(bars, market=market)
     age = age_of(bars, moment)
     horizon_days, expires_on, unreached = horizon_of(bars, horizon_days, expiry, moment, age)
-    check_confidence(confidence)
+    confidence = confidence_of(confidence)
     check_engine(engine)
     engine = engine if engine is not None else Engine()
     for missing in missing_from(engine.manifest):
@@ -211,7 +211,7 @@ def analyze(
             chain,
             overnight,
             [
-                *notes,
+                *said,
                 *unreached,
                 *bars.notes,
                 *(() if intraday is None else intraday.reading_notes),

@@ -5,14 +5,14 @@ from __future__ import annotations
 import operator
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta, timezone
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
 
 from aegismatrix.desk.age import Age
 from aegismatrix.engine.engine import LONGEST_DAYS, Engine
-from aegismatrix.errors import ContractError
-from aegismatrix.market.arrays import Day
+from aegismatrix.errors import ArgumentError, ContractError, NaiveMomentError, printable, shown
+from aegismatrix.market.arrays import Day, as_moment, as_texts
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.chain import OptionChain
 from aegismatrix.market.errors import CalendarRangeError
@@ -64,41 +64,54 @@ def check_inputs(bars: object, intraday: object, chain: object, overnight: objec
         )
 
 
-def check_notes(notes: Any) -> None:
-    """Refuse what is not a list of texts.
+def notes_of(notes: object) -> tuple[str, ...]:
+    """Return notes, each on one line that steers no terminal.
 
     Parameters
     ----------
     notes : object
         As given.
 
+    Returns
+    -------
+    tuple of str
+
     Raises
     ------
     ContractError
     """
-    listed = isinstance(notes, Sequence) and not isinstance(notes, (str, bytes))
-    if not listed or not all(isinstance(note, str) for note in notes):
-        raise ContractError(
-            "report", "notes", f"is {notes!r}", remedy="Give a list of texts, or leave it out."
-        )
+    remedy = "Give a list of texts, or leave it out."
+    try:
+        if not isinstance(notes, Sequence):
+            raise ArgumentError("notes", shown(notes), remedy=remedy)
+        return tuple(printable(note) for note in as_texts(notes, "notes", remedy))
+    except ArgumentError as error:
+        raise ContractError("report", "notes", f"is {shown(notes)}", remedy=remedy) from error
 
 
-def check_confidence(confidence: object) -> None:
-    """Refuse what is not a share.
+def confidence_of(confidence: object) -> float:
+    """Return a share.
 
     Parameters
     ----------
     confidence : object
         As given.
 
+    Returns
+    -------
+    float
+
     Raises
     ------
     ContractError
     """
-    if not isinstance(confidence, float) or not 0.0 < confidence < 1.0:
+    # A float of numpy or of one's own may compare, and be written, as it likes.
+    share = float.__float__(confidence) if isinstance(confidence, float) else 0.0
+    if not 0.0 < share < 1.0:
         raise ContractError(
-            "report", "confidence", f"is {confidence!r}", remedy="Give a share such as 0.8."
+            "report", "confidence", f"is {shown(confidence)}", remedy="Give a share such as 0.8."
         )
+    return share
 
 
 def check_engine(engine: object) -> None:
@@ -175,7 +188,7 @@ def horizon_of(
         raise ContractError(
             "report",
             "expiry",
-            f"is {expiry!r} for bars of the market {market.name!r}",
+            f"is {shown(expiry)} for bars of the market {market.name!r}",
             remedy="Give horizon_days: its sessions, and so the days to an expiry, are not known.",
         )
     if not market.calendar.is_session(day):
@@ -245,7 +258,7 @@ def _expiry_day(
                 raise ContractError(
                     "report",
                     "expiry",
-                    f"is {expiry!r} for bars of the market {market.name!r}",
+                    f"is {shown(expiry)} for bars of the market {market.name!r}",
                     remedy="Give horizon_days: it has no such expiries that are known.",
                 )
             return _to_come(market, today, kind, moment)
@@ -256,7 +269,7 @@ def _expiry_day(
         raise ValueError("neither a day nor text")
     except ValueError as error:
         raise ContractError(
-            "report", "expiry", f"is {expiry!r}", remedy="Give a day, 'weekly' or 'monthly'."
+            "report", "expiry", f"is {shown(expiry)}", remedy="Give a day, 'weekly' or 'monthly'."
         ) from error
 
 
@@ -279,14 +292,15 @@ def moment_of(now: object) -> datetime:
     """
     if now is None:
         return datetime.now(timezone.utc)
-    reason = f"is {now!r}"
-    # What pandas has for no moment calls itself a datetime, and is not equal to itself.
-    if isinstance(now, datetime) and now == now:
+    try:
+        moment = as_moment(now, "now")
+        if _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+            return moment
+        reason = f"is {shown(now)}, beyond any calendar"
+    except NaiveMomentError:
         reason = "has no time zone"
-        if now.utcoffset() is not None:
-            if _FIRST_YEAR <= now.year <= _LAST_YEAR:
-                return now.astimezone(timezone.utc)
-            reason = f"is {now!r}, beyond any calendar"
+    except ArgumentError:
+        reason = f"is {shown(now)}"
     raise ContractError(
         "report", "now", reason, remedy="Give an aware datetime, such as one in timezone.utc."
     )
@@ -295,15 +309,16 @@ def moment_of(now: object) -> datetime:
 def _checked_horizon(name: str, days: int) -> int:
     """Return a horizon as an int; numpy's integers are not JSON."""
     try:
-        if isinstance(days, bool):
+        if isinstance(days, bool | np.bool_ | np.ma.MaskedArray):
             raise TypeError("a truth value")
         checked = operator.index(days)
-    except TypeError as error:
+    except Exception as error:
+        # What counts as a whole number may be anybody's code.
         raise ContractError(
-            "report", name, f"is {days!r}", remedy="Give whole trading days from 1 to 30."
+            "report", name, f"is {shown(days)}", remedy="Give whole trading days from 1 to 30."
         ) from error
     if not 1 <= checked <= LONGEST_DAYS:
         raise ContractError(
-            "report", name, f"is {days!r}", remedy=f"Give 1 to {LONGEST_DAYS} trading days."
+            "report", name, f"is {shown(days)}", remedy=f"Give 1 to {LONGEST_DAYS} trading days."
         )
     return checked

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
-from aegismatrix.errors import OutputError
+from aegismatrix.errors import OutputError, shown
 
 STAGED = ".aegismatrix-"
 """What the name of a file begins with that is to take the place of another one."""
+_READER_SECONDS = 2.0
 
 
 def write_atomically(path: str | os.PathLike[str], text: str) -> None:
@@ -34,16 +35,18 @@ def write_atomically(path: str | os.PathLike[str], text: str) -> None:
     """
     try:
         target = Path(path)
-    except TypeError as error:
-        raise OutputError(repr(path), "it is not a path") from error
+    except Exception as error:
+        # Whatever says that it is a path may fail to give it.
+        raise OutputError(shown(path), "it is not a path") from error
     try:
         if target.exists() and not target.is_file() and not target.is_dir():
-            target.write_text(text, encoding="utf-8")
+            with open(target, "w", encoding="utf-8", opener=_open_without_waiting) as file:
+                file.write(text)
             return
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise OutputError(os.fspath(path), reason) from error
-    with naming(path):
+        raise OutputError(str(target), reason) from error
+    with naming(target):
         real = real_path(target)
         fresh = stage(real, text.encode("utf-8"))
         try:
@@ -52,6 +55,21 @@ def write_atomically(path: str | os.PathLike[str], text: str) -> None:
             with contextlib.suppress(FileNotFoundError):
                 fresh.unlink()
             raise
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    # To open a pipe that nobody reads would wait for ever; whoever means to read it has a moment.
+    ends = time.monotonic() + _READER_SECONDS
+    while True:
+        try:
+            opened = os.open(path, flags | getattr(os, "O_NONBLOCK", 0), 0o666)
+        except OSError as error:
+            if error.errno != errno.ENXIO or time.monotonic() > ends:
+                raise
+            time.sleep(0.01)
+        else:
+            os.set_blocking(opened, True)
+            return opened
 
 
 def remove_leftovers(folder: str | os.PathLike[str], older_than: timedelta) -> int:

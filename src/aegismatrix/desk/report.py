@@ -22,6 +22,7 @@ from aegismatrix.desk.signals.market import MarketState
 from aegismatrix.desk.signals.overnight import OvernightSignal
 from aegismatrix.desk.signals.seller import HitRate, SellerSignal
 from aegismatrix.errors import ContractError, MissingExtraError
+from aegismatrix.market.arrays import Published, as_text
 from aegismatrix.market.events import (
     BREACH,
     BREAKOUT,
@@ -50,7 +51,7 @@ _DISTANCE_DIGITS = 12
 
 
 @dataclass(frozen=True)
-class Provenance:
+class Provenance(Published):
     """Where the numbers come from.
 
     Attributes
@@ -119,7 +120,7 @@ class Provenance:
 
 
 @dataclass(frozen=True)
-class Publication:
+class Publication(Published):
     """What differs between two reports on the same bars: when they were made, and after which.
 
     Attributes
@@ -148,7 +149,7 @@ class Publication:
 
 
 @dataclass(frozen=True)
-class PriceHistory:
+class PriceHistory(Published):
     """The last sessions, for a chart.
 
     Attributes
@@ -167,7 +168,7 @@ class PriceHistory:
 
 
 @dataclass(frozen=True)
-class Record:
+class Record(Published):
     """What a log must keep of a report to judge it later, beyond what it shows.
 
     Attributes
@@ -201,7 +202,7 @@ class Record:
 
 
 @dataclass(frozen=True, repr=False)
-class Report:
+class Report(Published):
     """What `analyze` says about the last bar.
 
     Attributes
@@ -625,7 +626,8 @@ class Report:
         >>> report.verdict("no_such_output")
         'not judged'
         """
-        judged = self.provenance.skill.get(output)
+        name = as_text(output, "output", "Give the name of a judged output, such as 'trap_5'.")
+        judged = self.provenance.skill.get(name)
         return str(judged["verdict"]) if judged else NOT_JUDGED
 
     def _spot(self) -> float:

@@ -21,9 +21,21 @@ from aegismatrix.artifacts.manifest import (
     past_of,
     read_manifest,
 )
-from aegismatrix.engine.model import Model, load_model
-from aegismatrix.errors import ContractError, MissingExtraError
-from aegismatrix.market.arrays import DateArray, FloatArray
+from aegismatrix.engine.model import MOST_THREADS, Model, load_model
+from aegismatrix.errors import ArgumentError, ContractError, MissingExtraError, shown
+from aegismatrix.market.arrays import (
+    MAX_GIVEN,
+    DateArray,
+    FloatArray,
+    Published,
+    array_of,
+    as_floats,
+    as_kind,
+    as_real,
+    as_rows,
+    as_text,
+    as_whole,
+)
 from aegismatrix.market.bars import Bars
 
 if TYPE_CHECKING:
@@ -51,13 +63,18 @@ for _values in (_DEFAULT_HORIZONS, _DEFAULT_DISTANCES):
 
 OVERNIGHT = "overnight"
 
+_TARGETS = (
+    f"Give pairs of whole trading days, 1 to {LONGEST_DAYS}, and a probability between 0 and 1."
+)
+_LEAST_BYTES = 4
+
 _PROBABILITY = "probability"
 _INPUTS = frozenset({"high", "low", "close", "iv", "horizon", "distance"})
 _SURFACE_SHAPE = ("N", 3, "H", "D")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Forecast:
+class Forecast(Published):
     """Probabilities for N days, the last row for the last bar.
 
     ``forecast["trap"]`` is the array of one model; `row` is one day by column name, `table` all of
@@ -114,11 +131,15 @@ class Forecast:
         return len(self.dates)
 
     def __getitem__(self, model: str) -> FloatArray:
-        if model not in self.probabilities:
+        name = as_text(model, "model", f"Give one of {list(self.probabilities)}.")
+        if name not in self.probabilities:
             raise errors.UnknownModelError(
-                model, known=tuple(self.probabilities), path="this forecast"
+                name, known=tuple(self.probabilities), path="this forecast"
             )
-        return self.probabilities[model]
+        return self.probabilities[name]
+
+    def __contains__(self, model: object) -> bool:
+        return isinstance(model, str) and str.__str__(model) in self.probabilities
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.probabilities)
@@ -155,7 +176,8 @@ class Forecast:
         >>> 0.0 < am.Engine().predict(am.sample_bars()).row()["trap_5"] < 1.0
         True
         """
-        return {column: float(values[position]) for column, values in self.table().items()}
+        place = as_whole(position, "position", least=-len(self), most=len(self) - 1)
+        return {column: float(values[place]) for column, values in self.table().items()}
 
     def to_pandas(self) -> pd.DataFrame:
         """Return every day and every probability as a pandas frame of N rows (extra ``frames``).
@@ -225,6 +247,9 @@ class Engine:
     ----------
     path : path-like, optional
         A folder of artifacts; by default the bundled one.
+    threads : int
+        That one forecast may use, 1 to 64. One is the fastest for a forecast of the last bar, and
+        for many at a time; `docs/artifacts.md` has what was measured.
 
     Attributes
     ----------
@@ -235,6 +260,8 @@ class Engine:
     ------
     ArtifactError
         One of its children, saying which file and why.
+    ArgumentError
+        If `threads` is no such number.
 
     Examples
     --------
@@ -244,9 +271,10 @@ class Engine:
     ['trap', 'regime', 'breach']
     """
 
-    def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
+    def __init__(self, path: str | os.PathLike[str] | None = None, *, threads: int = 1) -> None:
+        self._threads = as_whole(threads, "threads", least=1, most=MOST_THREADS, unit="threads")
         self.manifest = manifest = read_manifest(path)
-        self._model = load_model(manifest, ENGINE_NAME)
+        self._model = load_model(manifest, ENGINE_NAME, self._threads)
         _check_engine(manifest)
         self._opened: dict[str, Model] = {}
         self._heads = [out for out in self._model.spec.outputs if out.unit == _PROBABILITY]
@@ -370,12 +398,13 @@ class Engine:
         from aegismatrix.engine.surface import distances_of
 
         name = self._surface(head)
+        wanted = [_target(one) for one in as_rows(targets, "targets", _TARGETS)]
 
         def surface(horizon_days: Sequence[int], distance: FloatArray) -> FloatArray:
             forecast = self.predict(bars, horizon_days=horizon_days, distance=distance)
             return np.asarray(forecast[name][0, 0])
 
-        return distances_of(surface, targets)
+        return distances_of(surface, wanted)
 
     def unseen(
         self,
@@ -415,18 +444,22 @@ class Engine:
         >>> engine.unseen("breakout", past).shape == (len(past),)
         True
         """
-        past = self._open(past_of(head))
+        past = self._open(past_of(as_text(head, "head", "Give the name of a model.")))
+        as_kind(forecast, Forecast, "forecast", "Give a Forecast, made with Engine.history.")
         starts = np.array([first for first, _ in past.spec.stretches], dtype="datetime64[D]")
         fit = np.searchsorted(starts, forecast.dates, side="right") - 1
         (span,) = past.spec.training
         # What came before the first bar of training was not seen by the last fit either.
         fit = np.where(forecast.dates < np.datetime64(span.first), len(starts) - 1, fit)
         given: dict[str, NDArray[Any]] = {}
-        if horizon_days is not None and distance is not None:
+        if horizon_days is not None or distance is not None:
+            horizon = as_whole(
+                horizon_days, "horizon_days", least=1, most=LONGEST_DAYS, unit="trading days"
+            )
             given = {
                 "implied_sigma": forecast.implied_sigma,
-                "horizon": _horizons(horizon_days),
-                "distance": np.ascontiguousarray(distance[:, None]),
+                "horizon": np.array([float(horizon)]),
+                "distance": _one_a_day(distance, len(forecast)),
             }
         outputs = past.run(features=forecast.features, fit=np.maximum(fit, 0), **given)
         unseen: FloatArray = outputs[_PROBABILITY].reshape(len(forecast), -1)[:, 0].copy()
@@ -466,6 +499,8 @@ class Engine:
                 path=str(self.manifest.folder),
                 remedy="Use artifacts trained with US bars, or leave the overnight bars out.",
             )
+        as_kind(forecast, Forecast, "forecast", "Give a Forecast, made with Engine.history.")
+        _check_nights(nights)
         if not np.array_equal(forecast.dates, nights.dates) or not nights.known.all():
             raise ContractError(
                 OVERNIGHT,
@@ -484,13 +519,14 @@ class Engine:
     def _open(self, name: str) -> Model:
         """Open an artifact beside the fused one, when it is first asked for."""
         if name not in self._opened:
-            self._opened[name] = load_model(self.manifest, name)
+            self._opened[name] = load_model(self.manifest, name, self._threads)
         return self._opened[name]
 
-    def _surface(self, wanted: str | None) -> str:
-        for head in self._heads:
-            if head.shape == _SURFACE_SHAPE and wanted in (None, head.name):
-                return head.name
+    def _surface(self, head: str | None) -> str:
+        wanted = None if head is None else as_text(head, "head", "Give the name of a model.")
+        for given in self._heads:
+            if given.shape == _SURFACE_SHAPE and wanted in (None, given.name):
+                return given.name
         raise ContractError(
             ENGINE_NAME,
             wanted or "distance",
@@ -598,7 +634,7 @@ def _horizons(horizon_days: ArrayLike) -> FloatArray:
         raise ContractError(
             ENGINE_NAME,
             "horizon_days",
-            f"is {horizon_days!r}",
+            f"is {shown(horizon_days)}",
             remedy=f"Give one or more different whole trading days from 1 to {LONGEST_DAYS}.",
         )
     return horizons
@@ -615,7 +651,7 @@ def _distances(distance: ArrayLike) -> FloatArray:
         raise ContractError(
             ENGINE_NAME,
             "distance",
-            f"is {distance!r}",
+            f"is {shown(distance)}",
             remedy="Give one or more different log distances above 0, from"
             f" {LEAST_DISTANCE} to {MOST_DISTANCE}: p points are ln(1 + p / close).",
         )
@@ -625,13 +661,61 @@ def _distances(distance: ArrayLike) -> FloatArray:
 def _numbers(values: ArrayLike) -> FloatArray | None:
     """One number, or a row of different ones, as a row of floats; None where it is neither."""
     try:
-        given = np.asarray(values)
-    except ValueError:
+        given = array_of(values)
+    except Exception:  # noqa: BLE001
+        # What is no array is converted by its own code, which may raise anything.
         return None
-    if given.dtype.kind not in "iuf" or given.ndim > 1 or not given.size:
+    # Half precision has no 0.01, and a masked array numbers that it hides.
+    if isinstance(values, list | tuple) and any(type(one) is bool for one in values):
         return None
-    row = np.atleast_1d(given.astype(np.float64))
+    halved = given.dtype.kind == "f" and given.dtype.itemsize < _LEAST_BYTES
+    hidden = isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values)
+    if (
+        given.dtype.kind not in "iuf"
+        or halved
+        or hidden
+        or given.ndim > 1
+        or not 0 < given.size <= MAX_GIVEN
+    ):
+        return None
+    with np.errstate(over="ignore"):
+        row = np.atleast_1d(given.astype(np.float64))
     return row if len(set(row.tolist())) == row.size else None
+
+
+def _target(given: object) -> tuple[int, float]:
+    """A horizon and a probability, as `Engine.breach_distances` takes them."""
+    pair = as_rows(given, "a target", _TARGETS)
+    if len(pair) != 2:
+        raise ArgumentError("a target", shown(given), remedy=_TARGETS)
+    days = as_whole(pair[0], "a horizon", least=1, most=LONGEST_DAYS, unit="trading days")
+    probability = as_real(pair[1], "a probability", _TARGETS)
+    if not 0.0 < probability < 1.0:
+        raise ArgumentError("a probability", shown(pair[1]), remedy=_TARGETS)
+    return days, probability
+
+
+def _one_a_day(distance: object, days: int) -> FloatArray:
+    """A log distance for each day, as a column."""
+    distances = None if distance is None else as_floats(distance, "unseen", "distance")
+    if (
+        distances is None
+        or distances.shape != (days,)
+        or not ((distances >= LEAST_DISTANCE) & (distances <= MOST_DISTANCE)).all()
+    ):
+        raise ContractError(
+            ENGINE_NAME,
+            "distance",
+            f"is {shown(distance)}",
+            remedy=f"Give one log distance above 0 for each of the {days} days, with horizon_days.",
+        )
+    return np.ascontiguousarray(distances[:, None])
+
+
+def _check_nights(nights: object) -> None:
+    from aegismatrix.market.overnight import Nights
+
+    as_kind(nights, Nights, "nights", "Give nights, made with last_night or align.")
 
 
 def _columns(head: ArraySpec, horizon_days: FloatArray, distance: FloatArray) -> tuple[str, ...]:

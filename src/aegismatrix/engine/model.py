@@ -26,7 +26,8 @@ from aegismatrix.artifacts.manifest import (
     read_manifest,
 )
 from aegismatrix.artifacts.operators import METADATA_KEY, check_content
-from aegismatrix.errors import ContractError
+from aegismatrix.errors import ArgumentError, ContractError, shown
+from aegismatrix.market.arrays import as_whole
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 _ONNX_TYPES = {"float64": "tensor(double)", "float32": "tensor(float)", "int64": "tensor(int64)"}
 _BARS_AXIS, _ROWS_AXIS = "T", "N"
 _SHOWN_LETTERS = 300
+
+MOST_THREADS = 64
+"""That one run of a model may use. Each of them keeps memory for as long as its session is open."""
 
 
 class Model:
@@ -53,12 +57,13 @@ class Model:
     """
 
     def __init__(self, spec: ModelSpec, session: onnxruntime.InferenceSession) -> None:
-        self.spec = spec
-        self._session = session
+        self.spec = as_spec(spec)
+        self._session = _as_session(session)
+        self._home: int | None = None
         self._output_names = [output.name for output in spec.outputs]
 
     @classmethod
-    def from_bytes(cls, spec: ModelSpec, data: bytes, path: str) -> Model:
+    def from_bytes(cls, spec: ModelSpec, data: bytes, path: str, *, threads: int = 1) -> Model:
         """Open a session from bytes and hold it against its contract.
 
         Parameters
@@ -69,6 +74,8 @@ class Model:
             The artifact, already verified.
         path : str
             For messages.
+        threads : int
+            That one run of it may use, 1 to `MOST_THREADS`.
 
         Raises
         ------
@@ -85,8 +92,12 @@ class Model:
         >>> am.Model.from_bytes(spec, data, spec.file).name
         'trap'
         """
+        as_spec(spec)
+        path = path if type(path) is str else shown(path)
+        if not isinstance(data, bytes):
+            raise ArgumentError("data", shown(data), remedy="Give the bytes of an artifact.")
         check_content(data, path)
-        session = _open_session(data, path)
+        session = _open_session(data, path, threads)
         for sealed, actual in (
             (spec.inputs, session.get_inputs()),
             (spec.outputs, session.get_outputs()),
@@ -106,7 +117,10 @@ class Model:
             raise errors.ArtifactRejectedError(
                 path, f"it does not say of itself what is sealed, {needs}"
             )
-        return cls(spec, session)
+        model = cls(spec, session)
+        # Threads do not follow into a forked process, and a run there would wait for them.
+        model._home = os.getpid() if threads > 1 else None
+        return model
 
     def __reduce__(self) -> NoReturn:
         raise errors.NotTransferableError("Model", "load_models()")
@@ -153,15 +167,16 @@ class Model:
         (3,)
         """
         self._check_inputs(arrays)
-        return self.run_validated(arrays)
+        return self._run(arrays)
 
     def run_validated(self, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float64]]:
-        """Run the model on inputs that are known to keep the contract, as those of `Bars` are.
+        """Run the model on inputs that are known to be finite, as those of `Bars` are.
 
         Parameters
         ----------
         arrays : mapping of str to ndarray
-            The inputs by name; not checked again.
+            The inputs by name. Their types and shapes are checked, and their values are not: given
+            fewer rows than it depends on, onnxruntime may end the process.
 
         Raises
         ------
@@ -176,6 +191,20 @@ class Model:
         >>> am.load_models()["features"].run_validated(given)["implied_sigma"].ndim
         1
         """
+        if not isinstance(arrays, Mapping):
+            remedy = "Give a dictionary of arrays by name."
+            raise ContractError(self.name, "arrays", f"are {shown(arrays)}", remedy=remedy)
+        self._check_inputs(arrays, values=False)
+        return self._run(arrays)
+
+    def _run(self, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float64]]:
+        if self._home is not None and self._home != os.getpid():
+            raise ContractError(
+                self.name,
+                "threads",
+                "stayed in the process that opened it",
+                remedy="Open an Engine in each process, or fork with one of a single thread.",
+            )
         try:
             values = self._session.run(self._output_names, arrays)
         except Exception as error:
@@ -185,20 +214,23 @@ class Model:
             self._check_output(array, outputs[array.name])
         return outputs
 
-    def _check_inputs(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+    def _check_inputs(self, arrays: Mapping[str, NDArray[Any]], *, values: bool = True) -> None:
         sizes: dict[str, int] = {}
         wanted = [array.name for array in self.spec.inputs]
         for name in arrays:
             if name not in wanted:
+                said = name if type(name) is str else shown(name)
                 raise ContractError(
-                    self.name, name, "is not an input", remedy=f"Give exactly {wanted}."
+                    self.name, said, "is not an input", remedy=f"Give exactly {wanted}."
                 )
         for array in self.spec.inputs:
             if array.name not in arrays:
                 raise ContractError(
                     self.name, array.name, "is missing", remedy=f"Give exactly {wanted}."
                 )
-            self._check_input(array, arrays[array.name], sizes)
+            self._check_shape(array, arrays[array.name], sizes)
+            if values:
+                self._check_values(array, arrays[array.name])
         bars = sizes.get(_BARS_AXIS)
         if bars is not None and bars < self.spec.lookback_bars:
             raise errors.InsufficientHistoryError(need=self.spec.lookback_bars, have=bars)
@@ -211,7 +243,7 @@ class Model:
                 remedy=f"Give {self.spec.rows - rows} earlier rows too.",
             )
 
-    def _check_input(self, array: ArraySpec, given: object, sizes: dict[str, int]) -> None:
+    def _check_shape(self, array: ArraySpec, given: object, sizes: dict[str, int]) -> None:
         remedy = f"Give a numpy array of {array.dtype} with shape {list(array.shape)}."
         # Not a subclass either: a masked array hides values from the checks, not from onnxruntime.
         if type(given) is not np.ndarray:
@@ -228,6 +260,8 @@ class Model:
             raise ContractError(
                 self.name, array.name, f"has the shape {list(given.shape)}", remedy=remedy
             )
+
+    def _check_values(self, array: ArraySpec, given: NDArray[Any]) -> None:
         # A finite sum can only come from finite values; the slow test finds a sum that overflowed.
         with np.errstate(over="ignore"):
             total = given.sum()
@@ -269,11 +303,29 @@ class Model:
             )
 
 
-def load_model(manifest: Manifest, name: str) -> Model:
+def _as_session(given: Any) -> onnxruntime.InferenceSession:
+    """What is held to be an open session."""
+    # A class that answers for whatever it lacks may raise what it likes.
+    if not callable(getattr(type(given), "run", None)):
+        raise ArgumentError(
+            "session", shown(given), remedy="Use load_models, which opens one of each model."
+        )
+    session: onnxruntime.InferenceSession = given
+    return session
+
+
+def as_spec(given: object) -> ModelSpec:
+    """Return what is held to be the contract of an artifact."""
+    if not isinstance(given, ModelSpec):
+        raise ArgumentError("spec", shown(given), remedy="Give a ModelSpec, of Manifest.model.")
+    return given
+
+
+def load_model(manifest: Manifest, name: str, threads: int = 1) -> Model:
     """Verify one artifact and open it, or raise an ArtifactError that says which file and why."""
     data = read_artifact(manifest, name)
     spec = manifest.model(name)
-    return Model.from_bytes(spec, data, str(manifest.folder / spec.file))
+    return Model.from_bytes(spec, data, str(manifest.folder / spec.file), threads=threads)
 
 
 def load_models(path: str | os.PathLike[str] | None = None) -> dict[str, Model]:
@@ -343,10 +395,11 @@ def _installed() -> list[str]:
     return sorted(found)
 
 
-def _open_session(data: bytes, path: str) -> onnxruntime.InferenceSession:
+def _open_session(data: bytes, path: str, threads: int = 1) -> onnxruntime.InferenceSession:
+    workers = as_whole(threads, "threads", least=1, most=MOST_THREADS, unit="threads")
     onnxruntime = _runtime()
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
+    options.intra_op_num_threads = workers
     options.inter_op_num_threads = 1
     # The graphs are shipped as they are to be computed: rewriting them at every start would double
     # its cost and let numbers depend on the version of the optimiser. Planning memory reuse costs

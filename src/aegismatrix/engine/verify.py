@@ -20,7 +20,7 @@ from aegismatrix.artifacts.manifest import (
     unlisted_files,
 )
 from aegismatrix.engine.model import load_model
-from aegismatrix.errors import AegisError
+from aegismatrix.errors import AegisError, ArgumentError, shown
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,8 @@ def verify(
     >>> am.verify()
     []
     """
+    if golden is not None and not isinstance(golden, bool):
+        raise ArgumentError("golden", shown(golden), remedy="Give True or False, or leave it out.")
     try:
         manifest = read_manifest(path)
     except AegisError as error:

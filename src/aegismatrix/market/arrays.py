@@ -1,22 +1,30 @@
 """Arrays of market data: dates and numbers read from them, what they are checked for, how kept.
 
+What callers give besides, such as numbers, texts and moments, is converted or refused here too: an
+argument may be anything, and its own methods may raise whatever they like.
+
 Knows no files and no market; the clock on which a stamp is read is given.
 """
 
 from __future__ import annotations
 
+import math
+import operator
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
+from decimal import Decimal
 from functools import lru_cache
-from typing import Any, Literal, TypedDict
+from itertools import islice
+from numbers import Real
+from typing import Any, Literal, TypedDict, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aegismatrix import errors
-from aegismatrix.errors import BarsError
+from aegismatrix.errors import ArgumentError, BarsError, printable, shown
 from aegismatrix.market.thresholds import MAX_INDEX_POINTS, MAX_LOG_MOVE, MIN_INDEX_POINTS
 
 FloatArray = NDArray[np.float64]
@@ -33,13 +41,30 @@ Day = str | date | np.datetime64
 FIRST_YEAR, LAST_YEAR = 1000, 9999
 """Days are of years of four digits: those that ISO 8601 and Python's dates write alike."""
 
+MAX_GIVEN = 100_000
+"""No list of anything but prices is longer; what never ends is refused there."""
+
+MAX_ROWS = 1_000_000
+"""What is like a list, and neither one nor an array, may have so many rows."""
+
+_Kind = TypeVar("_Kind")
+_KNOWN = (np.ndarray, np.generic, list, tuple, str, bytes, bytearray, memoryview)
+_FIRST_DATE, _LAST_DATE = 1, 9999
+_LEAST_BYTES = 4
 _FIXED_OFFSET = re.compile(r"(?:UTC)?([+-])(\d{2}):(\d{2})")
 _RANGE_TOLERANCE = 1e-4
 _SECONDS_OF_A_DAY = 86_400.0
 _ISO_DAY = len("2024-12-31")
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 # Kinds that numpy converts to floats all the same.
-_NO_REAL_NUMBERS = {"c": "complex numbers", "M": "dates", "m": "durations", "b": "truth values"}
+_NO_REAL_NUMBERS = {
+    "c": "complex numbers",
+    "M": "dates",
+    "m": "durations",
+    "b": "truth values",
+    "U": "text",
+    "S": "bytes",
+}
 _DATE_FORMATS = ("%d-%b-%Y", "%d %b %Y", "%b %d, %Y", "%d-%B-%Y", "%B %d, %Y", "%Y/%m/%d", "%Y%m%d")
 _DATE_REMEDIES: Mapping[DateUnit, str] = {
     "D": "Write dates as YYYY-MM-DD, or say how they are written (date_format, --date-format).",
@@ -61,14 +86,103 @@ class Table:
     notes: tuple[str, ...] = ()
 
 
-class ReadOnlyArrays:
-    """Base of dataclasses of arrays: what was read-only stays so through pickle."""
+class ReadOnlyDict(dict[Any, Any]):
+    """A dictionary that nobody can write to, and that can be hashed."""
+
+    def _refuse(self, *_: object, **__: object) -> Any:
+        raise TypeError("what was published cannot be changed: make a dict of it first")
+
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(_comparable(self))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Made anew: pickle would write to it, and hand on arrays that can be written to.
+        return frozen, (dict(self),)
+
+    def __copy__(self) -> ReadOnlyDict:
+        return self
+
+    def __deepcopy__(self, memo: object) -> ReadOnlyDict:
+        return self
+
+
+class Published:
+    """Base of frozen dataclasses that are handed out: nothing in them can be changed.
+
+    Arrays are read-only for good, mappings are `ReadOnlyDict`, lists are tuples. Since nothing in
+    it can change, a copy is the thing itself. Where the dataclass does not compare itself (arrays
+    have no truth value), two are equal if they are of one class and every field is, arrays bit for
+    bit.
+    """
+
+    def __post_init__(self) -> None:
+        for one in fields(self):  # type: ignore[arg-type]
+            held = self.__dict__[one.name]
+            try:
+                kept = frozen(held)
+            except Exception as error:
+                # A list may hold itself, and a mapping may be anybody's code.
+                remedy = "Give plain values, in lists and mappings of a few levels."
+                raise ArgumentError(one.name, shown(held), remedy=remedy) from error
+            if kept is not held:
+                object.__setattr__(self, one.name, kept)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What is derived is not carried to another process, where it would come out writable.
+        return {one.name: self.__dict__[one.name] for one in fields(self)}  # type: ignore[arg-type]
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # numpy forgets on its way through pickle that an array was read-only.
-        self.__dict__.update(
-            {k: read_only(v) if isinstance(v, np.ndarray) else v for k, v in state.items()}
-        )
+        self.__dict__.update({name: frozen(value) for name, value in state.items()})
+
+    def __copy__(self: _Kind) -> _Kind:
+        return self
+
+    def __deepcopy__(self: _Kind, memo: object) -> _Kind:
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self is other or _values_of(self) == _values_of(other)
+
+    def __hash__(self) -> int:
+        return hash(_values_of(self))
+
+
+def frozen(value: Any) -> Any:
+    """Return a value in which nothing can be changed: arrays, mappings and lists of such."""
+    if isinstance(value, np.ndarray):
+        # numpy makes writable arrays on bytes, too, when it reads them from a pickle.
+        is_kept = isinstance(value.base, bytes) and not value.flags.writeable
+        return value if is_kept else read_only(value)
+    if isinstance(value, ReadOnlyDict):
+        return value
+    if isinstance(value, Mapping):
+        return ReadOnlyDict({name: frozen(inner) for name, inner in value.items()})
+    if type(value) in (list, tuple):
+        inside = tuple(frozen(inner) for inner in value)
+        is_same = type(value) is tuple and all(map(operator.is_, inside, value))
+        return value if is_same else inside
+    return value
+
+
+def _values_of(published: Any) -> tuple[Any, ...]:
+    return tuple(_comparable(published.__dict__[one.name]) for one in fields(published))
+
+
+def _comparable(value: Any) -> Any:
+    """What can be compared and hashed in place of a value that is frozen."""
+    if isinstance(value, np.ndarray):
+        return value.dtype.str, value.shape, value.tobytes()
+    if isinstance(value, Mapping):
+        return frozenset((name, _comparable(inner)) for name, inner in value.items())
+    if type(value) is tuple:
+        return tuple(map(_comparable, value))
+    return value
 
 
 class NamedRows(TypedDict):
@@ -79,29 +193,193 @@ class NamedRows(TypedDict):
 
 
 def read_only(values: Any) -> Any:
-    """Return a copy that nobody can write to."""
-    # A read-only view may be of an array that its owner still writes to.
-    kept = values.copy()
-    kept.flags.writeable = False
-    return kept
+    """Return a copy that nobody can write to, nor make writable."""
+    # Of an array that owns its memory, the flag can be set back.
+    kept = np.ascontiguousarray(values)
+    return np.ndarray(np.shape(values), kept.dtype, kept.tobytes())
 
 
 def as_floats(values: Any, source: str, column: str) -> FloatArray:
     """Read an array of real numbers, of any shape; a masked value becomes NaN."""
     try:
-        array = values if hasattr(values, "filled") else np.asarray(values)
+        array = values if isinstance(values, np.ma.MaskedArray) else array_of(values)
         if array.dtype.kind in _NO_REAL_NUMBERS:
             raise TypeError(_NO_REAL_NUMBERS[array.dtype.kind])
+        # numpy takes a truth value among numbers for one of them.
+        if isinstance(values, list | tuple) and any(type(one) is bool for one in values):
+            raise TypeError(_NO_REAL_NUMBERS["b"])
+        if array.dtype.kind == "f" and array.dtype.itemsize < _LEAST_BYTES:
+            raise TypeError("half precision, which keeps three digits of a price")
+        if array.dtype.kind == "O":
+            array = _real_numbers(array)
         # A number beyond those of float64 becomes infinite, which no market data may be.
         with np.errstate(over="ignore"):
             floats = array.astype(np.float64)
         # A masked value is one that is not known; numpy would hand on what the mask hides.
-        return np.asarray(floats.filled(np.nan) if hasattr(floats, "filled") else floats)
-    except (TypeError, ValueError, OverflowError) as error:
+        masked = isinstance(floats, np.ma.MaskedArray)
+        return np.asarray(np.ma.filled(floats, np.nan) if masked else floats)
+    except Exception as error:
+        # What is no array of numpy is converted by its own code, which may raise anything.
         raise BarsError(
-            f"{source}: {column} is not an array of numbers ({error}).",
+            f"{source}: {column} is not an array of numbers ({_said(error)}).",
             remedy="Give floats, one per row.",
         ) from error
+
+
+def array_of(values: object) -> Any:
+    """Return an array of what is one, or a list; of what is only like a list, as far as it ends."""
+    kind = type(values)
+    if isinstance(values, Mapping):
+        raise TypeError("a mapping")
+    like_a_list = hasattr(kind, "__len__") and hasattr(kind, "__getitem__")
+    if like_a_list and not isinstance(values, _KNOWN) and not hasattr(kind, "__array__"):
+        # numpy would ask it for one row after another, whatever its length says.
+        rows = list(islice(values, MAX_ROWS + 1))  # type: ignore[call-overload]
+        if len(rows) > MAX_ROWS:
+            raise ValueError(f"more than {MAX_ROWS} rows")
+        values = rows
+    return np.asarray(values)
+
+
+def _real_numbers(objects: Any) -> Any:
+    """Refuse objects that are no numbers, though Python may make one of them; None is a blank."""
+    for one in np.ma.getdata(objects).reshape(-1).tolist():
+        number = isinstance(one, Real | Decimal) and not isinstance(one, bool | np.bool_)
+        if not number and one is not None and type(one).__name__ not in ("NAType", "NaTType"):
+            raise TypeError(f"{shown(one)} among them")
+    return objects
+
+
+def _said(error: Exception) -> str:
+    """What an error says; its words may be anybody's code."""
+    try:
+        return str(error) or type(error).__name__
+    except Exception:  # noqa: BLE001
+        return type(error).__name__
+
+
+def as_text(value: object, name: str, remedy: str = "Give a text.") -> str:
+    """Return an argument that is text, as one of that very type; ArgumentError otherwise."""
+    if not isinstance(value, str):
+        raise ArgumentError(name, shown(value), remedy=remedy)
+    return str.__str__(value)
+
+
+def as_whole(value: object, name: str, *, least: int, most: int, unit: str = "") -> int:
+    """Return an argument that is a whole number within bounds; ArgumentError otherwise.
+
+    A truth value is no number. numpy's integers become those of Python, which are JSON.
+    """
+    remedy = f"Give a whole number{unit and ' of ' + unit} from {least} to {most}."
+    try:
+        if isinstance(value, bool | np.bool_ | np.ma.MaskedArray):
+            raise TypeError("a truth value, or one that is hidden")
+        number = int(operator.index(value))  # type: ignore[arg-type]
+    except Exception as error:
+        # What counts as a whole number may be anybody's code.
+        raise ArgumentError(name, shown(value), remedy=remedy) from error
+    if not least <= number <= most:
+        raise ArgumentError(name, shown(value), remedy=remedy)
+    return number
+
+
+def as_real(value: object, name: str, remedy: str = "Give a finite number.") -> float:
+    """Return an argument that is a finite number; ArgumentError otherwise.
+
+    Neither a truth value nor text is a number.
+    """
+    number = math.nan
+    # Half precision has no 0.8, and no 0.35.
+    if isinstance(value, Real | Decimal) and not isinstance(value, bool | np.bool_ | np.float16):
+        try:
+            number = float(value)
+        except (TypeError, ValueError, OverflowError):
+            number = math.nan
+    if not math.isfinite(number):
+        raise ArgumentError(name, shown(value), remedy=remedy)
+    return number
+
+
+def as_truth(value: object, name: str) -> bool:
+    """Return an argument that is a truth value, which 0 and 1 are not; ArgumentError otherwise."""
+    if not isinstance(value, bool | np.bool_):
+        raise ArgumentError(name, shown(value), remedy="Give True or False.")
+    return bool(value)
+
+
+def as_kind(value: object, kind: type[_Kind], name: str, remedy: str) -> _Kind:
+    """Return an argument that is an instance of a class; ArgumentError otherwise."""
+    # Not isinstance alone, which asks the value for its class.
+    if not issubclass(type(value), kind):
+        raise ArgumentError(name, shown(value), remedy=remedy)
+    return value  # type: ignore[return-value]
+
+
+def as_choice(value: object, choices: Sequence[str], name: str) -> str:
+    """Return an argument that is one of some texts; ArgumentError otherwise."""
+    text = str.__str__(value) if isinstance(value, str) else ""
+    if text not in choices:
+        raise ArgumentError(name, shown(value), remedy=f"Give one of {list(choices)}.")
+    return text
+
+
+def as_rows(values: object, name: str, remedy: str) -> tuple[Any, ...]:
+    """Return what an argument holds, one by one; ArgumentError where it is no list.
+
+    A text, bytes or a mapping is none, nor is what never ends, or fails when it is asked.
+    """
+    try:
+        if isinstance(values, str | bytes | bytearray | Mapping):
+            raise TypeError("one thing and no list")
+        rows = tuple(islice(values, MAX_GIVEN + 1))  # type: ignore[call-overload]
+        if len(rows) > MAX_GIVEN:
+            raise ValueError("without an end")
+    except Exception as error:
+        raise ArgumentError(name, shown(values), remedy=remedy) from error
+    return rows
+
+
+def as_mapping(values: object, name: str, remedy: str) -> dict[Any, Any]:
+    """Return what an argument holds by key; ArgumentError where it is no mapping."""
+    try:
+        if not isinstance(values, Mapping):
+            raise TypeError("no mapping")
+        return dict(values)
+    except Exception as error:
+        raise ArgumentError(name, shown(values), remedy=remedy) from error
+
+
+def printable_text(value: object, name: str) -> str:
+    """Return an argument that is one line of text which steers no terminal, and is not blank."""
+    text = as_text(value, name)
+    if not text.isprintable() or not text.strip():
+        raise ArgumentError(name, shown(text), remedy="Give one line of printable text.")
+    return text
+
+
+def as_texts(values: object, name: str, remedy: str = "Give a list of texts.") -> tuple[str, ...]:
+    """Return an argument that is a list of texts, as `as_rows` and `as_text` read them."""
+    return tuple(as_text(one, name, remedy) for one in as_rows(values, name, remedy))
+
+
+def as_moment(value: object, name: str) -> datetime:
+    """Return an argument that is a moment, in UTC; NaiveMomentError where it has no offset.
+
+    ArgumentError for what is no datetime, or lies beyond any calendar.
+    """
+    remedy = "Give an aware datetime, such as datetime.now(timezone.utc)."
+    # What pandas has for no moment calls itself a datetime, and is not equal to itself.
+    if not isinstance(value, datetime) or value != value:
+        raise ArgumentError(name, shown(value), remedy=remedy)
+    try:
+        offset = value.utcoffset()
+        moment = None if offset is None else value.astimezone(timezone.utc)
+    except Exception as error:
+        # A clock is anybody's code, and a moment may lie beyond what a calendar counts.
+        raise ArgumentError(name, shown(value), remedy=remedy) from error
+    if moment is None:
+        raise errors.NaiveMomentError(value.replace(tzinfo=None).isoformat())
+    return moment
 
 
 def as_dates(
@@ -124,14 +402,15 @@ def as_dates(
         row = int(np.flatnonzero(np.ma.getmaskarray(values))[0])
         raise _bad_date(source, row, "masked", unit)
     try:
-        array = np.asarray(values)
-    except ValueError as error:
-        raise _bad_date(source, 0, str(values), unit) from error
+        array: NDArray[Any] = array_of(values)
+    except Exception as error:
+        # As for prices: it may be anybody's code.
+        raise _bad_date(source, 0, values, unit) from error
     if np.issubdtype(array.dtype, np.datetime64):
         try:
-            dates = array.astype(f"datetime64[{unit}]")
+            dates: DateArray = array.astype(f"datetime64[{unit}]")
             years = dates.astype("datetime64[Y]").astype(np.int64) + 1970
-        except OverflowError as error:
+        except (OverflowError, ValueError, TypeError) as error:
             raise _bad_date(source, 0, str(array.flat[0]), unit) from error
         unknown = np.isnat(dates) | (years < FIRST_YEAR) | (years > LAST_YEAR)
         if unit == "s":
@@ -143,7 +422,8 @@ def as_dates(
             check_whole_days(array.reshape(-1), dates.reshape(-1) != array.reshape(-1), source)
         return dates
     stamps = list(enumerate(array.reshape(-1).tolist()))
-    return read_dates(stamps, source, clock=clock, unit=unit, timed=timed).reshape(array.shape)
+    read = read_dates(stamps, source, clock=clock, unit=unit, timed=timed)
+    return read.reshape(array.shape)
 
 
 @lru_cache(maxsize=64)
@@ -174,8 +454,12 @@ def clock_named(time_zone: str) -> tzinfo:
 
 def as_date(value: object, source: str, *, unit: DateUnit = "D") -> np.datetime64:
     """Read a single day or moment, as `as_dates` does; refuse more than one."""
-    if isinstance(value, list | tuple) or np.ndim(value):  # type: ignore[arg-type]
-        raise _bad_date(source, 0, str(value), unit)
+    if not isinstance(value, str | date | np.datetime64):
+        raise _bad_date(source, 0, value, unit)
+    if isinstance(value, str):
+        # numpy leaves out what stands behind a NUL.
+        stamps = [(0, str.__str__(value))]
+        return read_dates(stamps, source, clock=None, unit=unit, timed=True)[0]  # type: ignore[no-any-return]
     return as_dates([value], source, unit=unit, timed=True)[0]  # type: ignore[no-any-return]
 
 
@@ -187,15 +471,20 @@ def whole_day(day: object) -> np.datetime64:
     if isinstance(day, date) and not isinstance(day, datetime):
         return np.datetime64(day)
     if isinstance(day, np.datetime64):
-        whole: np.datetime64 = day.astype("datetime64[D]")
-        if whole == day:
+        try:
+            whole: np.datetime64 = day.astype("datetime64[D]")
+            year = int(whole.astype("datetime64[Y]").astype(np.int64)) + 1970
+        except (OverflowError, ValueError, TypeError) as error:
+            raise errors.CalendarDayError(shown(day)) from error
+        # Years beyond Python's have no weekday that Python could tell.
+        if whole == day and _FIRST_DATE <= year <= _LAST_DATE:
             return whole
     if isinstance(day, str):
         try:
             return np.datetime64(date.fromisoformat(day))
         except ValueError as error:
-            raise errors.CalendarDayError(repr(day)) from error
-    raise errors.CalendarDayError(repr(day))
+            raise errors.CalendarDayError(shown(day)) from error
+    raise errors.CalendarDayError(shown(day))
 
 
 def named(mask: Any, dates: DateArray) -> NamedRows:
@@ -205,12 +494,14 @@ def named(mask: Any, dates: DateArray) -> NamedRows:
     return {"rows": rows.tolist(), "dates": [f"{date}{zone}" for date in dates[rows].astype(str)]}
 
 
-def check_source(source: object) -> None:
-    """Refuse a source that is no text."""
+def source_named(source: object) -> str:
+    """Return what a source is called, on one line that steers no terminal."""
     if not isinstance(source, str):
         raise BarsError(
-            f"The source {source!r} is no text.", remedy="Give a name, such as that of the file."
+            f"The source {shown(source)} is no text.",
+            remedy="Give a name, such as that of the file.",
         )
+    return printable(str.__str__(source))
 
 
 def check_lengths(arrays: Mapping[str, Any]) -> None:
@@ -332,16 +623,18 @@ def read_dates(
     for line, stamp in stamps:
         moment = _parse_stamp(stamp, date_format)
         if moment is None or not FIRST_YEAR <= moment.year <= LAST_YEAR:
-            raise _bad_date(source, line, str(stamp), unit)
+            raise _bad_date(source, line, stamp, unit)
         # A stamp of pandas counts nanoseconds besides.
         if unit == "s" and (moment.microsecond or getattr(moment, "nanosecond", 0)):
-            raise _bad_date(source, line, str(stamp), unit)
-        if moment.tzinfo is not None and clock is not None:
-            try:
+            raise _bad_date(source, line, stamp, unit)
+        try:
+            is_naive = moment.utcoffset() is None
+            if not is_naive and clock is not None:
                 moment = moment.astimezone(clock)
-            except OverflowError as error:
-                raise _bad_date(source, line, str(stamp), unit) from error
-        naive.append(moment.tzinfo is None)
+        except Exception as error:
+            # A clock may be anybody's code, and a moment lie at the end of what can be counted.
+            raise _bad_date(source, line, stamp, unit) from error
+        naive.append(is_naive)
         dates.append(moment.replace(tzinfo=None))
     moments = np.array(dates, dtype="datetime64[us]")
     days = moments.astype(f"datetime64[{unit}]")
@@ -430,8 +723,9 @@ def parsed(text: str, date_format: str) -> datetime | None:
         return None
 
 
-def _bad_date(source: str, line: int, text: str, unit: DateUnit) -> errors.UnreadableCellError:
+def _bad_date(source: str, line: int, given: object, unit: DateUnit) -> errors.UnreadableCellError:
     column = "date" if unit == "D" else "moment"
+    text = given if type(given) is str else shown(given)
     return errors.UnreadableCellError(
         source=source, line=line, column=column, text=text[:80], remedy=_DATE_REMEDIES[unit]
     )

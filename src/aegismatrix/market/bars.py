@@ -18,25 +18,32 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from aegismatrix import errors
+from aegismatrix.errors import ArgumentError, printable, shown
 from aegismatrix.market.arrays import (
+    MAX_GIVEN,
     ONE_DAY,
     DateArray,
     Day,
     FloatArray,
-    ReadOnlyArrays,
+    Published,
     Table,
     as_date,
     as_dates,
     as_floats,
+    as_kind,
+    as_rows,
+    as_texts,
+    as_whole,
     check_bar_shape,
     check_index_scale,
     check_lengths,
     check_positive,
     check_rising,
-    check_source,
     named,
     oldest_first,
     read_only,
+    source_named,
+    whole_day,
 )
 from aegismatrix.market.market import NIFTY, Market, MarketField, market_named
 from aegismatrix.market.prints import (
@@ -84,9 +91,15 @@ class IvFill:
     printed_on: str
     trading_days: int
 
+    def __post_init__(self) -> None:
+        for name in ("date", "printed_on"):
+            object.__setattr__(self, name, str(whole_day(getattr(self, name))))
+        days = as_whole(self.trading_days, "trading_days", least=1, most=MAX_GIVEN)
+        object.__setattr__(self, "trading_days", days)
+
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Bars(ReadOnlyArrays):
+class Bars(Published):
     """Daily bars, oldest first; an instance that exists is valid.
 
     Make one with `from_csv`, `from_frames` or `from_arrays`. A slice (``bars[-300:]``) is again
@@ -137,7 +150,10 @@ class Bars(ReadOnlyArrays):
     reading_notes: tuple[str, ...] = field(default=())
 
     def __post_init__(self) -> None:
-        check_source(self.source)
+        object.__setattr__(self, "source", source_named(self.source))
+        object.__setattr__(self, "iv_fills", _fills_of(self.iv_fills))
+        notes = as_texts(self.reading_notes, "reading_notes")
+        object.__setattr__(self, "reading_notes", tuple(map(printable, notes)))
         object.__setattr__(self, "permits", _permits_of(self.permits))
         object.__setattr__(self, "dates", read_only(as_dates(self.dates, self.source)))
         for name in ("high", "low", "close", "iv", "open"):
@@ -293,7 +309,7 @@ class Bars(ReadOnlyArrays):
         >>> am.Bars.from_arrays(days, high, low, close, iv=[14.6, 14.1])
         Bars(2 of 'nifty' from arrays, 2024-01-02 to 2024-01-03, close 21517, iv 14.1 %)
         """
-        market = market_named(market)
+        market, source = market_named(market), source_named(source)
         columns = {"high": high, "low": low, "close": close}
         if open is not None:
             columns["open"] = open
@@ -358,7 +374,7 @@ class Bars(ReadOnlyArrays):
         from aegismatrix.market.readers import name_of, read_csv
 
         market = market_named(market)
-        index_ticker, iv_ticker = tickers or _TICKERS.get(market.name) or (None, None)
+        index_ticker, iv_ticker = _tickers_of(tickers, market)
         return cls._join(
             read_csv(
                 index,
@@ -377,7 +393,7 @@ class Bars(ReadOnlyArrays):
                 ticker=iv_ticker,
             ),
             market,
-            name_of(index),
+            source_named(name_of(index)),
             start,
             end,
             today,
@@ -430,8 +446,8 @@ class Bars(ReadOnlyArrays):
         """
         from aegismatrix.market.readers import read_frame
 
-        market = market_named(market)
-        index_ticker, iv_ticker = tickers or _TICKERS.get(market.name) or (None, None)
+        market, source = market_named(market), source_named(source)
+        index_ticker, iv_ticker = _tickers_of(tickers, market)
         return cls._join(
             read_frame(
                 index,
@@ -560,10 +576,21 @@ class Bars(ReadOnlyArrays):
     def __len__(self) -> int:
         return len(self.dates)
 
+    def __contains__(self, day: object) -> bool:
+        return bool((self.dates == whole_day(day)).any())
+
     def __getitem__(self, rows: slice) -> Bars:
-        if not isinstance(rows, slice) or rows.step not in (None, 1):
-            raise TypeError("Bars take slices without a step, such as bars[-300:]")
-        dates = self.dates[rows]
+        try:
+            if not isinstance(rows, slice) or rows.step not in (None, 1):
+                raise TypeError("no slice without a step")
+            dates = self.dates[rows]
+        except Exception as error:
+            # The ends of a slice may be anything.
+            raise ArgumentError(
+                "a cut of Bars",
+                shown(rows),
+                remedy="Bars take slices without a step, such as bars[-300:].",
+            ) from error
         if not len(dates):
             raise errors.EmptyBarsError(self.source)
         kept = set(dates.astype(str).tolist()) if self.iv_fills else set()
@@ -656,6 +683,30 @@ def _check_gaps(dates: DateArray, source: str) -> None:
         raise errors.CalendarGapError(
             source, limit_days=MAX_GAP_CALENDAR_DAYS, **named(holes, dates)
         )
+
+
+def _tickers_of(tickers: object, market: Market) -> tuple[str | None, str | None]:
+    """The tickers given, or those that Yahoo has for the market."""
+    if tickers is None:
+        return _TICKERS.get(market.name) or (None, None)
+    return tickers_of(tickers)
+
+
+def tickers_of(tickers: object) -> tuple[str, str]:
+    """Return the tickers of an index and of its volatility index; ArgumentError for others."""
+    remedy = "Give those of the index and of its volatility index, such as ('^NSEI', '^INDIAVIX')."
+    given = as_texts(tickers, "tickers", remedy)
+    if len(given) != 2:
+        raise ArgumentError("tickers", shown(given), remedy=remedy)
+    return given[0], given[1]
+
+
+def _fills_of(given: object) -> tuple[IvFill, ...]:
+    if type(given) is tuple and not given:
+        return ()
+    remedy = "Leave them out; Bars.from_arrays(..., iv_dates=...) finds them."
+    fills = as_rows(given, "iv_fills", remedy)
+    return tuple(as_kind(one, IvFill, "iv_fills", remedy) for one in fills)
 
 
 def _permits_of(given: Permit | str | Iterable[Permit | str]) -> tuple[Permit, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,15 +12,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from aegismatrix import errors
-from aegismatrix.errors import list_some
+from aegismatrix.errors import ArgumentError, list_some, shown
 from aegismatrix.market.arrays import (
     FloatArray,
-    ReadOnlyArrays,
+    Published,
     as_date,
     as_floats,
+    as_real,
     check_lengths,
-    check_source,
     read_only,
+    source_named,
 )
 from aegismatrix.market.readers import Undated, read_csv_columns, read_frame_columns
 from aegismatrix.market.sheets import path_text
@@ -33,14 +33,18 @@ if TYPE_CHECKING:
 MIN_STRIKES = 5
 """Fewer are a piece of a chain, not one."""
 
+LEAST_STEP_POINTS = 0.01
+"""No exchange lists strikes closer than a paisa or a cent."""
+
 MAX_OPEN_INTEREST = 1e12
 """More contracts than any exchange has ever had open; up to it sums over strikes are exact."""
 
+_STEP = "Give index points above 0, such as 50.0."
 _COLUMNS = ("strike", "call open interest", "put open interest")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class OptionChain(ReadOnlyArrays):
+class OptionChain(Published):
     """Open interest by strike; an instance that exists is valid.
 
     Make one with `from_csv`, `from_frame` or `from_arrays`.
@@ -70,7 +74,7 @@ class OptionChain(ReadOnlyArrays):
     expiry: str | None = None
 
     def __post_init__(self) -> None:
-        check_source(self.source)
+        object.__setattr__(self, "source", source_named(self.source))
         for name in ("strikes", "call_open_interest", "put_open_interest"):
             values = as_floats(getattr(self, name), self.source, name)
             if name != "strikes":
@@ -127,12 +131,13 @@ class OptionChain(ReadOnlyArrays):
         >>> am.OptionChain.from_arrays(strikes, calls, puts, expiry="2024-01-04")
         OptionChain(6 strikes from arrays, 21500 to 22000, expiry 2024-01-04)
         """
+        source = source_named(source)
         return cls(
             as_floats(strikes, source, "strikes"),
             as_floats(call_open_interest, source, "call_open_interest"),
             as_floats(put_open_interest, source, "put_open_interest"),
             source,
-            None if expiry is None else str(expiry),
+            None if expiry is None else str(as_date(expiry, f"expiry of {source}")),
         )
 
     @classmethod
@@ -164,7 +169,7 @@ class OptionChain(ReadOnlyArrays):
         '2024-01-04'
         """
         name = os.path.basename(path_text(path))  # noqa: PTH119
-        return cls._of(read_csv_columns(path, required=_COLUMNS), expiry, name)
+        return cls._of(read_csv_columns(path, required=_COLUMNS), expiry, source_named(name))
 
     @classmethod
     def from_frame(
@@ -193,6 +198,7 @@ class OptionChain(ReadOnlyArrays):
         >>> len(am.OptionChain.from_frame(pd.read_csv("option_chain.csv")))
         6
         """
+        source = source_named(source)
         columns = read_frame_columns(frame, source=source, required=_COLUMNS)
         return cls._of(columns, expiry, source)
 
@@ -236,7 +242,10 @@ class OptionChain(ReadOnlyArrays):
         >>> am.OptionChain.from_csv("option_chain.csv").strikes_left_out(50.0)
         5
         """
-        steps = np.rint(np.diff(self.strikes) / step_points).astype(np.int64)
+        step = as_real(step_points, "step_points", _STEP)
+        if not LEAST_STEP_POINTS <= step <= MAX_INDEX_POINTS:
+            raise ArgumentError("step_points", shown(step_points), remedy=_STEP)
+        steps = np.rint(np.diff(self.strikes) / step).astype(np.int64)
         return int(np.maximum(steps - 1, 0).sum())
 
     def check_spot(self, spot: float) -> None:
@@ -258,8 +267,9 @@ class OptionChain(ReadOnlyArrays):
         >>> am.OptionChain.from_csv("option_chain.csv").check_spot(21710.0)
         """
         lower, upper = float(self.strikes[0]), float(self.strikes[-1])
-        if not (math.isfinite(spot) and lower <= spot <= upper):
-            reason = f"spot is {spot:g}"
+        given = spot if type(spot) is float else as_real(spot, "spot", "Give index points.")
+        if not lower <= given <= upper:
+            reason = f"spot is {given:g}"
             raise errors.ChainError(self.source, "other_index", reason, strikes=(lower, upper))
 
     def _check_strikes(self) -> None:

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from aegismatrix import errors
-from aegismatrix.errors import AegisError
+from aegismatrix.errors import AegisError, shown
 from aegismatrix.market.calendars.calendar import Calendar, read_small_file
+from aegismatrix.market.sheets import path_text
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -23,7 +24,7 @@ _TABLE_SUFFIX = ".csv"
 
 def read_description(path: str | os.PathLike[str]) -> Mapping[str, Any]:
     """Read a market file, which is one JSON object that says each thing once."""
-    place = os.fspath(path)
+    place = path_text(path)
     try:
         content = json.loads(read_small_file(path), parse_constant=_refuse, object_pairs_hook=_once)
     except errors.MarketFileError:
@@ -42,7 +43,9 @@ def market_fields(
 
     A calendar's table is looked for beside `path`.
     """
-    place = os.fspath(path)
+    place = path_text(path)
+    if not isinstance(description, Mapping):
+        raise errors.MarketFileError(place, f"it is {shown(description)}")
     readers: Mapping[str, Callable[[Any], Any]] = {
         "name": _text,
         "title": _text,
@@ -53,7 +56,10 @@ def market_fields(
         "strike_step_points": _number,
         "circuit_breaker": _number,
     }
-    plain = {key: value for key, value in description.items() if value is not None}
+    try:
+        plain = {key: value for key, value in description.items() if value is not None}
+    except Exception as error:
+        raise errors.MarketFileError(place, f"it is {shown(description)}") from error
     rule = plain.pop("expiries", None)
     market = _read(plain, readers, "", place)
     if "name" not in market:
@@ -102,11 +108,9 @@ def _read(
     prefix: str,
     place: str,
 ) -> dict[str, Any]:
-    unknown = sorted(set(plain) - set(readers))
+    unknown = sorted(map(shown, set(plain) - set(readers)))
     if unknown:
-        raise errors.MarketFileError(
-            place, f"it has the unknown key {prefix + str(unknown[0])[:40]!r}"
-        )
+        raise errors.MarketFileError(place, f"it has the unknown key {prefix}{unknown[0]}")
     read = {}
     for key, value in plain.items():
         try:
@@ -114,7 +118,7 @@ def _read(
         except errors.MarketFileError:
             raise
         except (TypeError, ValueError, KeyError, AttributeError, AegisError) as error:
-            said = f"its {prefix}{key} is {str(value)[:80]!r}"
+            said = f"its {prefix}{key} is {shown(value)}"
             raise errors.MarketFileError(place, said) from error
     return read
 
@@ -147,7 +151,7 @@ def _day(value: Any) -> date:
 
 def _object(value: Any, place: str) -> Mapping[str, Any]:
     if not isinstance(value, dict):
-        raise errors.MarketFileError(place, f"its expiries are {str(value)[:80]!r}")
+        raise errors.MarketFileError(place, f"its expiries are {shown(value)}")
     return value
 
 

@@ -1,6 +1,6 @@
 """The catalogue of outputs: every probability by its column, what decides it, what it is called.
 
-This is plain data that imports nothing; `aegismatrix.market.outcomes` decides the events. Heads,
+This is plain data; `aegismatrix.market.outcomes` decides the events. Heads,
 monitoring, report and page take the names from here, and nobody else spells one.
 """
 
@@ -10,6 +10,18 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+
+from aegismatrix.errors import ArgumentError
+from aegismatrix.market.arrays import (
+    as_kind,
+    as_mapping,
+    as_real,
+    as_rows,
+    as_text,
+    as_whole,
+    frozen,
+    printable_text,
+)
 
 PROBABILITY = "probability"
 """The unit of every output here."""
@@ -56,6 +68,10 @@ RETURN_CLASS = "return_class"
 CLOSE_ABOVE = "close_above"
 CLOSE_BELOW = "close_below"
 
+MOST_DAYS = 2_520
+"""The longest horizon of an event: ten years of sessions."""
+
+_PARAMETERS = "Give finite numbers by name, such as {'fraction': 0.02}."
 _JUDGED = re.compile(r"(.+?)_[a-z]?(\d+)")
 
 
@@ -86,6 +102,28 @@ class Event:
     horizon_days: int
     classes: tuple[int, ...] = (1,)
     parameters: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        days = as_whole(
+            self.horizon_days, "horizon_days", least=1, most=MOST_DAYS, unit="trading days"
+        )
+        numbers = as_rows(self.classes, "classes", "Give the answers that count, such as (1,).")
+        if not numbers:
+            raise ArgumentError("classes", "empty", remedy="Give the answers that count.")
+        given = as_mapping(self.parameters, "parameters", _PARAMETERS)
+        for name, value in (
+            ("kind", printable_text(self.kind, "kind")),
+            ("horizon_days", days),
+            ("classes", tuple(as_whole(one, "classes", least=0, most=255) for one in numbers)),
+            (
+                "parameters",
+                {
+                    as_text(key, "parameters", _PARAMETERS): as_real(one, f"{key}", _PARAMETERS)
+                    for key, one in given.items()
+                },
+            ),
+        ):
+            object.__setattr__(self, name, frozen(value))
 
 
 @dataclass(frozen=True)
@@ -122,6 +160,12 @@ class Output:
     wording: str
     event: Event | None
     unit: str = PROBABILITY
+
+    def __post_init__(self) -> None:
+        for name in ("column", "head", "judged", "wording", "unit"):
+            object.__setattr__(self, name, printable_text(getattr(self, name), name))
+        if self.event is not None:
+            as_kind(self.event, Event, "event", "Give an Event, or None where nothing decides it.")
 
 
 @dataclass(frozen=True)

@@ -16,25 +16,30 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from aegismatrix import errors
+from aegismatrix.errors import ArgumentError, printable, shown
 from aegismatrix.market.arrays import (
+    MAX_GIVEN,
     DateArray,
     Day,
     FloatArray,
-    ReadOnlyArrays,
+    Published,
     Table,
     as_date,
     as_dates,
     as_floats,
+    as_texts,
+    as_truth,
+    as_whole,
     check_bar_shape,
     check_index_scale,
     check_lengths,
     check_not_frozen,
     check_positive,
     check_rising,
-    check_source,
     named,
     oldest_first,
     read_only,
+    source_named,
 )
 from aegismatrix.market.market import NIFTY
 from aegismatrix.market.readers import read_csv, read_frame
@@ -79,7 +84,7 @@ _PRICES = ("open", "high", "low", "close")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class IntradayBars(ReadOnlyArrays):
+class IntradayBars(Published):
     """Five-minute bars, oldest first; an instance that exists is valid.
 
     Make one with `from_csv`, `from_frame` or `from_arrays`, which leave out what is blank or
@@ -121,7 +126,13 @@ class IntradayBars(ReadOnlyArrays):
     reading_notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        check_source(self.source)
+        object.__setattr__(self, "source", source_named(self.source))
+        for name in ("dropped", "blank"):
+            count = as_whole(getattr(self, name), name, least=0, most=MAX_GIVEN, unit="rows")
+            object.__setattr__(self, name, count)
+        object.__setattr__(self, "shifted", as_truth(self.shifted, "shifted"))
+        notes = as_texts(self.reading_notes, "reading_notes")
+        object.__setattr__(self, "reading_notes", tuple(map(printable, notes)))
         starts = as_dates(self.starts, self.source, unit="s")
         object.__setattr__(self, "starts", read_only(starts))
         for name in _PRICES:
@@ -190,6 +201,7 @@ class IntradayBars(ReadOnlyArrays):
         >>> am.IntradayBars.from_arrays(starts, open, high, low, close).slots
         array([0, 1])
         """
+        source = source_named(source)
         prices = zip(_PRICES, (open, high, low, close), strict=True)
         columns = {name: as_floats(values, source, name) for name, values in prices}
         return cls._cut(Table(source, as_dates(starts, source, unit="s"), columns), now, stamps)
@@ -228,7 +240,7 @@ class IntradayBars(ReadOnlyArrays):
         """
         table = read_csv(path, required=_PRICES, date_format=date_format, unit="s")
         name = os.path.basename(path_text(path))  # noqa: PTH119
-        return cls._cut(replace(table, source=name), now, stamps)
+        return cls._cut(replace(table, source=source_named(name)), now, stamps)
 
     @classmethod
     def from_frame(
@@ -264,7 +276,7 @@ class IntradayBars(ReadOnlyArrays):
         >>> len(am.IntradayBars.from_frame(pd.read_csv("nifty_5min.csv")))
         3
         """
-        table = read_frame(frame, source=source, required=_PRICES, unit="s")
+        table = read_frame(frame, source=source_named(source), required=_PRICES, unit="s")
         return cls._cut(table, now, stamps)
 
     @classmethod
@@ -365,7 +377,7 @@ class IntradayBars(ReadOnlyArrays):
         >>> len(bars.on(bars.sessions[-1:]))
         3
         """
-        of_days = np.isin(self.days, days)
+        of_days = np.isin(self.days, as_dates(days, "the days to keep"))
         if of_days.all():
             return self
         return self._of(of_days) if of_days.any() else None
@@ -418,7 +430,7 @@ def _check_interval(starts: DateArray, source: str) -> None:
 def _is_of_ends(starts: DateArray, source: str, now: Moment | None, stamps: Stamps | None) -> bool:
     """Say whether bars are stamped by their end: none at 09:15, and one where none can start."""
     if stamps is not None:
-        if stamps not in get_args(Stamps):
+        if not isinstance(stamps, str) or stamps not in get_args(Stamps):
             raise errors.BarRowsError(
                 source,
                 "stamped_by_end",
@@ -462,8 +474,13 @@ def _check_not_future(starts: DateArray, source: str, now: Moment | None) -> Non
 
 
 def _whole_seconds(now: Moment) -> np.datetime64:
-    if isinstance(now, datetime):
+    if isinstance(now, datetime) and now == now:
         now = now.replace(microsecond=0)
     elif isinstance(now, np.datetime64):
-        now = now.astype("datetime64[s]")
+        try:
+            now = now.astype("datetime64[s]")
+        except (OverflowError, ValueError, TypeError) as error:
+            raise ArgumentError(
+                "now", shown(now), remedy="Give a moment with its offset, or leave it out."
+            ) from error
     return as_date(now, "now", unit="s")

@@ -18,8 +18,18 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from aegismatrix import errors
-from aegismatrix.errors import CalendarError, NaiveMomentError
-from aegismatrix.market.arrays import DateArray, Day, clock_named, whole_day
+from aegismatrix.errors import ArgumentError, CalendarError, shown
+from aegismatrix.market.arrays import (
+    DateArray,
+    Day,
+    as_moment,
+    as_real,
+    as_rows,
+    as_text,
+    as_whole,
+    clock_named,
+    whole_day,
+)
 
 if TYPE_CHECKING:
     from aegismatrix.market.calendars.calendar import Calendar, SessionClock
@@ -32,6 +42,7 @@ MONDAY, TUESDAY, WEDNESDAY, THURSDAY, FRIDAY, SATURDAY, SUNDAY = range(7)
 _CALENDARS = {"nse": ("aegismatrix.market.calendars.nse", "NSE")}
 """Calendars that the package holds, by name: read when they are first asked for."""
 
+_PAIRS = "Give one pair or more of a day and of the weekday in force since, 0 for Monday."
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,29}")
 # Expiries and horizons of up to 40 sessions lie within.
 _AHEAD = timedelta(days=100)
@@ -72,22 +83,24 @@ class ExpiryRule:
     week_of_month: int = -1
 
     def __post_init__(self) -> None:
-        pairs = tuple((_plain_day(since), weekday) for since, weekday in self.weekday_since)
+        rows = map(_pair, as_rows(self.weekday_since, "weekday_since", _PAIRS))
+        pairs = tuple((_plain_day(since), _weekday(weekday)) for since, weekday in rows)
         object.__setattr__(self, "weekday_since", pairs)
         if self.weekly_since is not None:
             object.__setattr__(self, "weekly_since", _plain_day(self.weekly_since))
         since = [day for day, _ in pairs]
-        if not since or since != sorted(set(since)) or {w for _, w in pairs} - set(range(7)):
+        if not since or since != sorted(set(since)):
             raise errors.MarketError(
-                "The weekdays of an expiry rule are none, not 0 to 6, or their days do not rise.",
-                remedy="Give one pair or more of a day and of the weekday in force since, 0 for"
-                " Monday.",
+                "The weekdays of an expiry rule are none, or their days do not rise.",
+                remedy=_PAIRS,
             )
-        if self.week_of_month not in (-1, 1, 2, 3, 4):
+        week = _within(self.week_of_month, -1, 4)
+        if not week:
             raise errors.MarketError(
-                f"The week of the month is {self.week_of_month!r}.",
+                f"The week of the month is {shown(self.week_of_month)}.",
                 remedy="Give 1 to 4, or -1 for the last such weekday of the month.",
             )
+        object.__setattr__(self, "week_of_month", week)
 
     @property
     def kinds(self) -> tuple[ExpiryKind, ...]:
@@ -126,10 +139,11 @@ class CalendarField:
         return _bundled(held) if isinstance(held, str) else held
 
     def __set__(self, instance: Market, value: Calendar | str | None) -> None:
+        value = str.__str__(value) if isinstance(value, str) else value
         known = value in _CALENDARS if isinstance(value, str) else value is None
         if not known and not _is_calendar(value):
             raise errors.MarketError(
-                f"{str(value)[:40]!r} is no calendar.",
+                f"{shown(value)} is no calendar.",
                 remedy=f"Give a Calendar, or the name of the package's: {', '.join(_CALENDARS)}.",
             )
         instance.__dict__["calendar"] = value
@@ -194,26 +208,36 @@ class Market:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
             raise errors.MarketError(
-                f"A market cannot have the name {str(self.name)[:40]!r}.",
+                f"A market cannot have the name {shown(self.name)}.",
                 remedy="Give lower-case letters, digits, _ and -, a letter first, at most 30.",
             )
+        object.__setattr__(self, "name", str.__str__(self.name))
         if not isinstance(self.title, str) or not self.title.isprintable():
             raise self._unfit("title", "Give one line of text.")
-        object.__setattr__(self, "title", self.title or self.name)
+        object.__setattr__(self, "title", str.__str__(self.title) or self.name)
         if self.time_zone is not None:
-            clock_named(self.time_zone)
+            zone = as_text(self.time_zone, "time_zone", "Give an offset such as +05:30, or a name.")
+            object.__setattr__(self, "time_zone", zone)
+            clock_named(zone)
         for name in ("opens", "closes"):
             given = getattr(self, name)
             if given is not None and (not isinstance(given, time) or given.tzinfo is not None):
                 raise self._unfit(name, "Give a time of day on its own clock, such as time(9, 15).")
         if not isinstance(self.expiries, ExpiryRule | None):
             raise self._unfit("expiries", "Give an ExpiryRule.")
-        step = self.strike_step_points
-        if step is not None and not (_is_number(step) and 0.0 < step < math.inf):
-            raise self._unfit("strike_step_points", "Give index points above 0.")
-        breaker = self.circuit_breaker
-        if breaker is not None and not (_is_number(breaker) and 0.0 < breaker < 1.0):
-            raise self._unfit("circuit_breaker", "Give a fraction between 0 and 1, such as 0.2.")
+        for name, least, most, remedy in (
+            ("strike_step_points", 0.0, math.inf, "Give index points above 0."),
+            ("circuit_breaker", 0.0, 1.0, "Give a fraction between 0 and 1, such as 0.2."),
+        ):
+            given = getattr(self, name)
+            if given is not None:
+                try:
+                    number = as_real(given, name, remedy)
+                except ArgumentError as error:
+                    raise self._unfit(name, remedy) from error
+                if not least < number < most:
+                    raise self._unfit(name, remedy)
+                object.__setattr__(self, name, number)
         self._check_needs()
 
     def _check_needs(self) -> None:
@@ -234,8 +258,8 @@ class Market:
             raise self._unfit("closes", "Give hours of one day: it opens before it closes.")
 
     def _unfit(self, field: str, remedy: str) -> errors.MarketError:
-        given = str(getattr(self, field))[:40]
-        return errors.MarketError(f"The market {self.name} has {field} {given!r}.", remedy=remedy)
+        given = shown(getattr(self, field))
+        return errors.MarketError(f"The market {self.name} has {field} {given}.", remedy=remedy)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Market):
@@ -307,14 +331,15 @@ class Market:
         Market('sp500', S&P 500)
         """
         from aegismatrix.market.descriptions import market_fields
+        from aegismatrix.market.sheets import path_text
 
         try:
-            given, rule = market_fields(description, path)
+            given, rule = market_fields(description, path_text(path))
             return cls(**given, expiries=None if rule is None else ExpiryRule(**rule))
         except errors.MarketFileError:
             raise
         except errors.MarketError as error:
-            raise errors.MarketFileError(os.fspath(path), error.problem.rstrip(".")) from error
+            raise errors.MarketFileError(path_text(path), error.problem.rstrip(".")) from error
 
     def to_dict(self) -> dict[str, Any]:
         """Return the market as strict JSON, of which `from_dict` makes an equal one.
@@ -359,7 +384,7 @@ class Market:
         True
         """
         calendar, when = self.calendar, _plain_day(day)
-        if calendar is None or when > calendar.declared_to + _PROVISIONAL:
+        if calendar is None or when - calendar.declared_to > _PROVISIONAL:
             return self
         longer = calendar.provisional(when + _AHEAD)
         return self if longer is calendar else replace(self, calendar=longer)
@@ -404,8 +429,7 @@ class Market:
         datetime.date(2024, 1, 2)
         """
         clock = self.clock
-        given = _aware(moment)
-        return (given if clock is None else given.astimezone(clock)).date()
+        return (_aware(moment) if clock is None else _on(clock, moment)).date()
 
     def opens_at(self, day: Day) -> datetime:
         """Return when the session of a day begins, in UTC.
@@ -459,7 +483,7 @@ class Market:
         >>> nifty.session_state("2024-01-02", nifty.opens_at("2024-01-02"))
         'partial'
         """
-        local = _aware(moment).astimezone(self.clock or timezone.utc)
+        local = _on(self.clock or timezone.utc, moment)
         when, today = whole_day(day), np.datetime64(local.date())
         over = self.closes is not None and local.time() >= self.closes
         return "closed" if when < today or (when == today and over) else "partial"
@@ -489,7 +513,7 @@ class Market:
         (True, '2024-01-01')
         """
         calendar = self.known_calendar()
-        local = _aware(moment).astimezone(self.clock)
+        local = _on(self.clock or timezone.utc, moment)
         day, of_day = local.date(), local.time()
         return calendar.clock_on(
             day,
@@ -587,9 +611,9 @@ class Market:
         from aegismatrix.market.calendars.expiries import monthly_expiries, weekly_expiries
 
         calendar, rule = self.known_calendar(), self.expiries
-        if kind not in get_args(ExpiryKind):
+        if not isinstance(kind, str) or kind not in get_args(ExpiryKind):
             raise CalendarError(
-                f"There is no kind of expiry {kind!r}.",
+                f"There is no kind of expiry {shown(kind)}.",
                 remedy=f"Choose one of {list(get_args(ExpiryKind))}.",
             )
         if rule is None or kind not in rule.kinds:
@@ -604,21 +628,54 @@ class Market:
 
     def _at(self, day: Day, clock_time: time) -> datetime:
         local = datetime.combine(_plain_day(day), clock_time, self.clock or timezone.utc)
-        return local.astimezone(timezone.utc)
+        try:
+            return local.astimezone(timezone.utc)
+        except OverflowError as error:
+            # The first or the last day that can be counted, on a clock far from UTC.
+            raise errors.CalendarDayError(shown(day)) from error
 
 
-def _aware(moment: datetime) -> datetime:
-    if moment.utcoffset() is None:
-        raise NaiveMomentError(moment.isoformat())
+def _aware(moment: object) -> datetime:
+    """Return a moment as it is written, held to be one."""
+    as_moment(moment, "moment")
+    assert isinstance(moment, datetime)
     return moment
+
+
+def _on(clock: tzinfo, moment: object) -> datetime:
+    """Return a moment on a clock."""
+    try:
+        return as_moment(moment, "moment").astimezone(clock)
+    except OverflowError as error:
+        raise ArgumentError(
+            "moment", shown(moment), remedy="Give one of a day that a calendar counts."
+        ) from error
+
+
+def _within(given: object, least: int, most: int) -> int | None:
+    """A whole number within bounds; None where it is none."""
+    try:
+        return as_whole(given, "a number", least=least, most=most)
+    except ArgumentError:
+        return None
+
+
+def _weekday(given: object) -> int:
+    weekday = _within(given, MONDAY, SUNDAY)
+    if weekday is None:
+        raise errors.MarketError(f"{shown(given)} is no weekday.", remedy=_PAIRS)
+    return weekday
+
+
+def _pair(given: object) -> tuple[Any, Any]:
+    pair = as_rows(given, "a pair of weekday_since", _PAIRS)
+    if len(pair) != 2:
+        raise ArgumentError("a pair of weekday_since", shown(given), remedy=_PAIRS)
+    return pair[0], pair[1]
 
 
 def _plain_day(day: Day) -> date:
     return date.fromisoformat(str(whole_day(day)))
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _is_calendar(value: object) -> bool:
@@ -701,12 +758,13 @@ def market_named(given: Market | str) -> Market:
     """
     if isinstance(given, Market):
         return given
-    if isinstance(given, str) and given in MARKETS:
-        return MARKETS[given]
-    if isinstance(given, str) and given.lower().endswith(".json"):
-        return Market.from_file(given)
+    name = str.__str__(given) if isinstance(given, str) else ""
+    if name in MARKETS:
+        return MARKETS[name]
+    if name.lower().endswith(".json"):
+        return Market.from_file(name)
     raise errors.MarketError(
-        f"There is no market {str(given)[:40]!r}.",
+        f"There is no market {shown(given)}.",
         remedy=f"Choose one of {list(MARKETS)}, or give a Market of your own or the path of its"
         " file, which ends in .json.",
     )

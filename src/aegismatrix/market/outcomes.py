@@ -19,11 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aegismatrix import errors
-from aegismatrix.market.arrays import FloatArray
+from aegismatrix.errors import ArgumentError, shown
+from aegismatrix.market.arrays import FloatArray, as_kind, as_real, as_truth, as_whole
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.events import (
     CLOSE_ABOVE,
     CLOSE_BELOW,
+    MOST_DAYS,
     NEUTRAL_DEVIATIONS,
     RANGE_BREAKOUT,
     REALISED_ABOVE_IMPLIED,
@@ -40,11 +42,16 @@ from aegismatrix.market.statistics import (
     realised_vol,
     true_range,
 )
-from aegismatrix.market.windows import Windows
+from aegismatrix.market.windows import Windows, days_ahead
 
 Label = Callable[..., FloatArray]
 """From T bars, a horizon in trading days and parameters by name to an answer per bar, NaN where it
 is not known."""
+
+LEAST_TIMES, MOST_TIMES = 1e-3, 1e3
+"""Between what a question's multiples of a volatility, a range or a close may lie."""
+
+_FRACTION = f"Give a fraction of the close above -1, up to {MOST_TIMES:g}: 0.02 is two per cent."
 
 GROUP = "aegismatrix.events"
 """Entry points of this group answer further kinds of events, each by its own name."""
@@ -55,6 +62,7 @@ def forward_realised_vol(bars: Bars, horizon_days: int) -> FloatArray:
 
     Those of special sessions among them count for the window that they fall into.
     """
+    horizon_days = days_ahead(horizon_days)
     windows = Windows.of(bars)
     known, last_row = windows.is_whole(horizon_days), windows.last_row(horizon_days)
     squares = np.concatenate([[0.0], np.diff(np.log(bars.close)) ** 2])
@@ -72,12 +80,14 @@ def trap_label(bars: Bars, horizon_days: int, times: float = 1.0) -> FloatArray:
     (Bollerslev, Tauchen, Zhou 2009) with the wrong sign.
     """
     realised = forward_realised_vol(bars, horizon_days)
-    return np.where(np.isnan(realised), np.nan, realised > times * bars.iv / 100.0)
+    limit = _positive(times, "times") * bars.iv / 100.0
+    return np.where(np.isnan(realised), np.nan, realised > limit)
 
 
 def past_realised_vol(bars: Bars, window: int) -> FloatArray:
     """Return the realised volatility of the last `window` log returns, NaN for the first bars."""
-    past = np.full(len(bars), np.nan)
+    window = as_whole(window, "window", least=1, most=MOST_DAYS, unit="bars")
+    past = np.full(len(_checked(bars)), np.nan)
     if len(bars) > window:
         past[window:] = realised_vol(bars.close, window)
     return past
@@ -85,7 +95,7 @@ def past_realised_vol(bars: Bars, window: int) -> FloatArray:
 
 def volatility_terciles(bars: Bars, window: int = REGIME_HORIZON_DAYS) -> FloatArray:
     """Return the terciles of the last 252 values of realised volatility, of shape (T, 2)."""
-    terciles = np.full((len(bars), 2), np.nan)
+    terciles = np.full((len(_checked(bars)), 2), np.nan)
     past = past_realised_vol(bars, window)
     if len(bars) >= TRADING_DAYS:
         windows = np.lib.stride_tricks.sliding_window_view(past, TRADING_DAYS)
@@ -100,7 +110,8 @@ def regime_label(
 
     It is that of the days ahead, the target, or of the last ones, today's regime.
     """
-    vol = (forward_realised_vol if forward else past_realised_vol)(bars, horizon_days)
+    ahead = as_truth(forward, "forward")
+    vol = (forward_realised_vol if ahead else past_realised_vol)(bars, horizon_days)
     terciles = volatility_terciles(bars, horizon_days)
     unknown = np.isnan(vol) | np.isnan(terciles).any(axis=1)
     return np.where(unknown, np.nan, (vol[:, None] > terciles).sum(axis=1))
@@ -124,7 +135,7 @@ def breakout_label(bars: Bars, offset_days: int, times: float = BREAKOUT_RANGES)
     mean_range = average_true_range(bars)
     known = (row > 0) & ~np.isnan(mean_range)
     label = np.full(len(bars), np.nan)
-    label[known] = true_range(bars)[row[known]] > times * mean_range[known]
+    label[known] = true_range(bars)[row[known]] > _positive(times, "times") * mean_range[known]
     return label
 
 
@@ -138,6 +149,7 @@ def spike_label(bars: Bars, offset_days: int = 1, times: float = BREAKOUT_RANGES
 
 def _row_with_close_before(bars: Bars, offset_days: int) -> NDArray[np.int64]:
     """The row of a session ahead, or 0 where it or the session before it is not there."""
+    offset_days = days_ahead(offset_days)
     windows = Windows.of(bars)
     row = np.maximum(windows.last_row(offset_days), 0)
     if offset_days > 1:
@@ -152,6 +164,7 @@ def excursions(bars: Bars, longest_days: int) -> tuple[FloatArray, FloatArray]:
     close)`` of the next h sessions, and of special ones among them, in column h - 1. NaN where the
     horizon has not passed or a session is missing.
     """
+    longest_days = days_ahead(longest_days)
     windows = Windows.of(bars)
     lowest = windows.lowest(bars.low, longest_days)
     highest = -windows.lowest(-bars.high, longest_days)
@@ -161,7 +174,8 @@ def excursions(bars: Bars, longest_days: int) -> tuple[FloatArray, FloatArray]:
 
 def implied_deviations(bars: Bars, horizon_days: int) -> FloatArray:
     """Return ``ln(close ahead / close) / (iv / 100 * sqrt(h / 252))``: implied deviations."""
-    implied = bars.iv / 100.0 * np.sqrt(horizon_days / TRADING_DAYS)
+    horizon_days = days_ahead(horizon_days)
+    implied = _checked(bars).iv / 100.0 * np.sqrt(horizon_days / TRADING_DAYS)
     return np.asarray(forward_return(bars, horizon_days) / implied)
 
 
@@ -170,25 +184,46 @@ def direction_label(
 ) -> FloatArray:
     """Return 0 below -`neutral` implied deviations, 2 above `neutral`, and 1 between them."""
     deviations = implied_deviations(bars, horizon_days)
+    neutral = _positive(neutral, "neutral", least=0.0)
     above = (deviations > neutral).astype(np.float64) - (deviations < -neutral)
     return np.where(np.isnan(deviations), np.nan, 1.0 + above)
 
 
 def close_above_label(bars: Bars, horizon_days: int, fraction: float = 0.0) -> FloatArray:
     """Return 1 where the close at the end of the horizon is above ``close * (1 + fraction)``."""
-    ahead = _close_ahead(bars, horizon_days)
-    return np.where(np.isnan(ahead), np.nan, ahead > bars.close * (1.0 + fraction))
+    ahead, level = _close_ahead(bars, horizon_days), _level(bars, fraction)
+    return np.where(np.isnan(ahead), np.nan, ahead > level)
 
 
 def close_below_label(bars: Bars, horizon_days: int, fraction: float = 0.0) -> FloatArray:
     """Return 1 where the close at the end of the horizon is below ``close * (1 + fraction)``."""
-    ahead = _close_ahead(bars, horizon_days)
-    return np.where(np.isnan(ahead), np.nan, ahead < bars.close * (1.0 + fraction))
+    ahead, level = _close_ahead(bars, horizon_days), _level(bars, fraction)
+    return np.where(np.isnan(ahead), np.nan, ahead < level)
 
 
 def _close_ahead(bars: Bars, horizon_days: int) -> FloatArray:
     row = Windows.of(bars).last_row(horizon_days)
     return np.where(row >= 0, bars.close[row], np.nan)
+
+
+def _level(bars: Bars, fraction: object) -> FloatArray:
+    given = as_real(fraction, "fraction", _FRACTION)
+    if not -1.0 < given <= MOST_TIMES:
+        raise ArgumentError("fraction", shown(fraction), remedy=_FRACTION)
+    return np.asarray(bars.close * (1.0 + given))
+
+
+def _positive(value: object, name: str, least: float = LEAST_TIMES) -> float:
+    remedy = f"Give a number from {least:g} to {MOST_TIMES:g}."
+    given = as_real(value, name, remedy)
+    if not least <= given <= MOST_TIMES:
+        raise ArgumentError(name, shown(value), remedy=remedy)
+    return given
+
+
+def _checked(bars: Bars) -> Bars:
+    remedy = "Give Bars, made with Bars.from_csv, from_frames or from_arrays."
+    return as_kind(bars, Bars, "bars", remedy)
 
 
 KINDS: Mapping[str, Label] = MappingProxyType(
@@ -228,7 +263,9 @@ def find_label(kind: str) -> Label:
 
 def answers(event: Event, bars: Bars) -> FloatArray:
     """Answer an event's question at every bar by whole numbers, or raise UndecidableEventError."""
+    as_kind(event, Event, "event", "Give an Event.")
     label = find_label(event.kind)
+    _checked(bars)
     try:
         asked = inspect.signature(label).bind(bars, event.horizon_days, **event.parameters)
     except TypeError as error:

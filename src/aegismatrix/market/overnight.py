@@ -16,7 +16,15 @@ from numpy.typing import NDArray
 
 from aegismatrix import errors
 from aegismatrix.errors import ContractError
-from aegismatrix.market.arrays import ONE_DAY, DateArray, FloatArray, ReadOnlyArrays, read_only
+from aegismatrix.market.arrays import (
+    ONE_DAY,
+    DateArray,
+    FloatArray,
+    Published,
+    as_kind,
+    as_moment,
+    read_only,
+)
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.calendars.calendar import Calendar
 from aegismatrix.market.calendars.us import us_sessions
@@ -32,7 +40,7 @@ _REACH_DAYS = 15
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Nights(ReadOnlyArrays):
+class Nights(Published):
     """What US markets did in the night after each of N NIFTY sessions, as arrays of shape (N,).
 
     `us_dates` are the last US sessions that close in each night or, where none does, before it.
@@ -103,14 +111,20 @@ def last_night(bars: Bars, us: Bars, now: datetime | None = None) -> Nights:
     night, or the one before it, is missing, has no VIX of the same day, or is not certain to be
     over at `now`.
     """
+    remedy = "Give Bars, made with Bars.from_csv, from_frames or from_arrays."
+    as_kind(bars, Bars, "bars", remedy)
+    as_kind(us, Bars, "us", remedy)
+    moment = datetime.now(timezone.utc) if now is None else as_moment(now, "now")
     day, calendar = bars.dates[-1], bars.market.calendar
     us_close = datetime.combine(day.item(), _EARLIEST_US_CLOSE, timezone.utc)
     if calendar is None or bars.market.closes_at(day) >= us_close:
         raise _of_the_wrong_market("bars", bars)
     if us.market == bars.market:
         raise _of_the_wrong_market("overnight", us)
-    closed = (now or datetime.now(timezone.utc)).astimezone(timezone.utc) - _US_CLOSE
-    over = np.datetime64(closed.date())
+    # Counted by numpy: the first moment that Python has lies within a close of its end.
+    over = (np.datetime64(moment.replace(tzinfo=None)) - np.timedelta64(_US_CLOSE)).astype(
+        "datetime64[D]"
+    )
     night = align(bars.dates[-1:], _next_session(calendar, day), us, over)
     if not night.known[0]:
         due = us_sessions(day - _REACH_DAYS * ONE_DAY, night.us_dates[0])

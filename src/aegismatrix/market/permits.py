@@ -9,7 +9,8 @@ from typing import Literal, get_args
 import numpy as np
 
 from aegismatrix import errors
-from aegismatrix.market.arrays import whole_day
+from aegismatrix.errors import ArgumentError, shown
+from aegismatrix.market.arrays import as_choice, as_rows, whole_day
 
 PermitKind = Literal["move", "copy", "frozen_iv", "missing", "unexpected"]
 """A move beyond the circuit breaker; a row that equals the one before; a volatility index that
@@ -27,14 +28,12 @@ class Permit:
     date: str
 
     def __post_init__(self) -> None:
-        if self.kind not in get_args(PermitKind):
-            raise errors.PermitError(f"{self.kind}:{self.date}", kinds=get_args(PermitKind))
+        kinds = get_args(PermitKind)
         try:
+            object.__setattr__(self, "kind", as_choice(self.kind, kinds, "the kind of a permit"))
             object.__setattr__(self, "date", str(whole_day(self.date)))
-        except errors.CalendarDayError as error:
-            raise errors.PermitError(
-                f"{self.kind}:{self.date}", kinds=get_args(PermitKind)
-            ) from error
+        except (ArgumentError, errors.CalendarDayError) as error:
+            raise errors.PermitError(_written(self.kind, self.date), kinds=kinds) from error
 
     @property
     def day(self) -> np.datetime64:
@@ -48,16 +47,23 @@ def permits_of(given: Permit | str | Iterable[Permit | str]) -> tuple[Permit, ..
     if isinstance(given, Permit | str):
         given = (given,)
     kinds = get_args(PermitKind)
-    if not isinstance(given, Iterable):
-        raise errors.PermitError(str(given), kinds=kinds)
+    try:
+        listed = as_rows(given, "permit", "Give permits.")
+    except ArgumentError as error:
+        raise errors.PermitError(shown(given), kinds=kinds) from error
     permits: dict[Permit, None] = {}
-    for one in given:
+    for one in listed:
         if not isinstance(one, Permit | str):
-            raise errors.PermitError(str(one), kinds=kinds)
+            raise errors.PermitError(shown(one), kinds=kinds)
         permits[one if isinstance(one, Permit) else _parsed(one)] = None
     return tuple(permits)
 
 
+def _written(kind: object, day: object) -> str:
+    """A permit as one writes it; what is no text is shown as what it is."""
+    return ":".join(one if isinstance(one, str) else shown(one) for one in (kind, day))
+
+
 def _parsed(text: str) -> Permit:
-    kind, _, day = text.partition(":")
+    kind, _, day = str.__str__(text).partition(":")
     return Permit(kind, day)  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from aegismatrix import errors
-from aegismatrix.errors import BarsError
+from aegismatrix.errors import BarsError, shown
 from aegismatrix.market.arrays import (
     DateArray,
     DateUnit,
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from aegismatrix.market.frames import FrameColumns
+
+_LONGEST_FORMAT = 100
 
 FilePath = str | os.PathLike[str]
 """The path of a file."""
@@ -134,7 +136,7 @@ def paths_of(given: FilePath | Sequence[FilePath]) -> tuple[str, ...]:
     if not isinstance(given, list | tuple):
         return (path_text(given),)
     if not given:
-        raise errors.FileUnreadableError(repr(given), "it names no file")
+        raise errors.FileUnreadableError(shown(given), "it names no file")
     return tuple(path_text(one) for one in given)
 
 
@@ -243,15 +245,16 @@ def _check_date_format(date_format: str | None, source: str, unit: DateUnit) -> 
             return
     what, example = ("day", "%d/%m/%Y") if unit == "D" else ("minute", "%d/%m/%Y %H:%M%z")
     raise BarsError(
-        f"{source}: the date format {date_format!r} does not say a {what}.",
+        f"{source}: the date format {shown(date_format)} does not say a {what}.",
         remedy=f"Write it as for datetime.strptime, such as {example}.",
     )
 
 
 def _written_and_read(moment: datetime, date_format: object) -> datetime | None:
-    if not isinstance(date_format, str):
+    if not isinstance(date_format, str) or len(date_format) > _LONGEST_FORMAT:
         return None
     try:
         return parsed(moment.strftime(date_format), date_format)
-    except ValueError:
+    except (ValueError, MemoryError):
+        # No such directive, or one that asks for a text of any width.
         return None

@@ -6,12 +6,15 @@ What is no text is named as what it is, with the step that makes text of it.
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import os
+import stat
 from pathlib import Path
 from typing import NamedTuple
 
 from aegismatrix import errors
+from aegismatrix.errors import shown
 from aegismatrix.market.headers import DATE_HEADERS, normal
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
@@ -55,11 +58,26 @@ class Sheet(NamedTuple):
 
 def path_text(path: object) -> str:
     """Return a path as text, and refuse anything else."""
-    if isinstance(path, (str, os.PathLike)):
-        text = os.fspath(path)
-        if isinstance(text, str):
-            return text
-    raise errors.FileUnreadableError(repr(path), "it is not a path")
+    try:
+        text = os.fspath(path)  # type: ignore[call-overload]
+    except Exception as error:
+        # Whatever says that it is a path may fail to give it.
+        raise errors.FileUnreadableError(shown(path), "it is not a path") from error
+    if isinstance(text, str):
+        return str.__str__(text)
+    raise errors.FileUnreadableError(shown(path), "it is not a path")
+
+
+def read_regular(path: str, most_bytes: int) -> bytes:
+    """Read a regular file, one byte more than it may have, and nothing that might wait."""
+    # Asked before it is opened, since opening a pipe waits for whoever writes to it.
+    mode = os.stat(path).st_mode  # noqa: PTH116
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "it is a pipe or a device, and not a file")
+    with Path(path).open("rb") as file:
+        return file.read(most_bytes + 1)
 
 
 def read_sheet(source: str) -> Sheet:
@@ -124,8 +142,7 @@ def _has_levels(rows: list[tuple[int, list[str]]]) -> bool:
 
 def _read_text(source: str) -> str:
     try:
-        with Path(source).open("rb") as file:
-            data = file.read(MAX_FILE_BYTES + 1)
+        data = read_regular(source, MAX_FILE_BYTES)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise errors.FileUnreadableError(source, reason) from error

@@ -14,8 +14,9 @@ from datetime import date, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from aegismatrix.market.arrays import DateArray, FloatArray
+from aegismatrix.market.arrays import DateArray, FloatArray, as_kind, as_whole
 from aegismatrix.market.bars import Bars
+from aegismatrix.market.events import MOST_DAYS
 
 _ABSENT = -1
 
@@ -35,7 +36,8 @@ class Windows:
     @classmethod
     def of(cls, bars: Bars) -> Windows:
         """Return the windows of some bars; the session of the last one is over."""
-        dates = bars.dates
+        remedy = "Give Bars, made with Bars.from_csv, from_frames or from_arrays."
+        dates = as_kind(bars, Bars, "bars", remedy).dates
         sessions = _sessions(bars)
         place = np.searchsorted(dates, sessions)
         present = dates[np.minimum(place, len(dates) - 1)] == sessions
@@ -47,23 +49,24 @@ class Windows:
 
     def last_row(self, horizon_days: int) -> NDArray[np.int64]:
         """Return the row that each window ends with; -1 where it has not come or is missing."""
-        place = self.passed + horizon_days - 1
+        place = self.passed + days_ahead(horizon_days) - 1
         come = place < len(self.rows)
         return np.where(come, self.rows[np.where(come, place, 0)], _ABSENT)
 
     def is_over(self, horizon_days: int) -> NDArray[np.bool_]:
         """Say which windows are over, whether or not their sessions have bars."""
-        return np.asarray(self.passed + horizon_days <= len(self.rows))
+        return np.asarray(self.passed + days_ahead(horizon_days) <= len(self.rows))
 
     def is_whole(self, horizon_days: int) -> NDArray[np.bool_]:
         """Say which windows are over and have the bar of each of their sessions."""
         lacking = np.concatenate([[0], np.cumsum(self.rows == _ABSENT)])
-        last = np.minimum(self.passed + horizon_days, len(self.rows))
+        last = np.minimum(self.passed + days_ahead(horizon_days), len(self.rows))
         whole = lacking[last] == lacking[np.minimum(self.passed, len(self.rows))]
         return np.asarray(whole & self.is_over(horizon_days))
 
     def lowest(self, values: FloatArray, longest_days: int) -> FloatArray:
         """Return the lowest value by row and horizon, shape (T, longest_days); NaN if not whole."""
+        longest_days = days_ahead(longest_days)
         count, most = len(values), min(longest_days, len(self.rows))
         found = np.full((count, longest_days), np.nan)
         until_next = self._until_next_session(values)
@@ -87,6 +90,11 @@ class Windows:
         for row in np.flatnonzero(~is_session[:-1])[::-1]:
             found[row] = min(found[row], found[row + 1])
         return found
+
+
+def days_ahead(horizon_days: object) -> int:
+    """Return a horizon in sessions, from 1 on: what lies behind a bar is no outcome."""
+    return as_whole(horizon_days, "horizon_days", least=1, most=MOST_DAYS, unit="trading days")
 
 
 def _sessions(bars: Bars) -> DateArray:

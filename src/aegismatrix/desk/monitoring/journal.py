@@ -14,7 +14,7 @@ import os
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import astuple, dataclass, fields
 from datetime import date, datetime
 from pathlib import Path
@@ -25,9 +25,11 @@ from aegismatrix.desk.errors import JournalError
 from aegismatrix.desk.json_text import sha256_of
 from aegismatrix.desk.report import Report
 from aegismatrix.desk.signals.seller import DISTANCE_FRACTIONS
-from aegismatrix.errors import ContractError
+from aegismatrix.errors import ArgumentError, ContractError, shown
+from aegismatrix.market.arrays import Published, as_kind, as_rows, as_text
 from aegismatrix.market.events import BREACH
 
+_GIVE_DIGEST = "Give the digest of an entry, as `Run.digest` has it."
 APPLICATION_ID = 0x41_45_47_4A
 """Marks a SQLite file as one of these: AEGJ."""
 
@@ -105,7 +107,7 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(Published):
     """One logged report.
 
     Attributes
@@ -277,7 +279,7 @@ class Journal:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        self.path = _path_of(path)
         self._database = Database(self.path, _KIND)
 
     def __repr__(self) -> str:
@@ -373,10 +375,10 @@ class Journal:
         >>> am.Journal("no_such_file.sqlite3").holds("0" * 64)
         False
         """
-        return any(run.digest == digest for run in self._read())
+        asked = as_text(digest, "digest", _GIVE_DIGEST)
+        return any(run.digest == asked for run in self._read())
 
-    @contextmanager
-    def appending(self, known: str | None = None) -> Iterator[OpenLog]:
+    def appending(self, known: str | None = None) -> AbstractContextManager[OpenLog]:
         """Open the log for one transaction, which ends with the block: whole, or not at all.
 
         Parameters
@@ -384,10 +386,10 @@ class Journal:
         known : str, optional
             The digest of an entry that must be there; the file is not made then.
 
-        Yields
-        ------
-        OpenLog
-            To add to.
+        Returns
+        -------
+        context manager of OpenLog
+            What the block adds to.
 
         Raises
         ------
@@ -403,6 +405,12 @@ class Journal:
         ...     log.head[:8]
         '00000000'
         """
+        if known is not None:
+            known = as_text(known, "digest", _GIVE_DIGEST)
+        return self._appending(known)
+
+    @contextmanager
+    def _appending(self, known: str | None) -> Iterator[OpenLog]:
         if known is not None and not self._database.exists():
             gone = "its folder" if not self.path.parent.is_dir() else "the file"
             raise JournalError(str(self.path), "vanished", f"{gone} is gone")
@@ -441,6 +449,8 @@ class Journal:
         >>> am.Journal("no_such_file.sqlite3").runs()
         ()
         """
+        if market is not None:
+            market = as_text(market, "market", "Give the name of a market, or leave it out.")
         kept = [run for run in self._read() if market is None or run.market == market]
         return tuple(sorted(kept, key=lambda run: (run.generated_at, run.id)))
 
@@ -473,6 +483,8 @@ class Journal:
         >>> claims[0].output, claims[0].horizon_days
         ('breach_down_h10_p100', 10)
         """
+        remedy = "Give runs of this log, as Journal.runs returns them."
+        runs = [as_kind(run, Run, "runs", remedy) for run in as_rows(runs, "runs", remedy)]
         if not runs:
             return ()
         sealed = "SELECT claims_digest FROM runs WHERE id = ?"
@@ -635,6 +647,18 @@ def _head(links: Iterable[tuple[str | None, str]], head: str = START) -> str:
     for previous, digest in links:
         head = _digest([head, digest]) if previous is None else digest
     return head
+
+
+def _path_of(path: object) -> Path:
+    remedy = "Give the path of a file."
+    try:
+        found = Path(path)  # type: ignore[arg-type]
+    except Exception as error:
+        # Whatever says that it is a path may fail to give it.
+        raise ArgumentError("the path of a forecast log", shown(path), remedy=remedy) from error
+    if "\0" in str(found):
+        raise ArgumentError("the path of a forecast log", shown(path), remedy=remedy)
+    return found
 
 
 def _row(report: Report) -> tuple[Any, ...]:

@@ -27,8 +27,8 @@ from aegismatrix.desk.monitoring.scores import (
     sealed_skills,
 )
 from aegismatrix.desk.outputs import outputs_of
-from aegismatrix.errors import ContractError
-from aegismatrix.market.arrays import DateArray
+from aegismatrix.errors import ContractError, NaiveMomentError
+from aegismatrix.market.arrays import DateArray, Published, as_kind, as_moment
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.errors import CalendarRangeError, UndecidableEventError
 from aegismatrix.market.events import Event
@@ -131,7 +131,7 @@ class FeatureDrift:
 
 
 @dataclass(frozen=True, repr=False)
-class MonitorReport:
+class MonitorReport(Published):
     """What became of what was logged.
 
     Attributes
@@ -206,7 +206,7 @@ class MonitorReport:
         >>> am.monitor(am.Journal("forecasts.sqlite3"), am.sample_bars()).to_dict()["through"]
         '2018-12-31'
         """
-        return asdict(self)
+        return {**asdict(self), "unscorable": dict(self.unscorable)}
 
     def block(self) -> dict[str, Any]:
         """Return a handful of values for a page that has little room.
@@ -331,8 +331,10 @@ def monitor(
     >>> watched.days, watched.scored_days, [note.code for note in watched.notes]
     (1, 1, ['IN_SAMPLE', 'LOGGED_LATE'])
     """
-    moment = now or datetime.now(timezone.utc)
-    completed = _completed(bars, moment)
+    as_kind(journal, Journal, "journal", "Give a Journal, made with the path of its file.")
+    if manifest is not None:
+        as_kind(manifest, Manifest, "manifest", "Give a Manifest, such as that of an Engine.")
+    completed = _completed(bars, _moment_of(now))
     manifest = manifest or read_manifest()
     runs = journal.runs(bars.market.name)
     sessions = Windows.of(completed).sessions
@@ -420,10 +422,6 @@ def _completed(bars: Bars, moment: datetime) -> Bars:
             f"is a {type(bars).__name__}",
             remedy="Give Bars, made with Bars.from_csv, from_frames or from_arrays.",
         )
-    if moment.tzinfo is None:
-        raise ContractError(
-            "monitor", "now", "has no time zone", remedy="Give one, such as timezone.utc."
-        )
     over = len(bars)
     while over and session_state(bars[:over], moment) == "partial":
         over -= 1
@@ -432,6 +430,17 @@ def _completed(bars: Bars, moment: datetime) -> Bars:
             "monitor", "bars", "has no session that has ended", remedy="Give earlier bars, too."
         )
     return bars[:over]
+
+
+def _moment_of(now: object) -> datetime:
+    if now is None:
+        return datetime.now(timezone.utc)
+    try:
+        return as_moment(now, "now")
+    except NaiveMomentError as error:
+        raise ContractError(
+            "monitor", "now", "has no time zone", remedy="Give one, such as timezone.utc."
+        ) from error
 
 
 def _is_late(run: Run, sessions: DateArray) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 from aegismatrix.desk.errors import RateUnavailableError
 from aegismatrix.desk.signals.intraday import GammaWindow, gamma_windows
 from aegismatrix.desk.signals.levels import LEVELS
-from aegismatrix.market.arrays import FloatArray
+from aegismatrix.market.arrays import FloatArray, Published
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.events import BREAKOUT, SPIKE, THETA
 from aegismatrix.market.intraday import IntradayBars
@@ -103,7 +103,7 @@ class ThetaEdge:
 
 
 @dataclass(frozen=True)
-class BuyerEnvironment:
+class BuyerEnvironment(Published):
     """The day in one word, for a buyer.
 
     Attributes
@@ -145,7 +145,7 @@ class SpikeRate:
 
 
 @dataclass(frozen=True)
-class BuyerSignal:
+class BuyerSignal(Published):
     """All that a buyer of options reads.
 
     Attributes

@@ -11,6 +11,7 @@ import numpy as np
 from aegismatrix.desk.signals.intraday import IntradaySignal
 from aegismatrix.desk.signals.levels import DIRECTION_LEAN
 from aegismatrix.engine.engine import LONGEST_DAYS
+from aegismatrix.market.arrays import Published
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.events import CLASSES, DIRECTION, LABELS, NEUTRAL_DEVIATIONS
 from aegismatrix.market.statistics import (
@@ -44,7 +45,7 @@ class MoveInterval:
 
 
 @dataclass(frozen=True)
-class HorizonForecast:
+class HorizonForecast(Published):
     """Sign and size of the move over one horizon.
 
     Attributes
@@ -95,7 +96,7 @@ class HorizonForecast:
 
 
 @dataclass(frozen=True)
-class TodayForecast:
+class TodayForecast(Published):
     """The session under way, or the next one where none is.
 
     Attributes
@@ -126,7 +127,7 @@ class TodayForecast:
 
 
 @dataclass(frozen=True)
-class DirectionSignal:
+class DirectionSignal(Published):
     """All horizons.
 
     Attributes

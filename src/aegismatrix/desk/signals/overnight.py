@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from aegismatrix.market.arrays import Published
 from aegismatrix.market.events import OVERNIGHT_DIRECTION, OVERNIGHT_SPIKE
 from aegismatrix.market.overnight import Nights
 
 
 @dataclass(frozen=True)
-class OvernightSignal:
+class OvernightSignal(Published):
     """What is said of the next session with the US close in hand.
 
     It is about the move from NIFTY's last close, and most of what it foresees is the opening gap:

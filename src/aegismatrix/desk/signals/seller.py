@@ -13,7 +13,7 @@ from aegismatrix.desk.errors import RateUnavailableError
 from aegismatrix.desk.signals.chain import chain_skew, max_pain_zone
 from aegismatrix.desk.signals.levels import LEVELS
 from aegismatrix.engine.engine import Forecast
-from aegismatrix.market.arrays import FloatArray
+from aegismatrix.market.arrays import FloatArray, Published
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.chain import OptionChain
 from aegismatrix.market.events import BREACH, REGIME, TRAP
@@ -100,7 +100,7 @@ class MaxPain:
 
 
 @dataclass(frozen=True)
-class Trap:
+class Trap(Published):
     """P(realised volatility exceeds implied).
 
     Attributes
@@ -151,7 +151,7 @@ class Skew:
 
 
 @dataclass(frozen=True)
-class ExpiryStress:
+class ExpiryStress(Published):
     """Stress over the next 20 trading days, from the regime model.
 
     Attributes
@@ -186,7 +186,7 @@ class BreachPoint:
 
 
 @dataclass(frozen=True)
-class BreachSurface:
+class BreachSurface(Published):
     """P(touch) over horizons and distances.
 
     Attributes
@@ -211,7 +211,7 @@ class BreachSurface:
 
 
 @dataclass(frozen=True)
-class SellerFlag:
+class SellerFlag(Published):
     """The day in one word.
 
     Attributes
@@ -253,7 +253,7 @@ class HitRate:
 
 
 @dataclass(frozen=True)
-class SellerSignal:
+class SellerSignal(Published):
     """All that a seller of options reads.
 
     Attributes

@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from aegismatrix.desk.sources.fetched import Fetched, utc_now
 from aegismatrix.desk.sources.sample import sample_bars
-from aegismatrix.market.arrays import Day
-from aegismatrix.market.bars import Bars, Files
+from aegismatrix.errors import printable
+from aegismatrix.market.arrays import Day, as_choice, as_date, as_text
+from aegismatrix.market.bars import Bars, Files, tickers_of
 from aegismatrix.market.intraday import IntradayBars, Stamps
 from aegismatrix.market.market import MarketField
-from aegismatrix.market.permits import Permit
+from aegismatrix.market.permits import Permit, permits_of
 from aegismatrix.market.readers import paths_of
 from aegismatrix.market.sheets import path_text
 
@@ -59,13 +60,32 @@ class CsvSource:
     permit: Sequence[Permit | str] = ()
     tickers: tuple[str, str] | None = None
 
+    def __post_init__(self) -> None:
+        for name in ("index", "iv"):
+            # As it was given, but for a list, which its owner may still change.
+            given = getattr(self, name)
+            paths = paths_of(given)
+            object.__setattr__(self, name, paths if isinstance(given, list | tuple) else paths[0])
+        if self.intraday is not None:
+            object.__setattr__(self, "intraday", path_text(self.intraday))
+        if self.stamps is not None:
+            object.__setattr__(self, "stamps", as_choice(self.stamps, get_args(Stamps), "stamps"))
+        if self.date_format is not None:
+            object.__setattr__(self, "date_format", as_text(self.date_format, "date_format"))
+        for name in ("start", "end"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, str(as_date(getattr(self, name), name)))
+        object.__setattr__(self, "permit", permits_of(self.permit))
+        if self.tickers is not None:
+            object.__setattr__(self, "tickers", tickers_of(self.tickers))
+
     @property
     def description(self) -> str:
         """The files' paths."""
         paths = [*paths_of(self.index), *paths_of(self.iv)]
         if self.intraday is not None:
             paths.append(path_text(self.intraday))
-        return f"CSV files {', '.join(paths)}"
+        return printable(f"CSV files {', '.join(paths)}")
 
     def fetch(self) -> Fetched:
         """Read the files.

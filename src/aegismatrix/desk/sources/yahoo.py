@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta, timezone
@@ -18,12 +19,13 @@ from aegismatrix.desk.sources.fetched import Fetched, age_in_words, utc_now
 from aegismatrix.desk.sources.patience import Attempt, Patience
 from aegismatrix.desk.sources.prices import COLUMNS, Interval, Prices
 from aegismatrix.desk.sources.refresh import refresh
-from aegismatrix.errors import BarsError
-from aegismatrix.market.arrays import DateArray, Day, as_date
+from aegismatrix.errors import ArgumentError, BarsError, shown
+from aegismatrix.market.arrays import DateArray, Day, as_date, as_kind, as_text, as_truth
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.intraday import BAR_MINUTES, MARKET, IntradayBars
 from aegismatrix.market.market import OTHER, Market, market_named
-from aegismatrix.market.permits import Permit
+from aegismatrix.market.permits import Permit, permits_of
+from aegismatrix.market.sheets import path_text
 from aegismatrix.market.thresholds import MAX_GAP_CALENDAR_DAYS
 
 _LOG = logging.getLogger(__name__)
@@ -38,6 +40,7 @@ INTRADAY_DAYS = 58
 """Yahoo refuses five-minute bars that are older than 60 days."""
 
 _PROVIDER = "yahoo"
+_SYMBOL = re.compile(r"[\x21-\x7e]{1,30}")
 
 
 @dataclass(frozen=True)
@@ -71,8 +74,9 @@ class YahooSource:
 
     Raises
     ------
-    ValueError
-        For five-minute bars of another market, or `allow_stale` without a cache.
+    ArgumentError
+        For five-minute bars of another market, `allow_stale` without a cache, or a field that is
+        none of these.
 
     Examples
     --------
@@ -97,16 +101,36 @@ class YahooSource:
     def __post_init__(self) -> None:
         for name in ("index", "iv"):
             # yfinance asks in capitals, and the cache must not keep a symbol twice.
-            object.__setattr__(self, name, getattr(self, name).upper())
+            object.__setattr__(self, name, _symbol(getattr(self, name), name))
+        object.__setattr__(self, "start", date.fromisoformat(str(as_date(self.start, "start"))))
+        object.__setattr__(self, "cached", as_truth(self.cached, "cached"))
+        if self.intraday is not None:
+            object.__setattr__(self, "intraday", as_truth(self.intraday, "intraday"))
+        if self.cache_dir is not None:
+            object.__setattr__(self, "cache_dir", _folder(self.cache_dir))
+        if self.allow_stale is not None:
+            _check_age(self.allow_stale)
+        object.__setattr__(self, "permit", permits_of(self.permit))
+        as_kind(self.patience, Patience, "patience", "Give a Patience, or leave it out.")
+        if not callable(self.clock):
+            raise ArgumentError("clock", shown(self.clock), remedy="Leave it out.")
         of_symbol = MARKET if self.index == NIFTY_SYMBOL else OTHER
         market = of_symbol if self.market is None else market_named(self.market)
         object.__setattr__(self, "market", market)
         if self.intraday is None:
             object.__setattr__(self, "intraday", market.hours == MARKET.hours)
         if self.intraday and market.hours != MARKET.hours:
-            raise ValueError("five-minute bars are read on the session of NIFTY alone")
+            raise ArgumentError(
+                "intraday",
+                f"True for the market {market.name!r}",
+                remedy="Leave it out: five-minute bars are read in the session of NIFTY alone.",
+            )
         if self.allow_stale is not None and not self.cached:
-            raise ValueError("allow_stale needs the cache")
+            raise ArgumentError(
+                "allow_stale",
+                "given without a cache",
+                remedy="Leave it out, or keep what is fetched: cached=True.",
+            )
 
     @property
     def description(self) -> str:
@@ -254,6 +278,27 @@ class YahooSource:
         return IntradayBars.from_arrays(
             prices.stamps, **columns, source=f"Yahoo {self.index}", now=now, stamps="start"
         )
+
+
+def _symbol(given: object, name: str) -> str:
+    remedy = "Give a symbol as Yahoo writes it, such as '^NSEI'."
+    symbol = as_text(given, name, remedy)
+    if not _SYMBOL.fullmatch(symbol):
+        raise ArgumentError(name, shown(symbol), remedy=remedy)
+    return symbol.upper()
+
+
+def _folder(given: object) -> str:
+    folder = path_text(given)
+    if "\0" in folder:
+        raise ArgumentError("cache_dir", shown(folder), remedy="Give the path of a folder.")
+    return folder
+
+
+def _check_age(given: object) -> None:
+    remedy = "Give a length of time, such as timedelta(hours=18)."
+    if as_kind(given, timedelta, "allow_stale", remedy) < timedelta(0):
+        raise ArgumentError("allow_stale", shown(given), remedy=remedy)
 
 
 def _sessions(market: Market | str | None, now: datetime) -> DateArray | None:

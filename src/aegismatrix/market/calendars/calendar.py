@@ -14,23 +14,39 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from datetime import date, timedelta
 from functools import cached_property
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aegismatrix import errors
-from aegismatrix.errors import CalendarError
-from aegismatrix.market.arrays import ONE_DAY, DateArray, Day, read_only, whole_day
+from aegismatrix.errors import CalendarError, printable, shown
+from aegismatrix.market.arrays import (
+    ONE_DAY,
+    DateArray,
+    Day,
+    as_dates,
+    as_kind,
+    as_rows,
+    as_text,
+    as_texts,
+    as_truth,
+    read_only,
+    whole_day,
+)
+from aegismatrix.market.sheets import path_text, read_regular
 
 SessionKind = Literal["regular", "special", "closed"]
 
 SATURDAY = 5
 
+_DAYS = np.dtype("datetime64[D]")
 _KINDS = ("closed", "special")
 _HEADER = ["date", "kind"]
 _MAX_FILE_BYTES = 1024 * 1024
+
+MOST_YEARS_AHEAD = 100
+"""How far a provisional end may lie after the declared one."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +114,7 @@ class Calendar:
     provisional_from: date | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "name", printable(as_text(self.name, "name")))
         for name in ("first", "last"):
             object.__setattr__(self, name, _date(whole_day(getattr(self, name))))
         for name in ("closed", "special"):
@@ -112,8 +129,10 @@ class Calendar:
                 f"{self.name} is of {self.first} to {self.last}, and {beyond[0]} lies outside.",
                 remedy="Leave that day out, or let the calendar reach as far.",
             )
-        object.__setattr__(self, "fixed_holidays", frozenset(self.fixed_holidays))
-        for holiday in sorted(map(str, self.fixed_holidays)):
+        remedy = "Give month and day of each, such as 08-15."
+        fixed = frozenset(as_texts(self.fixed_holidays, "fixed_holidays", remedy))
+        object.__setattr__(self, "fixed_holidays", fixed)
+        for holiday in sorted(fixed):
             if not _is_day_of_a_year(holiday):
                 raise CalendarError(
                     f"The fixed holiday {holiday[:40]!r} of {self.name} is no day of a year.",
@@ -187,6 +206,12 @@ class Calendar:
         end = _date(whole_day(until))
         if end <= self.last:
             return self
+        if end.year > self.last.year + MOST_YEARS_AHEAD:
+            raise CalendarError(
+                f"{end} is more than {MOST_YEARS_AHEAD} years after {self.name} ends.",
+                remedy=f"Give a day up to {self.last.year + MOST_YEARS_AHEAD}: nobody declares"
+                " holidays that far ahead.",
+            )
         began = self.last + timedelta(days=1)
         ahead = (began + timedelta(days=n) for n in range((end - self.last).days))
         holidays = {day for day in ahead if day.strftime("%m-%d") in self.fixed_holidays}
@@ -221,6 +246,7 @@ class Calendar:
         >>> year.followed_by(am.Calendar("Mine", date(2027, 1, 1), date(2027, 12, 31)))
         Calendar(Mine, 2026-01-01 to 2027-12-31, 520 sessions)
         """
+        newer = as_kind(newer, Calendar, "newer", "Give a Calendar.")
         held = self if self.provisional_from is None else self._cut(self.first, self.declared_to)
         day = timedelta(days=1)
         if newer.first > held.last + day or newer.last < held.first - day:
@@ -310,6 +336,7 @@ class Calendar:
         Calendar(Mine, 2026-01-01 to 2026-12-31, 259 sessions)
         """
         text = read_small_file(path)
+        called = os.path.basename(path_text(path)) if name is None else as_text(name, "name")  # noqa: PTH119
         lines = [
             (number, line)
             for number, line in enumerate(text.splitlines(), 1)
@@ -335,7 +362,7 @@ class Calendar:
                 str(path), f"{min(outside)} lies outside of the years {first} to {last}"
             )
         return cls(
-            name or os.path.basename(os.fspath(path)),  # noqa: PTH119
+            called,
             date(first, 1, 1),
             date(last, 12, 31),
             frozenset(days["closed"]),
@@ -375,9 +402,10 @@ class Calendar:
         >>> nse.session_kind("2024-01-26"), nse.session_kind("2024-01-26", traded=True)
         ('closed', 'special')
         """
+        has_bar = as_truth(traded, "traded")
         if self.is_session(day):
             return "regular"
-        return "special" if traded or _date(self._known(day)) in self.special else "closed"
+        return "special" if has_bar or _date(self._known(day)) in self.special else "closed"
 
     def sessions(self, first: Day, last: Day) -> DateArray:
         """Return the regular sessions from one day to another, both included, as datetime64[D].
@@ -466,8 +494,9 @@ class Calendar:
         True
         """
         when = self._known(day)
-        begun = self._opened(when if opened else when - ONE_DAY)
-        over = self._opened(when if closed else when - ONE_DAY)
+        has_opened, has_closed = as_truth(opened, "opened"), as_truth(closed, "closed")
+        begun = self._opened(when if has_opened else when - ONE_DAY)
+        over = self._opened(when if has_closed else when - ONE_DAY)
         if not over:
             raise self._beyond(when)
         return SessionClock(
@@ -498,7 +527,8 @@ class Calendar:
         array(['2024-01-25', '2024-01-26'], dtype='datetime64[D]')
         """
         start, end = self._in_order(first, last)
-        return days[(days >= start) & (days <= end)]
+        among = _rising(days)
+        return among[(among >= start) & (among <= end)]
 
     def first_after(self, days: DateArray, day: Day) -> date:
         """Return the first of some days of this calendar that is later than one.
@@ -521,11 +551,11 @@ class Calendar:
         >>> nse.first_after(nse.days, "2024-01-25")
         datetime.date(2024, 1, 26)
         """
-        when = self._known(day)
-        place = int(np.searchsorted(days, when, side="right"))
-        if place == len(days):
+        when, among = self._known(day), _rising(days)
+        place = int(np.searchsorted(among, when, side="right"))
+        if place == len(among):
             raise self._beyond(when)
-        return _date(days[place])
+        return _date(among[place])
 
     @cached_property
     def days(self) -> DateArray:
@@ -582,7 +612,22 @@ def _date(day: np.datetime64) -> date:
 
 
 def _days(given: Iterable[Day]) -> frozenset[date]:
-    return frozenset(_date(whole_day(day)) for day in given)
+    days = as_rows(given, "a list of days", "Give days, such as ['2026-01-26'].")
+    return frozenset(_date(whole_day(day)) for day in days)
+
+
+def _rising(days: DateArray) -> DateArray:
+    """Days that are given, held to be days in one rising row."""
+    # The calendar's own are known to be.
+    own = type(days) is np.ndarray and days.dtype == _DAYS and days.ndim == 1
+    if own and not days.flags.writeable:
+        return days
+    checked = as_dates(days, "days")
+    if checked.ndim != 1 or (np.diff(checked.astype(np.int64)) <= 0).any():
+        raise CalendarError(
+            f"The days {shown(days)} do not rise in one row.", remedy="Sort them, each once."
+        )
+    return checked
 
 
 def _is_day_of_a_year(text: str) -> bool:
@@ -605,14 +650,12 @@ def _parsed(row: list[str]) -> date | None:
 
 def read_small_file(path: str | os.PathLike[str]) -> str:
     """Read the text of a file that describes a market or its days: UTF-8, at most 1 MiB."""
+    place = path_text(path)
     try:
-        with Path(path).open("rb") as file:
-            data = file.read(_MAX_FILE_BYTES + 1)
+        data = read_regular(place, _MAX_FILE_BYTES)
         if len(data) > _MAX_FILE_BYTES:
-            raise errors.MarketFileError(
-                os.fspath(path), f"it is larger than {_MAX_FILE_BYTES} bytes"
-            )
+            raise errors.MarketFileError(place, f"it is larger than {_MAX_FILE_BYTES} bytes")
         return data.decode("utf-8-sig")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise errors.MarketFileError(os.fspath(path), f"it cannot be read ({reason})") from error
+        raise errors.MarketFileError(place, f"it cannot be read ({reason})") from error
