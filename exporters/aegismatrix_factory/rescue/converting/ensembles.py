@@ -18,7 +18,7 @@ from onnx import TensorProto
 
 from aegismatrix.artifacts.operators import ML_DOMAIN
 from aegismatrix_factory.rescue.converting.errors import OversizedModelError
-from aegismatrix_factory.rescue.converting.family import Probes
+from aegismatrix_factory.rescue.converting.family import Answer, Part, Probes
 from aegismatrix_factory.rescue.converting.parameters import (
     LEAF,
     Ensemble,
@@ -26,7 +26,7 @@ from aegismatrix_factory.rescue.converting.parameters import (
     SingleArray,
     Tree,
 )
-from aegismatrix_factory.rescue.converting.writing import Writer
+from aegismatrix_factory.rescue.converting.writing import Table, Writer, computed
 
 BOUNDARY_THRESHOLDS = 256
 # float32, in which a tree says its leaf, counts exactly up to here.
@@ -241,3 +241,17 @@ def _at_thresholds(
     rows = centre + spread * random.normal(size=(len(around), len(centre)))
     rows[np.arange(len(around)), np.tile(feature, 5)] = np.clip(around, -_LARGEST, _LARGEST)
     return rows
+
+
+def graph(part: Part, answer: Answer, writer: Writer, x: Table) -> Table:
+    """Write what a model says that is its trees and nothing more (`Family.graph`)."""
+    model: Ensemble = part.parameters
+    said = write(writer, model, x.numbers())
+    if answer == "label":
+        return computed(writer.largest(said), 1)
+    return computed(said, model.n_outputs)
+
+
+def probe_part(part: Part, random: np.random.Generator, rows: int) -> Probes:
+    """Draw rows for such a model (`Family.probe`)."""
+    return probe(part.parameters, random, rows)

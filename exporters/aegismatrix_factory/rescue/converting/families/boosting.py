@@ -39,7 +39,6 @@ from aegismatrix_factory.rescue.converting.family import (
     Model,
     Oracle,
     Part,
-    Probes,
     Reader,
     Rows,
 )
@@ -207,10 +206,6 @@ def _graph(part: Part, answer: Answer, writer: Writer, x: Table) -> Table:
         return computed(said, model.n_outputs)
     one = model.n_outputs == 1
     return computed(writer.above(said, 0.0) if one else writer.largest(said), 1)
-
-
-def _probe(part: Part, random: np.random.Generator, rows: int) -> Probes:
-    return ensembles.probe(part.parameters, random, rows)
 
 
 def _wrapped(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) -> FloatArray:
@@ -639,7 +634,7 @@ FAMILIES = (
         read=_read_booster,
         graph=_graph,
         oracle=_bare,
-        probe=_probe,
+        probe=ensembles.probe_part,
         says_release=False,
     ),
     *(
@@ -653,7 +648,7 @@ FAMILIES = (
             read=_read_wrapper,
             graph=_graph,
             oracle=_wrapped,
-            probe=_probe,
+            probe=ensembles.probe_part,
             says_release=False,
         )
         for name in _WRAPPERS

@@ -31,8 +31,6 @@ from aegismatrix_factory.rescue.converting.family import (
     Family,
     Model,
     Oracle,
-    Part,
-    Probes,
     Reader,
     Rows,
 )
@@ -45,7 +43,6 @@ from aegismatrix_factory.rescue.converting.parameters import (
     Tree,
 )
 from aegismatrix_factory.rescue.converting.trees import check_size, grow
-from aegismatrix_factory.rescue.converting.writing import Table, Writer, computed
 from aegismatrix_factory.rescue.reading.errors import clipped
 
 LIBRARY = "catboost"
@@ -331,18 +328,6 @@ def _uneven(
     return tuple(found)
 
 
-def _graph(part: Part, answer: Answer, writer: Writer, x: Table) -> Table:
-    model: Ensemble = part.parameters
-    said = ensembles.write(writer, model, x.numbers())
-    if answer == "label":
-        return computed(writer.largest(said), 1)
-    return computed(said, model.n_outputs)
-
-
-def _probe(part: Part, random: np.random.Generator, rows: int) -> Probes:
-    return ensembles.probe(part.parameters, random, rows)
-
-
 def _oracle(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) -> FloatArray:
     """Tree after tree, by the numbers of leaves that the answers of the borders make."""
     content = oracle.read_document(bytes(attributes.need("__model")))
@@ -438,9 +423,9 @@ FAMILIES = tuple(
         used=known("__model"),
         harmless=_TRAINED,
         read=_read,
-        graph=_graph,
+        graph=ensembles.graph,
         oracle=_oracle,
-        probe=_probe,
+        probe=ensembles.probe_part,
         says_release=False,
     )
     for name in _WRAPPERS

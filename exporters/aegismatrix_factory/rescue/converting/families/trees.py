@@ -28,15 +28,12 @@ from aegismatrix_factory.rescue.converting.family import (
     Family,
     Model,
     Oracle,
-    Part,
-    Probes,
     Reader,
     Rows,
 )
 from aegismatrix_factory.rescue.converting.hazards import forest_hazards
 from aegismatrix_factory.rescue.converting.parameters import Ensemble, FloatArray, Tree
 from aegismatrix_factory.rescue.converting.trees import check_size, grow
-from aegismatrix_factory.rescue.converting.writing import Table, Writer, computed
 from aegismatrix_factory.rescue.reading.records import Record
 
 _FORESTS = {
@@ -197,18 +194,6 @@ def read_tree(attributes: Attributes, width: int, outputs: int, classifies: bool
     )
 
 
-def _graph(part: Part, answer: Answer, writer: Writer, x: Table) -> Table:
-    model: Ensemble = part.parameters
-    said = ensembles.write(writer, model, x.numbers())
-    if answer == "label":
-        return computed(writer.largest(said), 1)
-    return computed(said, model.n_outputs)
-
-
-def _probe(part: Part, random: np.random.Generator, rows: int) -> Probes:
-    return ensembles.probe(part.parameters, random, rows)
-
-
 def _one(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) -> FloatArray:
     del oracle
     return _answered(attributes, answer, _walked([attributes], attributes, rows))
@@ -315,9 +300,9 @@ FAMILIES = (
             used=known(_used(name, "estimators_")),
             harmless=_AVERAGED,
             read=_read_forest,
-            graph=_graph,
+            graph=ensembles.graph,
             oracle=_all,
-            probe=_probe,
+            probe=ensembles.probe_part,
         )
         for name in _FORESTS
     ),
@@ -333,9 +318,9 @@ FAMILIES = (
             if "Classifier" in name
             else {**_MEMBER, **known("n_classes_ classes_")},
             read=_read_tree,
-            graph=_graph,
+            graph=ensembles.graph,
             oracle=_one,
-            probe=_probe,
+            probe=ensembles.probe_part,
         )
         for name in _FORESTS.values()
     ),
