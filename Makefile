@@ -6,7 +6,7 @@ DEV := .venv/dev
 NEWEST := .venv/newest
 PACKAGE := $(shell find src models_onnx -type f -not -name '*.pyc') pyproject.toml
 
-.PHONY: report test test-all newest lint types artifacts benchmarks proofs clean
+.PHONY: report test test-all newest newest-all lint types artifacts benchmarks proofs clean
 
 report: $(RUN)/.installed
 	$(RUN)/bin/aegismatrix report --sample --out out
@@ -18,10 +18,13 @@ test: $(DEV)/.installed
 test-all: test
 	$(DEV)/bin/python -m pytest -n 2 --dist worksteal -m slow $(PYTEST)
 
-# Everything again on the newest Python, numpy, onnxruntime and all else: nothing is pinned but
-# torch, of which the newest would bring gigabytes more.
+# The same on the newest Python, numpy, onnxruntime and all else: nothing is pinned but torch, of
+# which the newest would bring gigabytes more.
 newest: $(NEWEST)/.installed
-	$(NEWEST)/bin/python -m pytest -n 2 --dist worksteal $(PYTEST)
+	$(NEWEST)/bin/python -m pytest -n 2 --dist worksteal -m "not slow" $(PYTEST)
+
+newest-all: newest
+	$(NEWEST)/bin/python -m pytest -n 2 --dist worksteal -m slow $(PYTEST)
 
 lint: $(DEV)/.installed
 	$(DEV)/bin/ruff check .

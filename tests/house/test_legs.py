@@ -49,6 +49,11 @@ def test_quick_and_slow_tests_are_all_tests_and_none_runs_twice(
     needed, slow = recipe("test-all", repository)
     assert needed == ["test"]
     assert "-m slow" in slow
+    _, quick_on_newest = recipe("newest", repository)
+    assert '-m "not slow"' in quick_on_newest
+    needed, slow_on_newest = recipe("newest-all", repository)
+    assert needed == ["newest"]
+    assert "-m slow" in slow_on_newest
 
 
 def test_the_checks_run_quick_tests_slow_ones_and_the_newest_of_everything(
