@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aegismatrix.artifacts.manifest import (
     CARD_KEY,
@@ -23,6 +25,7 @@ from aegismatrix.artifacts.manifest import (
     WALKFORWARD_KEY,
     ModelSpec,
     find_artifacts,
+    is_canonical,
     list_models,
     read_artifact,
     read_manifest,
@@ -385,6 +388,43 @@ def test_a_manifest_in_another_form_is_refused_with_a_digest_of_its_own(
     assert file.read_bytes() != text.encode()
     (finding,) = verify(folder)
     assert type(finding.error) in (ManifestError, ManifestVersionError)
+
+
+PLAIN = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(alphabet='ab"[]{},: \\\n\u00e9', max_size=6),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(alphabet='ab"[]{},: ', max_size=3), inner, max_size=3)
+    ),
+    max_leaves=12,
+)
+
+
+@given(content=st.dictionaries(st.text("abc", min_size=1), PLAIN, max_size=4), data=st.data())
+def test_the_form_is_that_of_rendering_whatever_is_changed_between_the_tokens(
+    content: dict[str, Any], data: st.DataObject
+) -> None:
+    content.pop("digest", None)
+    written = render_manifest(content)
+    full = json.loads(written)
+    assert is_canonical(written, full)
+    place = data.draw(st.integers(0, len(written)))
+    if data.draw(st.booleans()):
+        changed = written[:place] + data.draw(st.sampled_from([b" ", b"\n"])) + written[place:]
+    else:
+        taken = [n for n, letter in enumerate(written) if letter in b" \n"]
+        place = data.draw(st.sampled_from(taken))
+        changed = written[:place] + written[place + 1 :]
+    try:
+        said = json.loads(changed)
+    except ValueError:
+        return
+    if said == full:
+        assert is_canonical(changed, said) == (changed == written)
 
 
 def test_the_card_is_sealed_as_the_models_are(folder: Path) -> None:
