@@ -364,7 +364,7 @@ def is_canonical(data: bytes, content: Mapping[str, Any]) -> bool:
     kept = np.cumsum(edges[:-1], dtype=np.int8) == 0
     kept[ends[opens]] = False
     kept[ends[:-1][closes[1:]]] = False
-    return letters[kept].tobytes() == f"{flat}\n".encode("ascii")
+    return bool(letters[kept].tobytes() == f"{flat}\n".encode("ascii"))
 
 
 def read_manifest(path: str | os.PathLike[str] | None = None) -> Manifest:
