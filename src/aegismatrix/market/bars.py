@@ -58,6 +58,7 @@ from aegismatrix.market.sessions import (
     SessionReport,
     check_days,
     check_interval,
+    check_print_days,
     check_reportable,
     compare,
     idle_rows,
@@ -509,6 +510,14 @@ class Bars(Published):
         prints = without_placeholders(prints)
         check_positive(prints.columns["iv"], prints.dates, prints.source, "iv")
         _check_iv_scale(prints.columns["iv"], prints.dates, prints.source)
+        serves = prints.dates >= index.dates[0]
+        check_print_days(
+            prints.dates[serves],
+            prints.columns["iv"][serves],
+            market.calendar,
+            permits,
+            prints.source,
+        )
         iv, fills = _last_prints(index.dates, prints.dates, prints.columns["iv"], known_days)
         return cls(
             dates=index.dates,
