@@ -179,9 +179,21 @@ def test_days_that_lost_their_midnight_are_refused_as_a_day_early(columns: Colum
 
 def test_another_index_is_refused_as_this_ones(sp500: Bars) -> None:
     given = {name: getattr(sp500, name) for name in ("dates", "high", "low", "close", "iv")}
-    with raising((UnexpectedSessionsError, "other_market"), match="market='other'") as caught:
-        Bars.from_arrays(**given)
-    assert caught.value.count == len(caught.value.rows)
+    for prices in (given, given | {"high": given["close"], "low": given["close"]}):
+        with raising((UnexpectedSessionsError, "other_market"), match="market='other'") as caught:
+            Bars.from_arrays(**prices)
+        assert caught.value.count == len(caught.value.rows)
+
+
+def test_bars_that_were_filled_forward_over_closed_days_are_called_so(base: Bars) -> None:
+    bars = base[-ROWS:]
+    every = np.arange(bars.dates[0], bars.dates[-1] + np.timedelta64(1, "D"))
+    every = every[weekdays(every) < 5]
+    rows = np.searchsorted(bars.dates, every, side="right") - 1
+    filled = {name: getattr(bars, name)[rows] for name in ("high", "low", "close", "iv")}
+    for flat in (filled, filled | {"high": filled["close"], "low": filled["close"]}):
+        with raising((UnexpectedSessionsError, "filled_forward"), match="Drop these rows"):
+            Bars.from_arrays(dates=every, **flat, iv_dates=every)
 
 
 def joined(bars: Bars, prints: Bars, days_off: int = 0) -> Bars:

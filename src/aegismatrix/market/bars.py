@@ -172,7 +172,7 @@ class Bars(Published):
         _check_iv_scale(self.iv, self.dates, self.source)
         check_interval(self.dates, self.source)
         _check_gaps(self.dates, self.source)
-        check_days(self.dates, self.days, self.permits, self.source)
+        check_days(self.dates, self.days, self.permits, self.source, self.close)
         check_prints(
             self.dates,
             self.prints,
@@ -506,7 +506,8 @@ class Bars(Published):
                 raise errors.EmptyBarsError(f"{table.source}, cut {cut},")
         # Weekly bars, or those of another market, lack prints too: that is not what is wrong.
         check_interval(index.dates, index.source)
-        check_days(index.dates, compare(index.dates, market.calendar), permits, index.source)
+        days = compare(index.dates, market.calendar)
+        check_days(index.dates, days, permits, index.source, index.columns["close"])
         prints = without_placeholders(prints)
         check_positive(prints.columns["iv"], prints.dates, prints.source, "iv")
         _check_iv_scale(prints.columns["iv"], prints.dates, prints.source)

@@ -259,8 +259,8 @@ class UnexpectedSessionsError(BarsError):
             " day of its session.",
         ),
         "filled_forward": (
-            "{source}: late bars are of days that were no sessions ({calendar}), and show no"
-            " trade: {where}.",
+            "{source}: {count} of {total} bars are of days that were no sessions ({calendar}), and"
+            " show no trade: {where}.",
             "Drop these rows: they are the close of the session before, filled forward.",
         ),
     }

@@ -131,9 +131,13 @@ def check_days(
     days: SessionReport,
     permits: Iterable[Permit],
     source: str,
+    close: FloatArray | None = None,
     other: str = "other_market",
 ) -> None:
-    """Refuse rows of which too many are of no session, and say what they look like."""
+    """Refuse rows of which too many are of no session, and say what they look like.
+
+    Those whose close repeats the one before, where closes are given, were filled forward.
+    """
     odd = _unpermitted(days.unexpected, permits, "unexpected")
     if len(odd) <= MAX_UNEXPECTED:
         return
@@ -147,6 +151,8 @@ def check_days(
         raise errors.UnexpectedSessionsError(
             source, "day_early", count=count, total=total, calendar=calendar, **where
         )
+    if close is not None and 2 * int((marked[1:] & (close[1:] == close[:-1])).sum()) > len(odd):
+        other = "filled_forward"
     raise errors.UnexpectedSessionsError(
         source, other, count=count, total=total, calendar=calendar, **where
     )
