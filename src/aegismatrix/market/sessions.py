@@ -131,12 +131,11 @@ def check_days(
     days: SessionReport,
     permits: Iterable[Permit],
     source: str,
-    close: FloatArray | None = None,
-    other: str = "other_market",
+    close: FloatArray | None,
 ) -> None:
     """Refuse rows of which too many are of no session, and say what they look like.
 
-    Those whose close repeats the one before, where closes are given, were filled forward.
+    Bars whose close repeats the one before were filled forward; a volatility index gives no close.
     """
     odd = _unpermitted(days.unexpected, permits, "unexpected")
     if len(odd) <= MAX_UNEXPECTED:
@@ -151,10 +150,16 @@ def check_days(
         raise errors.UnexpectedSessionsError(
             source, "day_early", count=count, total=total, calendar=calendar, **where
         )
-    if close is not None and 2 * int((marked[1:] & (close[1:] == close[:-1])).sum()) > len(odd):
-        other = "filled_forward"
+    if close is None:
+        raise errors.UnexpectedSessionsError(
+            source, "other_iv", count=count, total=total, calendar=calendar, **where
+        )
+    if 2 * int((marked[1:] & (close[1:] == close[:-1])).sum()) > len(odd):
+        raise errors.UnexpectedSessionsError(
+            source, "filled_forward", count=count, total=total, calendar=calendar, **where
+        )
     raise errors.UnexpectedSessionsError(
-        source, other, count=count, total=total, calendar=calendar, **where
+        source, "other_market", count=count, total=total, calendar=calendar, **where
     )
 
 
@@ -176,7 +181,7 @@ def check_print_days(
     new = dates[np.concatenate([[True], iv[1:] != iv[:-1]])]
     odd = np.array(days.unexpected, dtype=dates.dtype)
     told = replace(days, unexpected=tuple(odd[_among(odd, new)]))
-    check_days(dates, told, permits, source, other="other_iv")
+    check_days(dates, told, permits, source, None)
 
 
 def check_reportable(
