@@ -40,7 +40,7 @@ PROBABILITIES = [
 ]
 COLUMNS = [column for array in PROBABILITIES for column in history_columns(array)]
 HEADS = [spec for spec in list_models() if spec.kind == "head"]
-SEALED = [
+SEALED: list[Any] = [
     *list_models(),
     *(file for key, file in read_manifest().attachments.items() if key != GOLDEN_KEY),
 ]
