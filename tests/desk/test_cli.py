@@ -22,6 +22,7 @@ from aegismatrix_factory.evaluate.markets import MarketSource
 from aegismatrix import __version__
 from aegismatrix.artifacts.manifest import (
     ENGINE_NAME,
+    GOLDEN_KEY,
     MANIFEST_NAME,
     ModelSpec,
     find_artifacts,
@@ -39,6 +40,10 @@ PROBABILITIES = [
 ]
 COLUMNS = [column for array in PROBABILITIES for column in history_columns(array)]
 HEADS = [spec for spec in list_models() if spec.kind == "head"]
+SEALED: list[Any] = [
+    *list_models(),
+    *(file for key, file in read_manifest().attachments.items() if key != GOLDEN_KEY),
+]
 LOOKBACK = read_manifest().model(ENGINE_NAME).lookback_bars
 
 
@@ -548,7 +553,7 @@ def test_models_of_a_folder_without_any_is_wrong_input(
     assert (captured.out, len(captured.err.splitlines())) == ("", 1)
 
 
-def test_verify_says_ok_for_the_manifest_and_each_artifact(
+def test_verify_says_ok_for_the_manifest_and_each_file_that_it_seals(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main(["verify"]) == 0
@@ -557,8 +562,8 @@ def test_verify_says_ok_for_the_manifest_and_each_artifact(
     assert "golden" in golden
     assert manifest.startswith(f"ok   manifest {read_manifest().digest[:16]}")
     assert note == "     signature: not checked; add --signature"
-    for spec, line in zip(list_models(), lines, strict=True):
-        assert line == f"ok   {spec.file}: {spec.size_bytes} bytes, sha256 {spec.sha256[:16]}"
+    for sealed, line in zip(SEALED, lines, strict=True):
+        assert line == f"ok   {sealed.file}: {sealed.size_bytes} bytes, sha256 {sealed.sha256[:16]}"
     assert captured.err == ""
 
 
@@ -570,7 +575,7 @@ def test_verify_names_the_artifact_that_is_off_and_no_other(
     assert main(["verify", str(folder)]) == 1
     _, *lines, _ = capsys.readouterr().out.splitlines()
     lines = [line for line in lines if "golden" not in line]
-    assert len(lines) == len(list_models())
+    assert len(lines) == len(SEALED)
     (off,) = (line for line in lines if not line.startswith("ok   "))
     assert off.startswith(f"FAIL {name}: ")
     assert "truncated" in off
@@ -582,7 +587,7 @@ def test_verify_finds_a_foreign_model_beside_the_others(
     (folder / "stranger.onnx").write_bytes(b"stranger")
     assert main(["verify", str(folder)]) == 1
     *fine, golden, last, _ = capsys.readouterr().out.splitlines()
-    assert len(fine) == 1 + len(list_models())
+    assert len(fine) == 1 + len(SEALED)
     assert "golden" in golden
     assert last.startswith("FAIL stranger.onnx: ")
 

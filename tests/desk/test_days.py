@@ -191,7 +191,41 @@ def test_a_permit_that_is_none_is_wrong_usage(
     assert ended.value.code == 2
     said = capsys.readouterr().err
     assert "permits nothing that is known" in said
+    assert len(given) > 40 or f"{given!r} permits" in said
     assert len(said.splitlines()[-1]) <= MAX_MESSAGE
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["report", "--sample", "--allow-stale", "2"], "'2' is not an age such as 30m"),
+        (["run", "--sample", "--every", "0"], "'0' is not an interval such as 30m"),
+    ],
+)
+def test_a_length_of_time_that_is_none_is_called_what_it_is(
+    options: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(options)
+    assert said in capsys.readouterr().err
+
+
+def test_a_calendar_that_cannot_be_read_is_called_a_calendar(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    given = ["report", "--index", "a.csv", "--iv", "b.csv", "--calendar", "absent.csv"]
+    assert main(given) == 2
+    assert "absent.csv describes no calendar: it cannot be read" in capsys.readouterr().err
+
+
+def test_an_expiry_that_old_bars_do_not_reach_asks_for_newer_bars(
+    base: am.Bars, engine: am.Engine
+) -> None:
+    late = datetime(2026, 11, 30, tzinfo=timezone.utc)
+    with raising(ContractError, match="Fetch newer bars"):
+        am.analyze(base, engine=engine, expiry="weekly", now=late)
+    with raising(ContractError, match="Give a day 1 to 30"):
+        am.analyze(base, engine=engine, expiry="2026-12-29", now=after(base.dates[-1]))
 
 
 def test_a_row_filled_forward_does_not_make_old_bars_current(

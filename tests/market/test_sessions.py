@@ -179,9 +179,71 @@ def test_days_that_lost_their_midnight_are_refused_as_a_day_early(columns: Colum
 
 def test_another_index_is_refused_as_this_ones(sp500: Bars) -> None:
     given = {name: getattr(sp500, name) for name in ("dates", "high", "low", "close", "iv")}
-    with raising((UnexpectedSessionsError, "other_market"), match="market='other'") as caught:
-        Bars.from_arrays(**given)
-    assert caught.value.count == len(caught.value.rows)
+    for prices in (given, given | {"high": given["close"], "low": given["close"]}):
+        with raising((UnexpectedSessionsError, "other_market"), match="market='other'") as caught:
+            Bars.from_arrays(**prices)
+        assert caught.value.count == len(caught.value.rows)
+
+
+def test_bars_that_were_filled_forward_over_closed_days_are_called_so(base: Bars) -> None:
+    bars = base[-ROWS:]
+    every = np.arange(bars.dates[0], bars.dates[-1] + np.timedelta64(1, "D"))
+    every = every[weekdays(every) < 5]
+    rows = np.searchsorted(bars.dates, every, side="right") - 1
+    filled = {name: getattr(bars, name)[rows] for name in ("high", "low", "close", "iv")}
+    for flat in (filled, filled | {"high": filled["close"], "low": filled["close"]}):
+        with raising((UnexpectedSessionsError, "filled_forward"), match="Drop these rows"):
+            Bars.from_arrays(dates=every, **flat, iv_dates=every)
+
+
+def joined(bars: Bars, prints: Bars, days_off: int = 0) -> Bars:
+    """The bars with the closes of another volatility index, or with its days moved."""
+    dates = prints.dates + np.timedelta64(days_off, "D")
+    within = (dates >= bars.dates[0]) & (dates <= bars.dates[-1])
+    kept = (bars.dates >= dates[within][0]) & (bars.dates <= dates[within][-1])
+    index = {name: getattr(bars, name)[kept] for name in ("dates", "high", "low", "close")}
+    return Bars.from_arrays(**index, iv=prints.iv[within], iv_dates=dates[within])
+
+
+def test_the_volatility_index_of_another_market_is_refused(nifty: Bars, sp500: Bars) -> None:
+    with raising((UnexpectedSessionsError, "other_iv"), match="of the market that the bars") as one:
+        joined(nifty, sp500)
+    assert one.value.count == len(one.value.rows)
+
+
+@pytest.mark.parametrize(("days_off", "kind"), [(-1, "day_early"), (1, "other_iv")])
+@pytest.mark.parametrize("rows", [40, ROWS])
+def test_prints_of_a_volatility_index_under_the_wrong_days_are_refused(
+    base: Bars, days_off: int, kind: str, rows: int
+) -> None:
+    with raising((UnexpectedSessionsError, kind)):
+        joined(base[-rows:], base[-rows:], days_off)
+
+
+def test_prints_that_are_filled_forward_over_closed_days_are_the_same_bars(base: Bars) -> None:
+    bars = base[-ROWS:]
+    every = np.arange(bars.dates[0], bars.dates[-1] + np.timedelta64(1, "D"))
+    filled = bars.iv[np.searchsorted(bars.dates, every, side="right") - 1]
+    index = {name: getattr(bars, name) for name in ("dates", "high", "low", "close")}
+    again = Bars.from_arrays(**index, iv=filled, iv_dates=every)
+    assert np.array_equal(again.iv, bars.iv)
+    assert again.iv_fills == ()
+
+
+def test_prints_of_no_session_from_before_the_bars_begin_or_that_are_permitted_pass(
+    base: Bars,
+) -> None:
+    bars = base[-ROWS:]
+    index = {name: getattr(bars, name) for name in ("dates", "high", "low", "close")}
+    saturdays = bars.dates[weekdays(bars.dates) == 4][:5] + np.timedelta64(1, "D")
+    dates = np.sort(np.concatenate([bars.dates, saturdays]))
+    iv = 15.0 + np.arange(len(dates)) % 7
+    with raising((UnexpectedSessionsError, "other_iv")):
+        Bars.from_arrays(**index, iv=iv, iv_dates=dates)
+    permits = [f"unexpected:{day}" for day in saturdays]
+    Bars.from_arrays(**index, iv=iv, iv_dates=dates, permit=permits)
+    later = {name: values[bars.dates > saturdays[-1]] for name, values in index.items()}
+    assert len(Bars.from_arrays(**later, iv=iv, iv_dates=dates))
 
 
 def refused_as_of(bars: Bars) -> list[str]:

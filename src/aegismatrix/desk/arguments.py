@@ -211,7 +211,9 @@ def horizon_of(
             "report",
             "expiry",
             f"{day} is {days} trading days after {today}",
-            remedy=f"Give a day 1 to {LONGEST_DAYS} trading days ahead.",
+            remedy="Fetch newer bars, or give the horizon in trading days."
+            if age.is_stale
+            else f"Give a day 1 to {LONGEST_DAYS} trading days ahead.",
         )
     return days, day.isoformat(), ()
 

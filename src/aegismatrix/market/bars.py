@@ -58,6 +58,7 @@ from aegismatrix.market.sessions import (
     SessionReport,
     check_days,
     check_interval,
+    check_print_days,
     check_reportable,
     compare,
     idle_rows,
@@ -171,7 +172,7 @@ class Bars(Published):
         _check_iv_scale(self.iv, self.dates, self.source)
         check_interval(self.dates, self.source)
         _check_gaps(self.dates, self.source)
-        check_days(self.dates, self.days, self.permits, self.source)
+        check_days(self.dates, self.days, self.permits, self.source, self.close)
         check_prints(
             self.dates,
             self.prints,
@@ -505,10 +506,19 @@ class Bars(Published):
                 raise errors.EmptyBarsError(f"{table.source}, cut {cut},")
         # Weekly bars, or those of another market, lack prints too: that is not what is wrong.
         check_interval(index.dates, index.source)
-        check_days(index.dates, compare(index.dates, market.calendar), permits, index.source)
+        days = compare(index.dates, market.calendar)
+        check_days(index.dates, days, permits, index.source, index.columns["close"])
         prints = without_placeholders(prints)
         check_positive(prints.columns["iv"], prints.dates, prints.source, "iv")
         _check_iv_scale(prints.columns["iv"], prints.dates, prints.source)
+        serves = prints.dates >= index.dates[0]
+        check_print_days(
+            prints.dates[serves],
+            prints.columns["iv"][serves],
+            market.calendar,
+            permits,
+            prints.source,
+        )
         iv, fills = _last_prints(index.dates, prints.dates, prints.columns["iv"], known_days)
         return cls(
             dates=index.dates,

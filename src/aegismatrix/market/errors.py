@@ -252,9 +252,15 @@ class UnexpectedSessionsError(BarsError):
             "These look like exchange midnights written in UTC: give stamps with their offset, or"
             " index.tz_convert('Asia/Kolkata').tz_localize(None) in pandas.",
         ),
+        "other_iv": (
+            "{source}: {count} of {total} prints of the volatility index are of days that were no"
+            " sessions ({calendar}): {where}.",
+            "Give the volatility index of the market that the bars are of, each print under the"
+            " day of its session.",
+        ),
         "filled_forward": (
-            "{source}: late bars are of days that were no sessions ({calendar}), and show no"
-            " trade: {where}.",
+            "{source}: {count} of {total} bars are of days that were no sessions ({calendar}), and"
+            " show no trade: {where}.",
             "Drop these rows: they are the close of the session before, filled forward.",
         ),
     }
@@ -452,10 +458,11 @@ class MarketError(AegisError, ValueError):
 class MarketFileError(MarketError):
     """A market file, or a calendar's table, does not say what it should; `reason` says where."""
 
-    problem = "{path} describes no market: {reason}."
+    problem = "{path} describes no {what}: {reason}."
     remedy = "Write it as docs/markets.md says, one JSON object or a table of date and kind."
     path: str
     reason: str
+    what: str = "market"
 
 
 @dataclass(eq=False, repr=False)

@@ -65,5 +65,8 @@ def _written(kind: object, day: object) -> str:
 
 
 def _parsed(text: str) -> Permit:
-    kind, _, day = str.__str__(text).partition(":")
+    written = str.__str__(text)
+    kind, divided, day = written.partition(":")
+    if not divided:
+        raise errors.PermitError(written, kinds=get_args(PermitKind))
     return Permit(kind, day)  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ market the pauses between the rows say whether these are daily bars at all.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -127,9 +127,16 @@ def check_interval(dates: DateArray, source: str) -> None:
 
 
 def check_days(
-    dates: DateArray, days: SessionReport, permits: Iterable[Permit], source: str
+    dates: DateArray,
+    days: SessionReport,
+    permits: Iterable[Permit],
+    source: str,
+    close: FloatArray | None,
 ) -> None:
-    """Refuse bars of which too many are of no session, and say what they look like."""
+    """Refuse rows of which too many are of no session, and say what they look like.
+
+    Bars whose close repeats the one before were filled forward; a volatility index gives no close.
+    """
     odd = _unpermitted(days.unexpected, permits, "unexpected")
     if len(odd) <= MAX_UNEXPECTED:
         return
@@ -143,9 +150,38 @@ def check_days(
         raise errors.UnexpectedSessionsError(
             source, "day_early", count=count, total=total, calendar=calendar, **where
         )
+    if close is None:
+        raise errors.UnexpectedSessionsError(
+            source, "other_iv", count=count, total=total, calendar=calendar, **where
+        )
+    if 2 * int((marked[1:] & (close[1:] == close[:-1])).sum()) > len(odd):
+        raise errors.UnexpectedSessionsError(
+            source, "filled_forward", count=count, total=total, calendar=calendar, **where
+        )
     raise errors.UnexpectedSessionsError(
         source, "other_market", count=count, total=total, calendar=calendar, **where
     )
+
+
+def check_print_days(
+    dates: DateArray,
+    iv: FloatArray,
+    calendar: Calendar | None,
+    permits: Iterable[Permit],
+    source: str,
+) -> None:
+    """Refuse a volatility index of which too many prints are of no session of the bars' market.
+
+    A print that repeats the one before says nothing new, so a series that was filled forward over
+    holidays passes.
+    """
+    days = compare(dates, calendar)
+    if not days.unexpected:
+        return
+    new = dates[np.concatenate([[True], iv[1:] != iv[:-1]])]
+    odd = np.array(days.unexpected, dtype=dates.dtype)
+    told = replace(days, unexpected=tuple(odd[_among(odd, new)]))
+    check_days(dates, told, permits, source, None)
 
 
 def check_reportable(

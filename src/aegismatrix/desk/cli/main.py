@@ -147,7 +147,7 @@ def _parser(others: Mapping[str, Command | AegisError]) -> argparse.ArgumentPars
     run.add_argument(
         "--every",
         metavar="STEP",
-        type=_age,
+        type=_step,
         help="repeat while the exchange is open (NSE, if its hours are unknown), such as 30m",
     )
     run.add_argument(
@@ -420,15 +420,19 @@ def _permit(text: str) -> Permit:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-def _age(text: str) -> timedelta:
+def _age(text: str, called: str = "age") -> timedelta:
     found = re.fullmatch(r"(\d{1,5})([mhd])", text)
     age = timedelta(0)
     if found:
         unit = {"m": "minutes", "h": "hours", "d": "days"}[found[2]]
         age = timedelta(**{unit: int(found[1])})
     if not age:
-        raise argparse.ArgumentTypeError(f"{text!r} is not an age such as 30m, 12h or 3d")
+        raise argparse.ArgumentTypeError(f"{text!r} is not an {called} such as 30m, 12h or 3d")
     return age
+
+
+def _step(text: str) -> timedelta:
+    return _age(text, "interval")
 
 
 def _share(text: str) -> float:

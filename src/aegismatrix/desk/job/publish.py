@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -271,8 +271,9 @@ def check_open(moment: datetime, exchange: Market = NIFTY) -> None:
     exchange = exchange.reaching(exchange.trading_day(moment))
     clock = exchange.session_at(moment)
     if not clock.is_open:
+        stamp = moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         following = exchange.known_calendar().next_session(clock.session)
-        raise MarketClosedError(moment=moment.isoformat(), next_session=following.isoformat())
+        raise MarketClosedError(moment=stamp, next_session=following.isoformat())
 
 
 def _current(bars: Bars, moment: datetime, settings: Settings) -> list[str]:

@@ -43,6 +43,7 @@ SATURDAY = 5
 _DAYS = np.dtype("datetime64[D]")
 _KINDS = ("closed", "special")
 _HEADER = ["date", "kind"]
+_WHAT = "calendar"
 _MAX_FILE_BYTES = 1024 * 1024
 
 MOST_YEARS_AHEAD = 100
@@ -335,7 +336,7 @@ class Calendar:
         >>> am.Calendar.from_csv("holidays.csv", name="Mine")
         Calendar(Mine, 2026-01-01 to 2026-12-31, 259 sessions)
         """
-        text = read_small_file(path)
+        text = read_small_file(path, _WHAT)
         called = os.path.basename(path_text(path)) if name is None else as_text(name, "name")  # noqa: PTH119
         lines = [
             (number, line)
@@ -344,22 +345,23 @@ class Calendar:
         ]
         rows = list(csv.reader(line for _, line in lines))
         if not rows or rows[0] != _HEADER:
-            raise errors.MarketFileError(str(path), "its header is not date,kind")
+            raise errors.MarketFileError(str(path), "its header is not date,kind", _WHAT)
         days: dict[str, set[date]] = {kind: set() for kind in _KINDS}
         for (number, line), row in zip(lines[1:], rows[1:], strict=True):
             day = _parsed(row)
             if day is None:
-                raise errors.MarketFileError(str(path), f"line {number} is {line[:80]!r}")
+                raise errors.MarketFileError(str(path), f"line {number} is {line[:80]!r}", _WHAT)
             if any(day in of_kind for of_kind in days.values()):
-                raise errors.MarketFileError(str(path), f"line {number} repeats {day}")
+                raise errors.MarketFileError(str(path), f"line {number} repeats {day}", _WHAT)
             days[row[1]].add(day)
         if not days["closed"]:
-            raise errors.MarketFileError(str(path), "it names no closed day, so it is of no year")
+            said = "it names no closed day, so it is of no year"
+            raise errors.MarketFileError(str(path), said, _WHAT)
         first, last = min(days["closed"]).year, max(days["closed"]).year
         outside = [day for day in days["special"] if not first <= day.year <= last]
         if outside:
             raise errors.MarketFileError(
-                str(path), f"{min(outside)} lies outside of the years {first} to {last}"
+                str(path), f"{min(outside)} lies outside of the years {first} to {last}", _WHAT
             )
         return cls(
             called,
@@ -588,12 +590,11 @@ class Calendar:
         return int(np.searchsorted(self._sessions, day, side="right"))
 
     def _beyond(self, day: np.datetime64) -> errors.CalendarRangeError:
-        return errors.CalendarRangeError(
-            self.name,
-            day=str(day),
-            first=self.first.isoformat(),
-            last=self.last.isoformat(),
-        )
+        known = {"first": self.first.isoformat(), "last": self.last.isoformat()}
+        if day < self.days[0]:
+            remedy = "Give a calendar that begins earlier, or the horizon in trading days."
+            return errors.CalendarRangeError(self.name, day=str(day), **known, remedy=remedy)
+        return errors.CalendarRangeError(self.name, day=str(day), **known)
 
 
 def weekdays(days: DateArray) -> NDArray[np.int64]:
@@ -648,14 +649,14 @@ def _parsed(row: list[str]) -> date | None:
     return day if day.isoformat() == row[0] else None
 
 
-def read_small_file(path: str | os.PathLike[str]) -> str:
+def read_small_file(path: str | os.PathLike[str], what: str = "market") -> str:
     """Read the text of a file that describes a market or its days: UTF-8, at most 1 MiB."""
     place = path_text(path)
     try:
         data = read_regular(place, _MAX_FILE_BYTES)
         if len(data) > _MAX_FILE_BYTES:
-            raise errors.MarketFileError(place, f"it is larger than {_MAX_FILE_BYTES} bytes")
+            raise errors.MarketFileError(place, f"it is larger than {_MAX_FILE_BYTES} bytes", what)
         return data.decode("utf-8-sig")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise errors.MarketFileError(place, f"it cannot be read ({reason})") from error
+        raise errors.MarketFileError(place, f"it cannot be read ({reason})", what) from error
