@@ -328,3 +328,21 @@ def test_a_step_that_does_not_say_its_columns_stands_behind_one_that_makes_other
     said = single.by_graph("value", coded)
     assert said is not None
     assert np.abs(said.reshape(-1) - model.predict(coded)).max() <= 1e-12
+
+
+@pytest.mark.parametrize("order", ["", [], [1.0], None, float("nan"), "fro", -1])
+def test_the_norm_of_one_line_of_coefficients_is_of_no_matter(order: object) -> None:
+    """A file that says nonsense where nothing depends on it ends no rescue."""
+    model = SelectFromModel(LinearRegression()).fit(X, TARGET)
+    record = kept(model)
+    record.state["norm_order"] = order
+    contents = revive(record, read_ubjson)
+    single = Rescued(contents.models[0], contents)
+    assert np.array_equal(single.by_oracle("transformed", ASKED), model.transform(ASKED))
+
+
+@pytest.mark.parametrize("order", ["", [], [1.0], None, float("nan"), "fro", -1])
+def test_a_norm_of_several_lines_of_coefficients_that_is_none_is_refused(order: object) -> None:
+    record = kept(SelectFromModel(LogisticRegression()).fit(X, LABELS))
+    record.state["norm_order"] = order
+    assert refused(record) == "unsupported-model"
