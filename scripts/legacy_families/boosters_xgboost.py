@@ -230,6 +230,62 @@ def after_columns(data: Data) -> Any:
     return Made(model, {"frame_rows": data.frame("frame_rows")})
 
 
+def words_kept(data: Data) -> Any:
+    """Return columns of a frame of which the library keeps what is not 0."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.preprocessing import OneHotEncoder
+
+    words = OneHotEncoder(handle_unknown="ignore")
+    return ColumnTransformer(
+        [("words", words, ["regime", "weekday"]), ("numbers", "passthrough", ["lots"])],
+        sparse_threshold=1.0,
+    )
+
+
+def after_kept(data: Data) -> Any:
+    """Fit a wrapper on a sparse matrix, in which it takes a 0 for missing."""
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import MaxAbsScaler
+
+    frame = data.frame("frame")
+    label = (frame["lots"] % 2 + (frame["regime"] == "wild") == 1).astype(int)
+    model = make_pipeline(words_kept(data), MaxAbsScaler(), small()).fit(frame, label)
+    return Made(model, {"frame_rows": data.frame("frame_rows")})
+
+
+def stacked_kept(data: Data) -> Any:
+    """Fit a stack on a sparse matrix, the last model of which is given a dense one."""
+    from sklearn.ensemble import StackingClassifier
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    frame = data.frame("frame")
+    label = (frame["lots"] % 2 + (frame["regime"] == "wild") == 1).astype(int)
+    members = [("boosting", small()), ("line", LogisticRegression())]
+    stack = StackingClassifier(members, final_estimator=small(), cv=2)
+    model = make_pipeline(words_kept(data), stack).fit(frame, label)
+    return Made(model, {"frame_rows": data.frame("frame_rows")})
+
+
+def after_bins(data: Data) -> Any:
+    """Fit a wrapper on a sparse union of bins and numbers."""
+    from sklearn.pipeline import FeatureUnion, make_pipeline
+    from sklearn.preprocessing import KBinsDiscretizer, MinMaxScaler
+
+    both = FeatureUnion([("bins", KBinsDiscretizer(4)), ("numbers", MinMaxScaler())])
+    return Made(make_pipeline(both, small()).fit(data.train, data.binary), {"rows": None})
+
+
+def after_terms(data: Data) -> Any:
+    """Fit a wrapper on the counts of terms, in which it takes a 0 for missing."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.pipeline import make_pipeline
+
+    label = (np.asarray(data.topics) == "crash").astype(int)
+    model = make_pipeline(TfidfVectorizer(), small(min_child_weight=0.1))
+    return Made(model.fit(data.documents, label), {"document_rows": None})
+
+
 def calibrated(data: Data) -> Any:
     """Fit a calibration of wrappers."""
     from sklearn.calibration import CalibratedClassifierCV
@@ -428,6 +484,10 @@ TABLE = [
     ),
     Case("pipeline", piped, "classifier"),
     Case("pipeline_columns", after_columns, "classifier"),
+    Case("sparse_columns", after_kept, "classifier", since=(1, 6)),
+    Case("sparse_stack", stacked_kept, "classifier", since=(1, 6)),
+    Case("sparse_union", after_bins, "classifier", since=(1, 6)),
+    Case("sparse_text", after_terms, "classifier", since=(1, 6)),
     Case("calibrated", calibrated, "classifier", since=(1, 3)),
     Case("search", searched, "classifier"),
     Case("vote", voted, "classifier"),

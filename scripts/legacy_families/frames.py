@@ -110,6 +110,17 @@ def selected() -> Any:
     )
 
 
+def by_kind() -> Any:
+    """Return what chooses numbers by numpy's name for them, and words by what they are not."""
+    import numpy as np
+    from sklearn.compose import make_column_selector as kind
+
+    return columns(
+        (filled(), kind(dtype_include=np.number)),
+        (coded(), kind(dtype_exclude=[np.number, object])),
+    )
+
+
 def searched(data: Data) -> Any:
     """Fit a search over a pipeline on the frame."""
     settings = {} if since(0, 24) else {"iid": False}
@@ -191,6 +202,7 @@ TABLE = [
         "transformer",
     ),
     Case("columns_selected", alone(selected), "transformer", since=(0, 22)),
+    Case("columns_by_kind", alone(by_kind, ["note"]), "transformer", since=(1, 2)),
     Case(
         "columns_one_text",
         alone(lambda: columns((TfidfVectorizer(), "regime"), (MinMaxScaler(), ["lots"]))),

@@ -8,7 +8,9 @@ import re
 import shutil
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -395,6 +397,34 @@ def test_an_output_that_is_not_finite_is_never_handed_on(
     broken = with_output(models[name], arrays[name], array, value)
     with pytest.raises(NonFiniteOutputError, match=f"^{name}: {array} "):
         broken.run(**arrays[name])
+
+
+@pytest.mark.parametrize(
+    ("values", "is_finite"),
+    [
+        ([np.inf, -np.inf], False),
+        ([np.nan, 1.0], False),
+        ([1.7e308, 1.7e308], True),
+    ],
+)
+def test_whether_an_output_is_finite_is_found_without_a_warning(
+    models: dict[str, Model],
+    arrays: dict[str, Arrays],
+    values: list[float],
+    is_finite: bool,
+) -> None:
+    spec = models["features"].spec
+    spec = replace(spec, kind="rescued", outputs=(replace(spec.outputs[0], unit="as it was"),))
+    whole = models["features"].run(**arrays["features"])[spec.outputs[0].name].copy()
+    whole.flat[:2] = values
+    stub: Any = StubSession([whole])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        if is_finite:
+            assert Model(spec, stub).run(**arrays["features"])
+            return
+        with pytest.raises(NonFiniteOutputError, match="rescued from gives no number"):
+            Model(spec, stub).run(**arrays["features"])
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from aegismatrix_factory.rescue.converting.errors import NotAModelError
 from aegismatrix_factory.rescue.converting.parts import revive
 from aegismatrix_factory.rescue.reading.containers import read_bytes
 from aegismatrix_factory.rescue.reading.errors import LegacyError
-from aegismatrix_factory.rescue.reading.records import Record
+from aegismatrix_factory.rescue.reading.records import Name, Record
 from aegismatrix_factory.rescue.reading.ubjson import read_ubjson
 
 from tests import pickles
@@ -66,6 +66,19 @@ def test_a_frame_of_pandas_is_read_with_what_makes_its_blocks() -> None:
     read = read_bytes(data).value
     assert isinstance(read, Record)
     assert read.name == "new_block"
+
+
+def test_what_columns_are_chosen_by_is_data_and_is_not_called() -> None:
+    for module, name in (("numpy", "number"), ("numpy", "floating"), ("builtins", "object")):
+        named = f"c{module}\n{name}\n".encode()
+        assert read_bytes(b"\x80\x04" + named + b".").value == Name(module, name)
+        with pytest.raises(LegacyError):
+            read_bytes(b"\x80\x04" + named + b"K\x01\x85R.")
+
+
+def test_boosting_with_categories_is_refused_for_them_and_not_for_its_partial() -> None:
+    named = b"cfunctools\npartial\ncsklearn.utils.validation\ncheck_array\n\x85R."
+    assert read_bytes(b"\x80\x04" + named).value.module == "functools"
 
 
 def test_a_program_of_torch_is_named_as_one(tmp_path: Path) -> None:

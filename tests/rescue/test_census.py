@@ -50,6 +50,28 @@ def test_every_file_that_can_be_tried_has_a_verdict_and_no_other(repository: Pat
     ]
 
 
+def test_the_page_says_what_the_census_counted(repository: Path) -> None:
+    verdicts = [
+        Verdict(**{**row, "artifacts": int(row["artifacts"])}, seconds=0.0)  # type: ignore[arg-type]
+        for row in rows("verdicts.csv", repository)
+    ]
+    counted = summary(verdicts, Counter()).splitlines()[:5]
+    page = (repository / "docs" / "rescue.md").read_text(encoding="utf-8")
+    shown = page.partition("<!-- census -->\n```\n")[2].partition("\n```")[0]
+    assert shown.splitlines() == counted
+
+
+def test_four_fifths_of_the_model_files_are_converted_and_three_fifths_of_the_repositories(
+    repository: Path,
+) -> None:
+    models = [row for row in rows("verdicts.csv", repository) if row["kind"] == kinds.MODEL]
+    converted = [row for row in models if row["verdict"] == "converted"]
+    assert len(converted) >= 0.8 * len(models)
+    spoilt = {row["repository"] for row in models if row["verdict"] != "converted"}
+    every = {row["repository"] for row in models}
+    assert len(every - spoilt) >= 0.6 * len(every)
+
+
 def test_no_file_of_another_repository_was_committed(repository: Path) -> None:
     held = {file.suffix for file in (repository / CENSUS).iterdir() if file.is_file()}
     assert held == {".py", ".csv", ".md"}

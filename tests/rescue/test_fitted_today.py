@@ -12,7 +12,7 @@ from aegismatrix_factory.rescue.reading.ubjson import read_ubjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from sklearn.compose import TransformedTargetRegressor
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 from sklearn.ensemble import AdaBoostRegressor, RandomForestRegressor, VotingClassifier
 from sklearn.feature_selection import SelectFromModel
@@ -22,8 +22,10 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
+    FunctionTransformer,
     MaxAbsScaler,
     MinMaxScaler,
+    OneHotEncoder,
     PowerTransformer,
     QuantileTransformer,
     RobustScaler,
@@ -312,3 +314,35 @@ def test_a_record_with_anything_anywhere_is_refused_or_proven(data: st.DataObjec
     record = data.draw(st.sampled_from(EVERY))
     place = data.draw(st.sampled_from(places(record)))
     survives(changed(record, place, data.draw(anything)), read_ubjson)
+
+
+def test_a_step_that_does_not_say_its_columns_stands_behind_one_that_makes_other_ones() -> None:
+    """Until 1.1 a FunctionTransformer keeps no number of columns, and draws rows of its own."""
+    coded = np.column_stack([np.arange(160) % 5, np.abs(X[:, 0])])
+    columns = ColumnTransformer([("codes", OneHotEncoder(sparse_output=False), [0])])
+    model = make_pipeline(columns, FunctionTransformer(np.log1p), LinearRegression())
+    record = kept(model.fit(coded, TARGET))
+    del record.state["steps"][1][1].state["n_features_in_"]
+    (revived,) = revive(record, read_ubjson).models
+    single = Rescued(revived, revive(record, read_ubjson))
+    said = single.by_graph("value", coded)
+    assert said is not None
+    assert np.abs(said.reshape(-1) - model.predict(coded)).max() <= 1e-12
+
+
+@pytest.mark.parametrize("order", ["", [], [1.0], None, float("nan"), "fro", -1])
+def test_the_norm_of_one_line_of_coefficients_is_of_no_matter(order: object) -> None:
+    """A file that says nonsense where nothing depends on it ends no rescue."""
+    model = SelectFromModel(LinearRegression()).fit(X, TARGET)
+    record = kept(model)
+    record.state["norm_order"] = order
+    contents = revive(record, read_ubjson)
+    single = Rescued(contents.models[0], contents)
+    assert np.array_equal(single.by_oracle("transformed", ASKED), model.transform(ASKED))
+
+
+@pytest.mark.parametrize("order", ["", [], [1.0], None, float("nan"), "fro", -1])
+def test_a_norm_of_several_lines_of_coefficients_that_is_none_is_refused(order: object) -> None:
+    record = kept(SelectFromModel(LogisticRegression()).fit(X, LABELS))
+    record.state["norm_order"] = order
+    assert refused(record) == "unsupported-model"

@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -397,3 +398,17 @@ def test_a_terminal_that_knows_no_other_script_gets_escapes(
     )
     assert done.returncode == 0, done.stderr
     assert b"\\u65e5\\u672c.pkl" in done.stdout
+
+
+def test_the_table_names_some_of_many_models_inside_of_a_refused_one(tmp_path: Path) -> None:
+    """A boosting of hundreds of trees that is refused filled the screen with them."""
+    verdicts = rescue(FIXTURES / "legacy" / "torch-2.13.0-numpy-2.4.6", tmp_path / "new")
+    refused = next(one for one in verdicts if one.verdict == "refused")
+    trees = [{"path": f"estimators_.{n}", "class": "Tree", "converts": True} for n in range(20)]
+    (line,) = (
+        line
+        for line in summary([replace(refused, parts=tuple(trees))]).splitlines()
+        if line.startswith("inside: ")
+    )
+    assert line.count("Tree at") == 6
+    assert line.endswith("Tree at estimators_.5, and 14 more")

@@ -22,6 +22,7 @@ DONE, SOME_REFUSED = 0, 1
 _MOST = 2**40
 _MOST_JOBS = 64
 _SHOWN_CHARACTERS = 40
+_MOST_INSIDE = 6
 
 _DESCRIPTION = """\
 Convert a folder of legacy model files (.pkl, .joblib, .pt) to sealed ONNX, unpickling nothing.
@@ -196,6 +197,8 @@ def summary(verdicts: Sequence[Rescued]) -> str:
         name = printable(one.file)
         lines += [f"also: {name}: {more.code}: {more.reason}" for more in one.obstacles[1:]]
         inside = [f"{part['class']} at {part['path']}" for part in one.parts if part["converts"]]
+        if len(inside) > _MOST_INSIDE:
+            inside[_MOST_INSIDE:] = [f"and {len(inside) - _MOST_INSIDE} more"]
         if inside:
             lines.append(printable(f"inside: {one.file}: would convert: {', '.join(inside)}"))
         if one.requirements is not None:

@@ -39,6 +39,11 @@ _SHOWN_LETTERS = 300
 MOST_THREADS = 64
 """That one run of a model may use. Each of them keeps memory for as long as its session is open."""
 
+_NO_ANSWER = (
+    "The model that it was rescued from gives no number for these rows either: leave out categories"
+    " that it never saw, and numbers far from what it was fitted on."
+)
+
 
 class Model:
     """One verified artifact, ready to run. Safe to share between threads.
@@ -292,7 +297,12 @@ class Model:
                 f"came out with the shape {list(values.shape)}, not {list(array.shape)}",
                 remedy="Nothing was published; use artifacts made by aegismatrix export.",
             )
-        if not math.isfinite(values.sum()) and not np.isfinite(values).all():
+        # Infinities of both signs, and numbers that add up to more than there are.
+        with np.errstate(invalid="ignore", over="ignore"):
+            total = values.sum()
+        if not math.isfinite(total) and not np.isfinite(values).all():
+            if self.spec.kind == "rescued":
+                raise errors.NonFiniteOutputError(self.name, array.name, remedy=_NO_ANSWER)
             raise errors.NonFiniteOutputError(self.name, array.name)
         if array.unit == "probability" and not 0.0 <= values.min() <= values.max() <= 1.0:
             raise ContractError(

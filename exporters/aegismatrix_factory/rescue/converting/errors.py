@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from aegismatrix_factory.rescue.reading.errors import ForeignNameError, LegacyError, clipped
 
-_SAVE_BARE = "Save the bare model, one of those that docs/rescue.md lists."
+_TAKE_ANOTHER = (
+    "Train one of the models that docs/rescue.md lists, or load this one in an environment of its"
+    " release, if you know who made it."
+)
 
 
 class NotAModelError(LegacyError):
@@ -20,7 +23,7 @@ class UnsupportedModelError(LegacyError):
     """The file holds a model of a kind that has no converter."""
 
     def __init__(self, reason: str, *, code: str = "unsupported-model") -> None:
-        super().__init__(reason, code=code, remedy=_SAVE_BARE)
+        super().__init__(reason, code=code, remedy=_TAKE_ANOTHER)
 
 
 class UnknownModelError(ForeignNameError):
@@ -32,7 +35,7 @@ class UnknownModelError(ForeignNameError):
             name,
             "there is no converter for",
             code="unknown-class",
-            remedy=_SAVE_BARE,
+            remedy=_TAKE_ANOTHER,
         )
 
 

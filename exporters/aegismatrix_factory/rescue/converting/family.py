@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -33,10 +33,21 @@ of anything else."""
 Rows: TypeAlias = NDArray[Any]
 """Rows that an oracle is asked about: float64 (N, F), or objects where a column is text."""
 
+Sparse: TypeAlias = Callable[[Attributes, bool], bool]
+"""From a transformer, and whether it is given a sparse matrix, to whether it gives one."""
+
 ReadDocument = Callable[[bytes], Any]
 
 TOLERANCE = 1e-9
 EVERY_ESTIMATOR = "_sklearn_version n_features_in_ feature_names_in_ _sklearn_output_config"
+
+
+def sparse_as_given(attributes: Attributes, given: bool) -> bool:
+    """Say that a sparse matrix stays one, and what is none becomes none."""
+    del attributes
+    return given
+
+
 _PROBE_SPREADS = (0.5, 2.0, 8.0, 1e3)
 
 
@@ -147,6 +158,9 @@ class Family:
         Whether its records carry ``_sklearn_version``.
     recognises : callable or None
         Tells its values, where they are no records of a class.
+    sparse : callable or None
+        ``sparse(attributes, given) -> bool``: whether its library gives a sparse matrix when it
+        transforms; None where that is said by the parts that its graph is written from.
     """
 
     name: str
@@ -162,6 +176,7 @@ class Family:
     back: Callable[[Part, FloatArray], FloatArray] | None = None
     says_release: bool = True
     recognises: Callable[[object], bool] | None = None
+    sparse: Sparse | None = sparse_as_given
 
     @property
     def known(self) -> Known:
@@ -287,7 +302,10 @@ class Part:
             raise InconsistentModelError(
                 f"its {self.described} takes {self.n_features} columns and is given {given}"
             )
-        return self.family.graph(self, answer, writer, x)
+        table = self.family.graph(self, answer, writer, x)
+        if answer != "transformed" or self.family.sparse is None:
+            return table
+        return replace(table, sparse=self.family.sparse(self.attributes, x.sparse))
 
     def probes(self, random: np.random.Generator, rows: int) -> Probes:
         """Return rows at which graph and oracle are compared."""
@@ -366,11 +384,18 @@ class Oracle:
     ----------
     reader : Reader
         Knows the families.
+    sparse : bool
+        Whether the rows of whoever is asked through it are a sparse matrix in its library.
     """
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, sparse: bool = False) -> None:
         self._reader = reader
+        self.sparse = sparse
         self.read_document = reader.read_document
+
+    def given(self, *, sparse: bool) -> Oracle:
+        """Return the same for rows that are a sparse matrix, or are none."""
+        return Oracle(self._reader, sparse)
 
     def answer(self, value: object, answer: Answer, rows: Rows) -> FloatArray:
         """Answer as the library would.

@@ -72,10 +72,14 @@ class Table:
     columns : tuple of (Column or None), or None
         Which column of the input each is, unchanged, where it is one; None where nobody knows how
         many there are, which are numbers then.
+    sparse : bool
+        Whether the library has a sparse matrix here. A 0 of it is not kept, and xgboost takes
+        what is not kept for missing.
     """
 
     tensor: str
     columns: tuple[Column | None, ...] | None
+    sparse: bool = False
 
     def numbers(self) -> str:
         """Return the tensor, all of whose columns are read as numbers.
@@ -216,20 +220,21 @@ class Writer:
         """Return some columns of a table, in the order of `places`."""
         picked = self.add("Gather", [table.tensor, self.axes(*places)], axis=1)
         if table.columns is None:
-            return Table(picked, (None,) * len(places))
-        return Table(picked, tuple(table.columns[place] for place in places))
+            return Table(picked, (None,) * len(places), table.sparse)
+        return Table(picked, tuple(table.columns[place] for place in places), table.sparse)
 
     def beside(self, tables: Sequence[Table]) -> Table:
         """Return the columns of several tables in one."""
         if len(tables) == 1:
             return tables[0]
         joined = self.add("Concat", [table.tensor for table in tables], axis=1)
+        sparse = any(table.sparse for table in tables)
         columns: list[Column | None] = []
         for table in tables:
             if table.columns is None:
-                return Table(joined, None)
+                return Table(joined, None, sparse)
             columns += table.columns
-        return Table(joined, tuple(columns))
+        return Table(joined, tuple(columns), sparse)
 
 
 def _write_list(attribute: onnx.AttributeProto, values: NDArray[Any]) -> None:

@@ -20,11 +20,14 @@ LIBRARIES = frozenset({"sklearn", "xgboost", "lightgbm", "catboost", "imblearn",
 DATA = ("numpy.random", "numpy.ma", "pandas", "scipy", "datetime", "decimal", "fractions", "pytz")
 """What these name stands beside a model, as a frame or a generator does, and is inert as well."""
 
-_PYTHON = ("int", "float", "str", "bool", "dict", "list", "tuple", "long", "unicode")
+_PYTHON = ("int", "float", "str", "bool", "dict", "list", "tuple", "long", "unicode", "object")
 _WARNINGS = ("FutureWarning", "DeprecationWarning", "UserWarning")
 _SCALARS = (
     *("bool_", "bool", "str_", "object_", "float16", "float32", "float64"),
     *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+    # What columns of a frame are chosen by.
+    *("number", "generic", "integer", "signedinteger", "unsignedinteger", "inexact", "floating"),
+    *("datetime64", "timedelta64"),
 )
 _FUNCTIONS = ("log", "log1p", "log2", "log10", "exp", "expm1", "sqrt", "cbrt", "square", "absolute")
 

@@ -20,7 +20,13 @@ import numpy as np
 from aegismatrix_factory.rescue.reading import arrays
 from aegismatrix_factory.rescue.reading.errors import LimitError, MalformedError
 from aegismatrix_factory.rescue.reading.limits import Budget
-from aegismatrix_factory.rescue.reading.names import PATHS, TYPES, is_data, is_record, refusal
+from aegismatrix_factory.rescue.reading.names import (
+    PATHS,
+    TYPES,
+    is_data,
+    is_record,
+    refusal,
+)
 from aegismatrix_factory.rescue.reading.records import Name, OrderedDraft, RecordDraft
 from aegismatrix_factory.rescue.reading.settling import settle
 
@@ -38,6 +44,8 @@ _QUOTED = re.compile(rb"(?:[^\\]|\\(?:[\\'\"nrt]|x[0-9a-fA-F]{2}))*", re.DOTALL)
 _LATIN = frozenset({"latin1", "latin-1", "iso-8859-1"})
 _BUILTINS = ("builtins", "__builtin__")
 _VENDORED = "sklearn.externals.joblib."
+_PREPARED = {("sklearn.utils.validation", "check_array")}
+"""What boosting by histograms gives its columns of numbers to, where there are categories, too."""
 _RECONSTRUCTORS = (("copyreg", "_reconstructor"), ("copy_reg", "_reconstructor"))
 _NUMPY = ("numpy.core", "numpy._core")
 _COMPILED_FUNCTIONS = tuple(f"{folder}._multiarray_umath" for folder in _NUMPY)
@@ -315,10 +323,11 @@ class _Walk:
         return OrderedDraft()
 
     def _partial(self, arguments: tuple[Any, ...]) -> RecordDraft:
-        """What pandas makes its blocks with; the call of it makes a record as well."""
+        """What pandas makes its blocks with, or boosting its columns; a call makes a record."""
         if len(arguments) != 1 or not isinstance(arguments[0], Name):
             raise self.bad("partial is called in a way that no library writes")
-        if not is_data(arguments[0].module):
+        whole = (arguments[0].module, arguments[0].name)
+        if not is_data(arguments[0].module) and whole not in _PREPARED:
             raise refusal("functools", "partial")
         return RecordDraft("functools", "partial", arguments)
 

@@ -201,7 +201,11 @@ def _document(attributes: Attributes, reader: Reader, *, wrapped: bool) -> _Docu
 
 def _graph(part: Part, answer: Answer, writer: Writer, x: Table) -> Table:
     model: Ensemble = part.parameters
-    said = ensembles.write(writer, model, x.numbers())
+    given = x.numbers()
+    if x.sparse:
+        none = writer.add("Equal", [given, writer.number(0.0)])
+        given = writer.add("Where", [none, writer.nan(), given])
+    said = ensembles.write(writer, model, given)
     if answer != "label":
         return computed(said, model.n_outputs)
     one = model.n_outputs == 1
@@ -238,7 +242,10 @@ def _added(
         if objective in ("count:poisson", "reg:gamma", "reg:tweedie"):
             margin = np.log(margin.astype(np.float64)).astype(np.float32)
     total = np.tile(np.broadcast_to(margin, (groups,)), (len(rows), 1)).astype(np.float32)
-    x = np.asarray(rows, dtype=np.float64).astype(np.float32)
+    kept = np.asarray(rows, dtype=np.float64)
+    if oracle.sparse:
+        kept = np.where(kept != 0.0, kept, np.nan)
+    x = kept.astype(np.float32)
     told = learner.get("attributes", {})
     best = told.get("best_iteration")
     last = len(trees)

@@ -351,6 +351,11 @@ def _chosen(columns: Any, names: list[str], width: int) -> list[int]:
     return [names.index(one) if isinstance(one, str) else range(width)[int(one)] for one in listed]
 
 
+def _gives_sparse(attributes: Attributes, given: bool) -> bool:
+    del given
+    return bool(attributes.get("sparse_output_"))
+
+
 def _columns(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) -> Rows:
     """``ColumnTransformer.transform``: the branches in their order, beside one another."""
     del answer
@@ -510,10 +515,13 @@ FAMILIES = (
         modules=("sklearn.compose._column_transformer",),
         library="scikit-learn",
         releases=_RELEASES,
-        used=known("transformers_ transformer_weights _feature_names_in _df_columns _n_features"),
+        used=known(
+            "transformers_ transformer_weights _feature_names_in _df_columns _n_features"
+            " sparse_output_"
+        ),
         harmless=known(
             "transformers remainder sparse_threshold n_jobs verbose verbose_feature_names_out"
-            " force_int_remainder_cols _columns _remainder sparse_output_ output_indices_"
+            " force_int_remainder_cols _columns _remainder output_indices_"
             " _transformer_to_input_indices _name_to_fitted_passthrough _has_str_cols"
             " _transformers_feature_names_out"
         ),
@@ -522,6 +530,7 @@ FAMILIES = (
         oracle=_columns,
         probe=_probe,
         back=_back,
+        sparse=_gives_sparse,
     ),
     Family(
         name="FeatureUnion",
@@ -535,6 +544,7 @@ FAMILIES = (
         oracle=_union,
         probe=_probe,
         back=_back,
+        sparse=None,
     ),
     Family(
         name="FunctionTransformer",

@@ -325,7 +325,8 @@ def _stacked(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle)
     if attributes.get("passthrough"):
         blocks.append(rows)
     meta = np.concatenate(blocks, axis=1).astype(np.float64)
-    return oracle.answer(attributes.need("final_estimator_"), answer, meta)
+    behind = oracle.given(sparse=oracle.sparse and bool(attributes.get("passthrough")))
+    return behind.answer(attributes.need("final_estimator_"), answer, meta)
 
 
 # Bags.
@@ -895,6 +896,7 @@ FAMILIES = (
         read=_read_frozen,
         graph=_graph_frozen,
         oracle=_frozen,
+        sparse=None,
         probe=_probe_frozen,
     ),
     _family(

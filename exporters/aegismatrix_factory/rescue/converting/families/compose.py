@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -122,7 +123,36 @@ def _oracle(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) 
     )
     for step in before:
         rows = oracle.answer(step, "transformed", rows)
+        oracle = oracle.given(sparse=_leaves_sparse(step, oracle.sparse))
     return oracle.answer(last, answer, rows)
+
+
+_ALWAYS_SPARSE = ("CountVectorizer", "TfidfVectorizer", "TfidfTransformer")
+_NEVER_SPARSE = ("PCA", "IncrementalPCA", "TruncatedSVD")
+
+
+def _leaves_sparse(step: Any, given: bool) -> bool:
+    """Whether ``transform`` of the library returns a sparse matrix, from the record alone."""
+    if not isinstance(step, Record):
+        return given
+    inside = Attributes(step, None)
+    if step.name in _ALWAYS_SPARSE or step.name in _NEVER_SPARSE:
+        return step.name in _ALWAYS_SPARSE
+    if step.name == "OneHotEncoder":
+        return bool(inside.get("sparse_output", inside.get("sparse", True)))
+    if step.name == "LabelBinarizer":
+        return bool(inside.get("sparse_output"))
+    if step.name == "KBinsDiscretizer":
+        return bool(inside.get("encode") == "onehot")
+    if step.name == "ColumnTransformer":
+        return bool(inside.get("sparse_output_"))
+    if step.name == "FeatureUnion":
+        branches = [one for _, one in inside.need("transformer_list") if one not in (None, "drop")]
+        return any(_leaves_sparse(one, given) for one in branches)
+    if step.name == "Pipeline":
+        for _, one in inside.need("steps"):
+            given = _leaves_sparse(one, given)
+    return given
 
 
 def _probe(part: Part, random: np.random.Generator, rows: int) -> Probes:
@@ -136,13 +166,22 @@ def _probe(part: Part, random: np.random.Generator, rows: int) -> Probes:
         if any(one.family.back is None for one in before):
             break
         probes = step.probes(random, rows)
-        for batch in probes.random:
-            drawn.append(_back(before, batch))
-        if probes.boundary is not None:
+        # A step that does not say how many columns it takes draws some number of them.
+        drawn += [_back(before, one) for one in probes.random if _fits(one, width)]
+        if probes.boundary is not None and _fits(probes.boundary, width):
             edges.append(_back(before, probes.boundary))
+        if "transformed" in step.model.answers:
+            width = step.width("transformed", width)
+    width = part.n_features
     fit = [one for one in drawn if width is None or one.shape[1] == width]
     kept = [one for one in edges if width is None or one.shape[1] == width]
+    if not fit:
+        fit = [random.normal(size=(rows, width or 1))]
     return Probes(tuple(fit), np.concatenate(kept) if kept else None)
+
+
+def _fits(rows: FloatArray, width: int | None) -> bool:
+    return width is None or rows.shape[1] == width
 
 
 def _back(before: tuple[Part, ...], rows: FloatArray) -> FloatArray:
@@ -164,5 +203,6 @@ FAMILIES = (
         graph=_graph,
         oracle=_oracle,
         probe=_probe,
+        sparse=None,
     ),
 )

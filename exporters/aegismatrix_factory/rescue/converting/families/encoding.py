@@ -113,6 +113,16 @@ def _read_one_hot(attributes: Attributes, reader: Reader) -> Model:
     return _model(attributes, Coding(tuple(columns)), fills=True)
 
 
+def _gives_sparse(attributes: Attributes, given: bool) -> bool:
+    del given
+    return bool(attributes.get("sparse_output", attributes.get("sparse", True)))
+
+
+def _gives_sparse_marks(attributes: Attributes, given: bool) -> bool:
+    del given
+    return bool(attributes.get("sparse_output"))
+
+
 def _has_rare(attributes: Attributes, place: int) -> bool:
     if not attributes.get("_infrequent_enabled", False):
         return False
@@ -361,11 +371,12 @@ FAMILIES = (
         library="scikit-learn",
         releases=_RELEASES,
         used=known(
-            "categories_ handle_unknown drop_idx_ _drop_idx_after_grouping _infrequent_enabled"
+            "sparse sparse_output"
+            " categories_ handle_unknown drop_idx_ _drop_idx_after_grouping _infrequent_enabled"
             " _default_to_infrequent_mappings _legacy_mode"
         ),
         harmless=known(
-            "categories drop dtype sparse sparse_output min_frequency max_categories"
+            "categories drop dtype min_frequency max_categories"
             " feature_name_combiner _infrequent_indices _n_features_outs n_values"
             " categorical_features _n_values _categorical_features _categories"
             " _missing_indices"
@@ -375,6 +386,7 @@ FAMILIES = (
         oracle=_one_hot,
         probe=_probe,
         back=_back,
+        sparse=_gives_sparse,
     ),
     Family(
         name="OrdinalEncoder",
@@ -413,12 +425,13 @@ FAMILIES = (
         modules=_LABELS,
         library="scikit-learn",
         releases=_RELEASES,
-        used=known("classes_ neg_label pos_label y_type_"),
-        harmless=known("sparse_output sparse_input_"),
+        used=known("classes_ neg_label pos_label y_type_ sparse_output"),
+        harmless=known("sparse_input_"),
         read=_read_binarizer,
         graph=_graph,
         oracle=_binarized,
         probe=_probe,
         back=_back,
+        sparse=_gives_sparse_marks,
     ),
 )

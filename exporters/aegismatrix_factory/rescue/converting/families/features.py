@@ -491,6 +491,17 @@ def _selector(name: str, modules: tuple[str, ...], used: str, harmless: str, rea
 _UNIVARIATE = _modules("feature_selection", "_univariate_selection", "univariate_selection")
 _ELIMINATION = "estimator estimator_ n_features_ n_features_to_select ranking_ step verbose"
 
+
+def _gives_sparse_bins(attributes: Attributes, given: bool) -> bool:
+    del given
+    return bool(attributes.get("encode") == "onehot")
+
+
+def _never(attributes: Attributes, given: bool) -> bool:
+    del attributes, given
+    return False
+
+
 FAMILIES = (
     Family(
         name="PolynomialFeatures",
@@ -520,6 +531,7 @@ FAMILIES = (
         graph=_graph_bins,
         oracle=_binned,
         probe=_probe_bins,
+        sparse=_gives_sparse_bins,
     ),
     *(
         Family(
@@ -534,6 +546,7 @@ FAMILIES = (
             oracle=_projected,
             probe=_probe_components,
             back=_back_components,
+            sparse=_never,
         )
         for name, modules, harmless in (
             (
@@ -567,6 +580,7 @@ FAMILIES = (
         oracle=_projected,
         probe=_probe_components,
         back=_back_components,
+        sparse=_never,
     ),
     _selector("SelectKBest", _UNIVARIATE, "scores_ k", "pvalues_ score_func", _read_best),
     _selector(

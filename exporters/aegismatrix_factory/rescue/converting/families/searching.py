@@ -75,6 +75,7 @@ FAMILIES = tuple(
         graph=_graph,
         oracle=_oracle,
         probe=_probe,
+        sparse=None,
     )
     for name, modules, harmless in (
         ("GridSearchCV", _MODULES, known("param_grid")),

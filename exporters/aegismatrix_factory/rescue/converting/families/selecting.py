@@ -168,9 +168,12 @@ def _oracle(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) 
     state = record.state
     members = state.get("estimators_", [record])
     if "coef_" in state:
-        order = attributes.get("norm_order", 1)
-        columns = np.atleast_2d(state["coef_"]).T
-        scores = [float(np.linalg.norm(one, ord=order)) for one in columns]
+        weights = state["coef_"]
+        if weights.ndim == 1:
+            scores = [abs(float(one)) for one in weights]
+        else:
+            order = attributes.get("norm_order", 1)
+            scores = [float(np.linalg.norm(one, ord=order)) for one in weights.T]
     else:
         each = [_by_column(one) for one in members if len(one.state["tree_"].state["nodes"]) > 1]
         whole = [sum(one[column] for one in each) for column in range(len(each[0]))]

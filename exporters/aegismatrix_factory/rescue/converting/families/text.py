@@ -300,6 +300,11 @@ def _refuse(attributes: Attributes, reader: Reader) -> Model:
     )
 
 
+def _always(attributes: Attributes, given: bool) -> bool:
+    del attributes, given
+    return True
+
+
 _HOW: Mapping[str, Any] = known(
     """
     decode_error encoding input max_df max_features min_df stop_words_ vocabulary
@@ -324,6 +329,7 @@ FAMILIES = (
         oracle=_counts,
         probe=_probe,
         back=_back,
+        sparse=_always,
     ),
     Family(
         name="TfidfVectorizer",
@@ -338,6 +344,7 @@ FAMILIES = (
         oracle=_tfidf,
         probe=_probe,
         back=_back,
+        sparse=_always,
     ),
     Family(
         name="TfidfTransformer",
@@ -351,6 +358,7 @@ FAMILIES = (
         oracle=_weighed,
         probe=_probe,
         back=_back,
+        sparse=_always,
     ),
     Family(
         name="HashingVectorizer",
