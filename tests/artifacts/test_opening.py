@@ -5,8 +5,10 @@ Every graph here is harmless, at most a little larger than what is allowed.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,6 +36,7 @@ from tests.artifacts.test_runs import attribute_of, field
 
 X = helper.make_tensor_value_info("x", TensorProto.DOUBLE, ["N"])
 Y = helper.make_tensor_value_info("y", TensorProto.DOUBLE, ["N"])
+LEAST_CANDIDATES, MOST_SECONDS, MOST_MEGABYTES = 2_000, 5.0, 500.0
 OPSETS = [helper.make_opsetid("", 18), helper.make_opsetid(ML_DOMAIN, 3)]
 
 
@@ -376,3 +379,18 @@ def test_every_value_is_given_once_and_before_it_is_read(model: onnx.ModelProto)
     with pytest.raises(ArtifactRejectedError, match="it is no ONNX model") as caught:
         check_content(model.SerializeToString(), "x.onnx")
     assert type(caught.value) is ArtifactRejectedError
+
+
+def test_what_the_search_found_is_within_what_is_stated(repository: Path) -> None:
+    found = json.loads((repository / "benchmarks/opening.json").read_text(encoding="utf-8"))
+    graphs = found["graphs"]
+    assert found["candidates"] >= LEAST_CANDIDATES
+    assert "crashed or beyond the limits" not in found["outcomes"]
+    assert graphs["seconds"]["largest"] <= MOST_SECONDS
+    assert graphs["megabytes"]["largest"] <= MOST_MEGABYTES
+    text = (repository / "SECURITY.md").read_text(encoding="utf-8")
+    for kind in ("seconds", "megabytes"):
+        shown = " | ".join(f"{value:g}" for value in graphs[kind].values())
+        assert f" | {shown} |" in text
+    for bound in (MOST_NODES, MOST_DIMENSIONS, LONGEST_ARGUMENT, LONGEST_NAME, MOST_INPUTS):
+        assert f"{bound:,}" in text
