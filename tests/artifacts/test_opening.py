@@ -248,7 +248,8 @@ def of_outputs(count: int) -> onnx.ModelProto:
 
 
 def of_attributes(count: int) -> onnx.ModelProto:
-    return model_of(node("Neg", "x", **{f"a{n}": n for n in range(count)}))
+    attributes: dict[str, Any] = {f"a{n}": n for n in range(count)}
+    return model_of(node("Neg", "x", **attributes))
 
 
 def of_properties(count: int) -> onnx.ModelProto:
