@@ -47,6 +47,7 @@ benchmarks: $(DEV)/.installed
 proofs: $(DEV)/.installed
 	$(DEV)/bin/python benchmarks/flips.py
 	$(DEV)/bin/python benchmarks/mutations.py
+	$(DEV)/bin/python benchmarks/opening.py --candidates 2000
 	$(DEV)/bin/python benchmarks/load.py
 	$(DEV)/bin/python benchmarks/portability.py
 	$(DEV)/bin/python benchmarks/portability.py --others

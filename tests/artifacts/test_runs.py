@@ -219,7 +219,8 @@ def test_more_nodes_of_trees_than_are_allowed_are_refused(monkeypatch: pytest.Mo
 def attribute_of(content: bytes) -> bytes:
     """A model whose only node has one attribute of these bytes."""
     node = field(1, b"x") + field(2, b"y") + field(4, b"Neg") + field(5, content)
-    graph = field(1, node) + field(2, b"g")
+    shape = field(1, b"\x08\x0b" + field(2, field(1, field(2, b"N"))))
+    graph = field(1, node) + field(2, b"g") + field(11, field(1, b"x") + field(2, shape))
     return b"\x08\x08" + field(7, graph) + field(8, field(1, b"") + b"\x10\x12")
 
 

@@ -416,6 +416,9 @@ def _open_session(data: bytes, path: str, threads: int = 1) -> onnxruntime.Infer
     # more than it saves on many small nodes.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.enable_mem_reuse = False
+    # Packed copies of weights serve whoever predicts often; one prediction does not need them, and
+    # a graph that names one weight in many nodes would have each of them packed.
+    options.add_session_config_entry("session.disable_prepacking", "1")
     options.log_severity_level = 3
     try:
         return onnxruntime.InferenceSession(
