@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import random
 import sqlite3
@@ -26,6 +24,7 @@ from aegismatrix.market.bars import Bars
 from aegismatrix.market.events import OUTPUTS
 from tests import faults
 from tests.journal_child import OWN, SHARED, START, at
+from tests.old_logs import digest_of, to_version_2
 from tests.raising import raising
 
 KILLS = 24
@@ -254,23 +253,6 @@ def test_what_was_left_out_or_moved_is_damage(filled: Journal, statement: str) -
     for use in (filled.runs, filled.head):
         with raising((JournalError, "damaged")):
             use()
-
-
-def digest_of(values: list[object]) -> str:
-    return hashlib.sha256(json.dumps(values, separators=(",", ":")).encode()).hexdigest()
-
-
-def to_version_2(journal: Journal) -> list[str]:
-    """Turn a log into one as the second version wrote it; the digests of its entries."""
-    with closing(sqlite3.connect(journal.path)) as file, file:
-        for column in ("report_sha256", "previous"):
-            file.execute(f"ALTER TABLE runs DROP COLUMN {column}")
-        found = []
-        for number, *values, _ in file.execute("SELECT * FROM runs ORDER BY id").fetchall():
-            found.append(digest_of(values))
-            file.execute("UPDATE runs SET digest = ? WHERE id = ?", (found[-1], number))
-        file.execute("PRAGMA user_version = 2")
-    return found
 
 
 def test_a_log_of_the_second_version_is_read_and_goes_on(filled: Journal, report: Report) -> None:

@@ -26,6 +26,7 @@ from aegismatrix.desk.monitoring.scores import (
 )
 from aegismatrix.desk.report import Report
 from aegismatrix.market.bars import Bars
+from tests.old_logs import to_version_1
 
 DAYS = 500
 LATER = datetime(2030, 1, 1, tzinfo=timezone.utc)
@@ -347,9 +348,7 @@ def test_a_log_of_the_first_version_is_read_and_goes_on(
         said_on(template, nifty, one, sessions_of(nifty), one) for one in (row, row + 1)
     )
     journal.append(replace(first, record=replace(first.record, sessions_ahead=())))
-    with closing(sqlite3.connect(journal.path)) as file, file:
-        file.execute("ALTER TABLE claims DROP COLUMN ends_on")
-        file.execute("PRAGMA user_version = 1")
+    to_version_1(journal)
     (old,) = journal.claims(journal.runs())
     assert {claim.ends_on for claim in old} == {None}
     assert monitor(journal, nifty, now=LATER).scored_days == 1
