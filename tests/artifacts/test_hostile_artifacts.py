@@ -1006,7 +1006,7 @@ def test_the_command_ends_with_a_finding_and_no_traceback(
 def test_the_benchmark_of_flips_counts_what_is_refused_and_what_is_overlooked(
     lean: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runtime.Model, "from_bytes", lambda spec, data, path: spec)
+    monkeypatch.setattr(runtime.Model, "from_bytes", lambda spec, data, path, threads=1: spec)
     # Of a stub an engine has no contract to check.
     monkeypatch.setattr(am, "Engine", lambda folder: load_model(read_manifest(folder), "engine"))
     folder = Path(shutil.copytree(lean, tmp_path / "models"))

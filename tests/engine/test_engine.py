@@ -560,7 +560,9 @@ def test_two_threads_say_what_one_says(engine: Engine, sample: Bars) -> None:
     two = Engine(threads=2)
     one, other = engine.history(sample), two.history(sample)
     for head in one:
-        assert other[head] == pytest.approx(one[head], abs=TOLERANCE)
+        # The network computes in float32: a row may differ with how work is shared out.
+        within = 1e-8 if head == "direction" else TOLERANCE
+        assert other[head] == pytest.approx(one[head], abs=within)
     past = one["breakout"][:, 0], engine.unseen("breakout", one)
     assert two.unseen("breakout", other) == pytest.approx(past[1], abs=TOLERANCE, nan_ok=True)
 

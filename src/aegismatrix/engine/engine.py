@@ -248,8 +248,8 @@ class Engine:
     path : path-like, optional
         A folder of artifacts; by default the bundled one.
     threads : int
-        That one forecast may use, 1 to 64. One is the fastest for a forecast of the last bar, and
-        for many at a time; `docs/artifacts.md` has what was measured.
+        That one forecast may use, 1 to 64. One is the best where many are made at a time;
+        `docs/artifacts.md` has what was measured.
 
     Attributes
     ----------
