@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator
 from pathlib import Path
 
@@ -20,6 +21,12 @@ from tests.sealed import copy_with_golden
 NO_SKIPS = "AEGISMATRIX_NO_SKIPS"
 QUICK_CPU_SECONDS = 10.0
 """What a test may take of a processor, its children included, without the mark ``slow``."""
+
+
+def pytest_configure() -> None:
+    """Heed ctrl-c, here and in children: what a shell runs in the background ignores it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)

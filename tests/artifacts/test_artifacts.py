@@ -652,7 +652,7 @@ def test_none_of_fifteen_hundred_flipped_bits_is_overlooked_or_reaches_onnxrunti
     opened: list[str] = []
 
     # Opening the intact files would take a minute; they are opened for real in the test below.
-    def open_session(spec: ModelSpec, data: bytes, path: str) -> object:
+    def open_session(spec: ModelSpec, data: bytes, path: str, threads: int = 1) -> object:
         opened.append(path)
         return spec
 

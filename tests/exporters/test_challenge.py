@@ -541,12 +541,14 @@ def test_a_full_disk_is_told_with_a_remedy_and_leaves_what_was_there(
         raise OSError(28, "No space left on device")
 
     before = contents(training)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        with pytest.raises(OutputError, match="No space left") as caught:
+            export(training, HEADS, models, lambda line: None)
+        assert "free space" in caught.value.remedy
     for step in ("write_bytes", "write_text"):
         with monkeypatch.context() as patch:
             patch.setattr(Path, step, full)
-            with pytest.raises(OutputError, match="No space left") as caught:
-                export(training, HEADS, models, lambda line: None)
-            assert "free space" in caught.value.remedy
             with pytest.raises(OutputError, match="No space left"):
                 train([sample_source()], HEADS[1:], training, no_progress)
     assert contents(models) == contents(champion)
