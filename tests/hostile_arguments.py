@@ -225,7 +225,7 @@ ARGUMENTS: Mapping[str, Callable[[Path], Any]] = {
     "a record": lambda _: np.array([(1, 2.0)], dtype=[("a", int), ("b", float)]),
     "a day of numpy": lambda _: np.datetime64("2018-06-14"),
     "a moment of numpy": lambda _: np.datetime64("2018-06-14T12:00"),
-    "not a time": lambda _: np.datetime64("NaT"),
+    "not a time": lambda _: np.datetime64("NaT", "D"),
     "not a day of pandas": lambda _: pd.NaT,
     "a day long ago": lambda _: np.datetime64("-0044-03-15"),
     "a day far ahead": lambda _: np.datetime64("12024-01-01"),

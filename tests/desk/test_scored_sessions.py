@@ -209,6 +209,7 @@ class ByHand:
         return self.past_vols[row]
 
 
+@pytest.mark.slow
 def test_500_days_are_scored_as_counted_session_by_session(
     found: MonitorReport, reports: list[Report], holed: Bars
 ) -> None:

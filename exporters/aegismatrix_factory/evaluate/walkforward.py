@@ -115,7 +115,7 @@ class Timeline:
 
 
 def _days_at(days: DateArray, places: IntArray) -> DateArray:
-    return np.where(places < 0, np.datetime64("NaT"), days[np.maximum(places, 0)])
+    return np.where(places < 0, np.datetime64("NaT", "D"), days[np.maximum(places, 0)])
 
 
 @dataclass(frozen=True, eq=False)
