@@ -435,6 +435,7 @@ FORGERIES: dict[str, Callable[[dict[str, Any]], object]] = {
 }
 
 
+@pytest.mark.slow
 def test_a_forged_manifest_that_says_what_none_may_say_is_refused_by_every_way(
     lean: Path, tmp_path: Path
 ) -> None:

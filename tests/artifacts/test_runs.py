@@ -164,6 +164,7 @@ def verdict(data: bytes) -> str:
     return "passed"
 
 
+@pytest.mark.slow
 def test_damaged_trees_get_the_verdict_that_field_by_field_gives(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

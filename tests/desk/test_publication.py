@@ -109,6 +109,7 @@ def test_the_same_bars_differ_in_the_stamp_and_in_the_publication_alone(
 
 @FORKS
 @pytest.mark.parametrize("job", ["log", "plain"])
+@pytest.mark.slow
 def test_killed_at_any_step_the_next_run_finishes_or_undoes_it(
     job: str, report: Report, tmp_path: Path, out: Path
 ) -> None:
@@ -154,6 +155,7 @@ def test_two_hundred_kills_leave_no_publication_in_part(
 @FORKS
 @pytest.mark.parametrize("job", ["log", "plain"])
 @pytest.mark.parametrize("kind", [faults.REFUSED, faults.FULL])
+@pytest.mark.slow
 def test_refused_at_any_step_the_folder_is_as_before_or_whole_and_the_message_is_true(
     kind: str, job: str, report: Report, tmp_path: Path, out: Path
 ) -> None:

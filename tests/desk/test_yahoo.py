@@ -703,6 +703,7 @@ def test_where_one_symbol_fails_the_age_is_that_of_the_older_part(
     assert [note.split(" is ")[0] for note in got.notes] == ["^VIX 1d"]
 
 
+@pytest.mark.slow
 def test_the_cache_serves_five_minute_bars_too(
     yahoo: ChartServer, nifty_source: YahooSource
 ) -> None:

@@ -554,6 +554,7 @@ def test_the_scripts_train_and_export_any_pair_of_csv_files(
     assert am.verify(tmp_path / "models") == []
 
 
+@pytest.mark.slow
 def test_training_without_market_data_says_what_to_give(repository: Path, tmp_path: Path) -> None:
     script = str(repository / "scripts" / "train.py")
     done = subprocess.run(

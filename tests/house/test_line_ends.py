@@ -64,6 +64,7 @@ def files_of(folder: Path, names: tuple[str, ...]) -> dict[str, bytes]:
     return {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
 
 
+@pytest.mark.slow
 def test_a_clone_that_changes_line_ends_has_every_byte_of_artifacts_and_fixtures(
     repository: Path, clone: Path
 ) -> None:
