@@ -187,6 +187,10 @@ class Writer:
         below = self.add("Add", [raised, self.number(1.0)])
         return self.add("Div", [self.number(1.0), below])
 
+    def joined(self, parts: Sequence[str]) -> str:
+        """Return the columns of several values of the same rows, at least one, in one."""
+        return parts[0] if len(parts) == 1 else self.add("Concat", parts, axis=1)
+
     def both(self, second: str) -> str:
         """Return both classes' probabilities (N, 2) of the second one's (N, 1)."""
         first = self.add("Sub", [self.number(1.0), second])

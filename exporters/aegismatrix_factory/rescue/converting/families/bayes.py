@@ -153,7 +153,7 @@ def _bells(writer: Writer, given: Bells, value: str) -> str:
         away = writer.add("Sub", [value, writer.weight(means)])
         squares = writer.add("Div", [writer.add("Mul", [away, away]), writer.weight(variances)])
         sums.append(writer.add("ReduceSum", [squares, writer.axes(1)], keepdims=1))
-    joined = sums[0] if len(sums) == 1 else writer.add("Concat", sums, axis=1)
+    joined = writer.joined(sums)
     halved = writer.add("Mul", [joined, writer.number(-0.5)])
     return writer.add("Add", [halved, writer.weight(given.constants)])
 

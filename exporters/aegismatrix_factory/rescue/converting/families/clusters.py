@@ -60,7 +60,7 @@ def _graph(part: Part, answer: Answer, writer: Writer, x: Table) -> Table:
         away = writer.add("Sub", [value, writer.weight(centre)])
         squares = writer.add("Mul", [away, away])
         sums.append(writer.add("ReduceSum", [squares, writer.axes(1)], keepdims=1))
-    squared = sums[0] if len(sums) == 1 else writer.add("Concat", sums, axis=1)
+    squared = writer.joined(sums)
     if answer == "label":
         return computed(writer.largest(writer.add("Neg", [squared])), 1)
     return computed(writer.add("Sqrt", [squared]), len(sums))

@@ -741,7 +741,7 @@ def _graph_several(part: Part, answer: Answer, writer: Writer, x: Table) -> Tabl
     del answer
     committee: Committee = part.parameters
     said = [seat.said(writer, x) for seat in committee.seats]
-    joined = said[0] if len(said) == 1 else writer.add("Concat", said, axis=1)
+    joined = writer.joined(said)
     return computed(joined, committee.outputs)
 
 

@@ -107,7 +107,7 @@ def _columns(writer: Writer, model: EachClass, answer: Answer, x: Table) -> str:
         if answer == "probability":
             said = writer.add("Gather", [said, writer.axes(1)], axis=1)
         found.append(said)
-    return found[0] if len(found) == 1 else writer.add("Concat", found, axis=1)
+    return writer.joined(found)
 
 
 def _graph(part: Part, answer: Answer, writer: Writer, x: Table) -> Table:

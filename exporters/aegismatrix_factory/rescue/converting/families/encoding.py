@@ -239,7 +239,7 @@ def _graph(part: Part, answer: Answer, writer: Writer, x: Table) -> Table:
     kept = [one for one in out if one is not None]
     if not kept:
         raise UnsupportedModelError(f"its {part.described} gives no column")
-    joined = kept[0] if len(kept) == 1 else writer.add("Concat", kept, axis=1)
+    joined = writer.joined(kept)
     return computed(joined, coding.width)
 
 

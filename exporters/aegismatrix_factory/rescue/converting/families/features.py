@@ -222,7 +222,7 @@ def _graph_bins(part: Part, answer: Answer, writer: Writer, x: Table) -> Table:
             places = writer.weight(np.arange(len(edges) + 1.0)[None])
             found = writer.doubled(writer.add("Equal", [found, places]))
         out.append(found)
-    joined = out[0] if len(out) == 1 else writer.add("Concat", out, axis=1)
+    joined = writer.joined(out)
     return computed(joined, given.width)
 
 

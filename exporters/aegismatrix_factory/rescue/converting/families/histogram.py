@@ -216,7 +216,7 @@ def _graph(part: Part, answer: Answer, writer: Writer, x: Table) -> Table:
             there = writer.add("Equal", [column, column])
             column = writer.add("Where", [there, count, column])
         columns.append(column)
-    counts = columns[0] if len(columns) == 1 else writer.add("Concat", columns, axis=1)
+    counts = writer.joined(columns)
     sums = ensembles.write(writer, histogram.trees, counts)
     total = len(histogram.trees.base)
     if answer == "decision" or histogram.link == "none":

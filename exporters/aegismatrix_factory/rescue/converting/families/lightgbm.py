@@ -363,7 +363,7 @@ def _graph_booster(part: Part, answer: Answer, writer: Writer, x: Table) -> Tabl
     if not columns:
         # Trees of one leaf ask for nothing, and the number of rows is told by a column.
         columns = [writer.chosen(x, [0]).numbers()]
-    counts = columns[0] if len(columns) == 1 else writer.add("Concat", columns, axis=1)
+    counts = writer.joined(columns)
     sums = ensembles.write(writer, model.trees, counts)
     if model.divisor != 1.0:
         sums = writer.add("Div", [sums, writer.number(model.divisor)])

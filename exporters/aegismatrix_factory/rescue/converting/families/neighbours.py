@@ -192,7 +192,7 @@ def _tied(writer: Writer, given: Neighbours, tie: str, room: str) -> str:
         alike.append(writer.add("Equal", [high, low]))
         shares.append(writer.add("Mul", [high, room]))
     same = alike[0] if len(alike) == 1 else _all(writer, alike)
-    share = shares[0] if len(shares) == 1 else writer.add("Concat", shares, axis=1)
+    share = writer.joined(shares)
     chosen = writer.add("Where", [same, share, writer.nan()])
     return writer.add("Where", [fits, every, chosen])
 
