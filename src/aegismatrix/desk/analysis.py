@@ -18,6 +18,7 @@ from aegismatrix.desk.arguments import (
     notes_of,
 )
 from aegismatrix.desk.chain_end import chain_end
+from aegismatrix.desk.json_text import stamp_of
 from aegismatrix.desk.outputs import further_models, missing_from
 from aegismatrix.desk.provenance import provenance_of, record_of
 from aegismatrix.desk.report import DEMONSTRATED, PriceHistory, Publication, Report
@@ -51,7 +52,6 @@ from aegismatrix.market.statistics import deviation_of_median_touch, windows_nee
 HISTORY_SESSIONS = 126
 
 _CLOCK_TOLERANCE = timedelta(minutes=5)
-_STAMP = "%Y-%m-%dT%H:%M:%SZ"
 _Row = Mapping[str, float]
 
 
@@ -161,7 +161,7 @@ def analyze(
     pain_days = horizon_days if end is None else end.surface_days
     edge, deviations = _deviations(engine, bars, horizon_days, pain_days, confidence)
     return Report(
-        generated_at=moment.strftime(_STAMP),
+        generated_at=stamp_of(moment),
         as_of=str(bars.dates[-1]),
         session=session_state(bars, moment),
         market=state,
@@ -173,7 +173,7 @@ def analyze(
             targets=targets(bars),
             iv_percentile=state.iv_percentile,
             last_update=_last_update(bars, moment),
-            made_at=moment.strftime(_STAMP),
+            made_at=stamp_of(moment),
             demonstrated=_demonstrated(engine),
             intraday=session,
             eve=_eve(engine, bars, intraday, session, moment),
@@ -225,7 +225,7 @@ def analyze(
             further_models(engine.manifest), row, base_rates, engine.manifest
         ),
         publication=Publication(
-            generated_at=moment.strftime(_STAMP),
+            generated_at=stamp_of(moment),
             age_days=age.days,
             age_sessions=age.sessions,
             stale=age.is_stale,
@@ -265,10 +265,10 @@ def _overnight(
 
 def _session(intraday: IntradayBars, bars: Bars, moment: datetime) -> IntradaySignal:
     signal = intraday_signal(intraday, bars)
-    if signal.last_bar > (moment + _CLOCK_TOLERANCE).strftime(_STAMP):
+    if signal.last_bar > stamp_of(moment + _CLOCK_TOLERANCE):
         raise FutureBarsError(
             signal.session_date,
-            today=moment.strftime(_STAMP),
+            today=stamp_of(moment),
             rows=[],
             dates=[signal.last_bar],
         )
@@ -279,7 +279,7 @@ def _last_update(bars: Bars, moment: datetime) -> str:
     """When the last daily bar ended, or the moment where it is still going on."""
     ends = _last_close(bars)
     if session_state(bars, moment) == "partial":
-        ends = min(ends, moment.strftime(_STAMP))
+        ends = min(ends, stamp_of(moment))
     return ends
 
 
@@ -353,4 +353,4 @@ def _base_rates(engine: Engine) -> dict[str, float]:
 
 def _last_close(bars: Bars) -> str:
     """When the last daily bar ended; of a market without hours only the day is known."""
-    return bars.market.closes_at(bars.dates[-1]).strftime(_STAMP)
+    return stamp_of(bars.market.closes_at(bars.dates[-1]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from datetime import datetime, timezone
 from typing import Any
 
 
@@ -27,6 +28,22 @@ def as_json(plain: Mapping[str, Any]) -> str:
         If a number is not finite.
     """
     return json.dumps(plain, indent=2, allow_nan=False) + "\n"
+
+
+def stamp_of(moment: datetime) -> str:
+    """Return an aware moment as reports and logs write it: UTC, whole seconds, ``Z``.
+
+    Parameters
+    ----------
+    moment : datetime
+        In any time zone.
+
+    Returns
+    -------
+    str
+        Such as ``2026-01-31T09:15:00Z``.
+    """
+    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def sha256_of(text: str) -> str:

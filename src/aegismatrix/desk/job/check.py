@@ -20,6 +20,7 @@ from aegismatrix.desk.job.publication import (
     REPORT_NAME,
     read_pending,
 )
+from aegismatrix.desk.json_text import stamp_of
 from aegismatrix.desk.monitoring.journal import Journal, Run
 from aegismatrix.errors import OutputError
 from aegismatrix.market.errors import FileUnreadableError
@@ -223,7 +224,7 @@ def _missing(published: _Published, runs: Sequence[Run]) -> str | None:
 
 
 def _stamp(run: Run) -> str:
-    return f"{run.generated_at:%Y-%m-%dT%H:%M:%SZ}"
+    return stamp_of(run.generated_at)
 
 
 def _counted(runs: Sequence[Run]) -> str:

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from aegismatrix.desk.errors import FolderBusyError
 from aegismatrix.desk.files import naming
+from aegismatrix.desk.json_text import stamp_of
 
 LOCK_NAME = ".aegismatrix.lock"
 WAIT_SECONDS = 60.0
@@ -137,7 +138,7 @@ def _is_at(path: Path, handle: int) -> bool:
 
 
 def _sign(handle: int) -> None:
-    since = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    since = stamp_of(datetime.now(timezone.utc))
     said = json.dumps({"pid": os.getpid(), "host": platform.node()[:80], "since": since})
     os.lseek(handle, 0, os.SEEK_SET)
     # As wide whoever holds it, since the file is not cut: Windows refuses that behind a lock.

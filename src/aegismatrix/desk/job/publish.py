@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from aegismatrix.desk.analysis import analyze
 from aegismatrix.desk.errors import BarsBehindError, MarketClosedError
 from aegismatrix.desk.job.publication import PAGE_NAME, REPORT_NAME, put_in_place
+from aegismatrix.desk.json_text import stamp_of
 from aegismatrix.desk.monitoring.journal import Journal
 from aegismatrix.desk.report import Report
 from aegismatrix.desk.signals.seller import CONFIDENCE
@@ -271,7 +272,7 @@ def check_open(moment: datetime, exchange: Market = NIFTY) -> None:
     exchange = exchange.reaching(exchange.trading_day(moment))
     clock = exchange.session_at(moment)
     if not clock.is_open:
-        stamp = moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        stamp = stamp_of(moment)
         following = exchange.known_calendar().next_session(clock.session)
         raise MarketClosedError(moment=stamp, next_session=following.isoformat())
 

@@ -8,7 +8,6 @@ that what was left out, put in or moved shows.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sqlite3
@@ -686,7 +685,7 @@ def _sealed(claim: Sequence[Any]) -> Sequence[Any]:
 def _digest(values: Sequence[Any]) -> str:
     # JSON writes a float in the shortest form that reads back as the same one.
     text = json.dumps(values, allow_nan=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return sha256_of(text)
 
 
 def _is_of(digest: str, values: Sequence[Any]) -> bool:

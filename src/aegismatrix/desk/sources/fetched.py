@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Protocol
 
+from aegismatrix.desk.json_text import stamp_of
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.intraday import IntradayBars
 
@@ -38,7 +39,7 @@ class Fetched:
     @property
     def freshness(self) -> str:
         """How fresh the bars are, in words."""
-        moment = f"{self.fetched_at:%Y-%m-%dT%H:%M:%SZ}"
+        moment = stamp_of(self.fetched_at)
         if self.stale_for is None:
             return f"fetched {moment}, last bar {self.bars.dates[-1]}"
         return (
