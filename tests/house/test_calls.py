@@ -585,6 +585,7 @@ def test_a_valid_value_is_known_of_every_parameter(name: str, world: World) -> N
 LABELS = (*ARGUMENTS, *FORMS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(name for name in ALL if ALL[name].parameters))
 def test_a_hostile_argument_ends_in_a_typed_error_or_a_right_answer(
     name: str, world: World
