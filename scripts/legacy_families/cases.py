@@ -63,6 +63,11 @@ class Data:
         return np.abs(self.target) + 0.1
 
     @property
+    def two_spreads(self) -> Any:
+        """Two columns of numbers to come that are over zero."""
+        return np.column_stack([self.spread, self.spread**2])
+
+    @property
     def two_marks(self) -> Any:
         """Two columns of zero and one."""
         return np.column_stack([self.binary, (self.classes == 1).astype(int)])

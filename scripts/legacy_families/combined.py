@@ -205,6 +205,13 @@ def halving(data: Data) -> Any:
     return search.fit(data.train, data.binary)
 
 
+def tuned_threshold(data: Data) -> Any:
+    """Fit a threshold that is searched over folds."""
+    from sklearn.model_selection import TunedThresholdClassifierCV
+
+    return TunedThresholdClassifierCV(line(), cv=2, thresholds=9).fit(data.train, data.binary)
+
+
 def chosen_threshold(data: Data) -> Any:
     """Fit a classifier with a threshold that was given."""
     from sklearn.model_selection import FixedThresholdClassifier
@@ -332,6 +339,7 @@ TABLE = [
     Case("random_search", random_search, "classifier"),
     Case("halving_search", halving, "classifier", since=(0, 24), expected="either"),
     Case("fixed_threshold", chosen_threshold, "classifier", since=(1, 5), expected="either"),
+    Case("tuned_threshold", tuned_threshold, "classifier", since=(1, 5)),
     Case("scaled_target", scaled_target, "regressor", expected="either"),
     Case("pipeline", piped(StandardScaler(), line()), "classifier"),
     Case("pipeline_framed", piped(StandardScaler(), line(), framed=True), "classifier"),

@@ -175,6 +175,71 @@ def old_imputer(strategy: str, axis: int = 0) -> Callable[[Data], Any]:
     return build
 
 
+def discriminants(**settings: Any) -> Callable[[Data], Any]:
+    """Return what fits discriminants that project, and not only classify."""
+
+    def build(data: Data) -> Any:
+        from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+        return LinearDiscriminantAnalysis(**settings).fit(data.train, data.labels)
+
+    return build
+
+
+def before_a_forest(data: Data) -> Any:
+    """Fit discriminants as a step before a forest."""
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.pipeline import make_pipeline
+
+    forest = RandomForestClassifier(n_estimators=3, max_depth=3, random_state=SEED)
+    return make_pipeline(LinearDiscriminantAnalysis(), forest).fit(data.train, data.labels)
+
+
+def dummy(kind: str, label: str, **settings: Any) -> Callable[[Data], Any]:
+    """Return what fits a model that says the same of every row."""
+
+    def build(data: Data) -> Any:
+        import sklearn.dummy
+
+        return getattr(sklearn.dummy, kind)(**settings).fit(data.train, getattr(data, label))
+
+    return build
+
+
+def means_of_words(label: str) -> Callable[[Data], Any]:
+    """Return what fits a TargetEncoder, and asks with words that it never saw."""
+
+    def build(data: Data) -> Any:
+        from sklearn.preprocessing import TargetEncoder
+
+        words = WORDS[np.arange(len(data.train)) * 5 % 8]
+        model = TargetEncoder(random_state=SEED).fit(words, getattr(data, label))
+        return Made(model, {"words": WORDS, "words_unknown": UNKNOWN})
+
+    return build
+
+
+def factors(data: Data) -> Any:
+    """Fit a NMF."""
+    from sklearn.decomposition import NMF
+
+    return NMF(2, init="nndsvd", max_iter=400).fit(np.abs(data.train))
+
+
+def of_words_and_none(make: Callable[[], Any]) -> Callable[[Data], Any]:
+    """Return what fits on words of which some are None."""
+
+    def build(data: Data) -> Any:
+        words = WORDS.copy()
+        words[2, 0] = words[5, 1] = None
+        model = make().fit(words)
+        # As a list, since an array of text holds no None.
+        return Made(model, {"words_none": words.tolist()})
+
+    return build
+
+
 def indicator(data: Data) -> Any:
     """Fit a MissingIndicator."""
     from sklearn.impute import MissingIndicator
@@ -374,6 +439,39 @@ TABLE = [
         "transformer",
         since=(0, 24),
     ),
+    Case("ordinal_none", of_words_and_none(OrdinalEncoder), "transformer", since=(0, 24)),
+    Case("one_hot_none", of_words_and_none(OneHotEncoder), "transformer", since=(0, 24)),
+    Case("target_means", means_of_words("target"), "transformer", since=(1, 3)),
+    Case("target_means_two", means_of_words("sides"), "transformer", since=(1, 3)),
+    Case("target_means_three", means_of_words("labels"), "transformer", since=(1, 4)),
+    Case("discriminants", discriminants(), "transformer"),
+    Case("discriminants_eigen", discriminants(solver="eigen", n_components=1), "transformer"),
+    Case("discriminants_forest", before_a_forest, "classifier"),
+    Case("dummy_prior", dummy("DummyClassifier", "labels", strategy="prior"), "classifier"),
+    Case(
+        "dummy_frequent",
+        dummy("DummyClassifier", "classes", strategy="most_frequent"),
+        "classifier",
+    ),
+    Case(
+        "dummy_constant",
+        dummy("DummyClassifier", "sides", strategy="constant", constant="put"),
+        "classifier",
+    ),
+    Case(
+        "dummy_by_chance",
+        dummy("DummyClassifier", "labels", strategy="stratified", random_state=SEED),
+        "classifier",
+        expected="refused",
+        why="it answers by chance",
+    ),
+    Case("dummy_mean", dummy("DummyRegressor", "two_targets"), "regressor"),
+    Case(
+        "dummy_quantile",
+        dummy("DummyRegressor", "target", strategy="quantile", quantile=0.3),
+        "regressor",
+    ),
+    Case("factors", factors, "transformer", expected="refused", why="rows depend on one another"),
     Case("label_encoder", labels(LabelEncoder, WORDS[:, 0]), "transformer"),
     Case("label_encoder_codes", labels(LabelEncoder, CODES[:, 1]), "transformer"),
     Case("label_encoder_fixed_text", labels(LabelEncoder, WORDS[:, 0].astype("U")), "transformer"),

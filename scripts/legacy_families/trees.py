@@ -118,6 +118,38 @@ def histogram_of_categories(kind: str, label: str) -> Callable[[Data], Any]:
     return build
 
 
+def histogram_of_odd_categories(data: Data) -> Any:
+    """Fit with a column of codes, and ask with codes that are none."""
+    if not since(1, 0):
+        import sklearn.experimental.enable_hist_gradient_boosting  # noqa: F401
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    place = np.arange(len(data.train))
+    codes = np.array([0.0, 1.0, 3.0, 7.0, 20.0, np.nan])[place * 7 % 11 % 6]
+    answer = data.target + np.nan_to_num(codes) % 4.0
+    settings: Dict[str, Any] = {"max_iter": 5, "max_bins": 24, "min_samples_leaf": 4}
+    model = HistGradientBoostingRegressor(categorical_features=[1], random_state=SEED, **settings)
+    model.fit(np.column_stack([data.train[:, 0], codes]), answer)
+    asked = np.resize([0.0, 3.0, 7.0, 2.0, 2.5, 7.9, 200.0, 255.0, np.nan, -0.5], 30)
+    return Made(model, {"rows_odd": np.column_stack([np.resize(data.rows[:, 0], 30), asked])})
+
+
+def histogram_of_words(data: Data) -> Any:
+    """Fit on a frame whose kinds say what is a category."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    names = ["close", "regime", "gap", "note"]
+    frame, rows = data.frame("frame")[names], data.frame("frame_rows")[names]
+    for one in (frame, rows):
+        for name in ("regime", "note"):
+            one[name] = one[name].astype("category")
+    settings: Dict[str, Any] = {"max_iter": 4, "min_samples_leaf": 3, "random_state": SEED}
+    model = HistGradientBoostingClassifier(categorical_features="from_dtype", **settings)
+    model.fit(frame, data.labels[: len(frame)])
+    answers = [("predict_proba", "frame_rows", model.predict_proba(rows))]
+    return Made(model, answers=answers)
+
+
 def started(kind: Any, label: str, init: Any, **settings: Any) -> Callable[[Data], Any]:
     """Return what fits a boosting that starts from another model."""
     return fit(kind, label, init=init, **{**STAGES, **settings})
@@ -411,6 +443,8 @@ TABLE = [
         since=(0, 24),
         expected="either",
     ),
+    Case("histogram_odd_categories", histogram_of_odd_categories, "regressor", since=(0, 24)),
+    Case("histogram_words", histogram_of_words, "inert", since=(1, 4)),
     Case("ada_boost_vote", boosted("SAMME", "binary"), "classifier"),
     Case("ada_boost_vote_three", boosted("SAMME", "labels"), "classifier"),
     Case("ada_boost_real", boosted("SAMME.R", "binary"), "classifier", until=(1, 6)),

@@ -80,7 +80,7 @@ def test_a_node_may_be_the_leaf_of_one_side_alone() -> None:
         TreeStartOffsets=np.array([0], "<i4"),
         LeafValues=np.array([1.0, 2.0]),
         MultiBias=np.zeros(1),
-        NonSymmetricStepNodes=np.array([(0, 1), (0, 0)], catboost_binary._STEPS),
+        NonSymmetricStepNodes=np.array([(0, 1), (0, 0)], catboost_binary.STEPS),
         NonSymmetricNodeIdToLeafId=np.array([0, 1], "<u4"),
     )
     assert answer(single, np.array([[0.0], [1.0]])).tolist() == [1.0, 2.0]

@@ -212,7 +212,8 @@ def test_columns_are_raised_to_their_powers(method: Any, standardize: bool) -> N
     if positive:
         said = single.by_graph("transformed", np.array([[0.0, -1.0, 1.0, 2.0]]))
         assert said is not None
-        assert np.isnan(said[0]).tolist() == [True, True, False, False]
+        # It raises an error for such a row.
+        assert np.isnan(said).all()
 
 
 @pytest.mark.parametrize("exponents", [[0.0, 2.0, 1.0], [-3.0, 0.5, 5.0]])
@@ -228,7 +229,7 @@ def test_a_power_of_0_is_a_logarithm_and_one_nearly_so_is_refused(exponents: lis
 
 @pytest.mark.parametrize("rounded", [False, True])
 def test_ranks_are_what_is_below_with_equal_quantiles_and_at_both_ends(rounded: bool) -> None:
-    x = np.round(X) if rounded else X
+    x = np.round(X) if rounded else X.copy()
     x[:, 3] = 7.0
     model = QuantileTransformer(n_quantiles=25, random_state=0).fit(x)
     rows = np.concatenate([x[:30], ASKED, model.quantiles_])
@@ -237,11 +238,6 @@ def test_ranks_are_what_is_below_with_equal_quantiles_and_at_both_ends(rounded: 
     expected = model.transform(rows)
     for said in (single.by_graph("transformed", rows), single.by_oracle("transformed", rows)):
         np.testing.assert_allclose(np.asarray(said, float), expected, rtol=0, atol=1e-12)
-
-
-def test_ranks_of_a_normal_distribution_are_refused() -> None:
-    model = QuantileTransformer(n_quantiles=20, output_distribution="normal").fit(X)
-    assert refused(kept(model)) == "unsupported-model"
 
 
 def test_trees_behind_powers_and_ranks_answer_alike() -> None:

@@ -359,11 +359,56 @@ def test_torch_tensors_come_back_as_arrays(tmp_path: Path) -> None:
     assert legacy.notes == ("bfloat16 was widened to float32",)
 
 
-def test_a_torch_file_of_before_1_6_is_refused_by_name(tmp_path: Path) -> None:
+def saved_in_rows(path: Path) -> bytes:
+    """What torch wrote before 1.6: two tensors of one storage, others of several kinds."""
     torch = pytest.importorskip("torch", reason="torch is not installed (extra train)")
+    whole = torch.arange(6, dtype=torch.float32)
+    tensors = {
+        "a": whole[1:3],
+        "b": whole.reshape(2, 3).t(),
+        "half": torch.tensor([1.5], dtype=torch.bfloat16),
+        "long": torch.tensor([2**40, -1]),
+        "none": torch.zeros(0, 3),
+    }
+    content = {"net": tensors, "epoch": 3}
+    torch.save(content, path, _use_new_zipfile_serialization=False)
+    return path.read_bytes()
+
+
+def test_a_torch_file_of_before_1_6_is_read(tmp_path: Path) -> None:
     path = tmp_path / "old.pt"
-    torch.save({"a": torch.ones(2)}, path, _use_new_zipfile_serialization=False)
-    with pytest.raises(ContainerError, match="in the form before"):
+    saved_in_rows(path)
+    legacy = read_legacy(path)
+    assert legacy.kind == "torch"
+    assert legacy.value["epoch"] == 3
+    assert legacy.notes == ("bfloat16 was widened to float32",)
+    whole = np.arange(6, dtype=np.float32)
+    expected = {
+        "a": whole[1:3],
+        "b": whole.reshape(2, 3).T,
+        "half": np.array([1.5], dtype=np.float32),
+        "long": np.array([2**40, -1]),
+        "none": np.zeros((0, 3), dtype=np.float32),
+    }
+    for name, array in expected.items():
+        assert_same_array(legacy.value["net"][name], array)
+
+
+def test_a_torch_file_of_before_1_6_is_refused_wherever_it_is_cut(tmp_path: Path) -> None:
+    path = tmp_path / "old.pt"
+    data = saved_in_rows(path)
+    for size in {*range(40, len(data), 7), len(data) - 1}:
+        path.write_bytes(data[:size])
+        with pytest.raises(LegacyError) as error:
+            read_legacy(path)
+        assert error.value.code in ("truncated", "malformed")
+    path.write_bytes(data + b"\x00")
+    with pytest.raises(LegacyError) as error:
+        read_legacy(path)
+    assert error.value.code == "trailing-bytes"
+    # The count of a storage is another than its tensors claim.
+    path.write_bytes(data.replace((6).to_bytes(8, "little"), (7).to_bytes(8, "little")))
+    with pytest.raises(LegacyError, match="another size"):
         read_legacy(path)
 
 

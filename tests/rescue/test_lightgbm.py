@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from aegismatrix_factory.rescue.converting.errors import UnknownPartError
+from aegismatrix_factory.rescue.converting.errors import InconsistentModelError, UnknownPartError
 from aegismatrix_factory.rescue.reading.errors import LegacyError
 from aegismatrix_factory.rescue.reading.records import Record
 from hypothesis import given, settings
@@ -115,6 +115,64 @@ def test_an_infinite_threshold_parts_what_is_missing_from_the_rest() -> None:
     assert said(infinite, [1e300, np.inf, -5.0, np.nan]) == [1.5, 1.5, 1.5, 2.5]
 
 
+LINED: dict[str, Any] = {
+    "is_linear": 1,
+    "leaf_const": [10, 20],
+    "num_features": [2, 1],
+    "leaf_features": "0 1  2 ",
+    "leaf_coeff": "2 3  4 ",
+}
+
+
+def test_a_leaf_may_say_factors_and_its_number_where_one_of_their_columns_is_missing() -> None:
+    nan = np.nan
+    rows = np.array(
+        [
+            [1.0, -1.0, 5.0],
+            [nan, -1.0, 5.0],
+            [1.0, nan, 5.0],
+            [1.0, -1.0, nan],
+            [1.0, 1.0, 0.5],
+            [nan, 1.0, 0.5],
+            [1.0, 1.0, nan],
+            [SMALL, -SMALL, 0.0],
+        ]
+    )
+    expected = [9.0, 1.5, 1.5, 9.0, 22.0, 22.0, 2.5, 10.0]
+    revived = only(booster(text(tree(**LINED))))
+    assert answer(revived, rows).tolist() == expected
+    mixed = only(booster(text(tree(**LINED), tree())))
+    plain = [1.5, 1.5, 1.5, 1.5, 2.5, 2.5, 2.5, 1.5]
+    both = [one + two for one, two in zip(expected, plain, strict=True)]
+    assert answer(mixed, rows).tolist() == both
+
+
+def test_leaves_of_lines_are_averaged_and_parted_by_class_as_numbers_are() -> None:
+    three: dict[str, Any] = {"num_class": 3, "num_tree_per_iteration": 3}
+    three["objective"] = "multiclass num_class:3"
+    grown = [tree(**LINED), tree(), tree(**{**LINED, "leaf_const": [0, 0]})]
+    revived = only(booster(text(*grown, **three)))
+    proven(revived)
+    (shares,) = answer(revived, np.array([[0.1, -1.0, 0.0]]))
+    raised = np.exp(np.array([7.2, 1.5, -2.8]))
+    assert shares == pytest.approx(raised / raised.sum(), rel=1e-12)
+    averaged = only(booster(text(tree(**LINED), tree(**LINED), head="average_output\n")))
+    assert answer(averaged, np.zeros((1, 3))).tolist() == [10.0]
+
+
+def test_lines_of_what_pandas_had_as_categories_and_too_many_are_refused() -> None:
+    coded = text(tree(**LINED), pandas='[["a", "b"]]', columns="2")
+    assert refused(booster(coded)) == "categorical-splits"
+    lone = {"num_leaves": 1, "leaf_value": [1.5], "num_features": [0], "leaf_const": [2.5]}
+    empty = dict.fromkeys(
+        ("split_feature", "threshold", "decision_type", "left_child", "right_child"), ""
+    )
+    one = {**tree(**LINED), **empty, **lone, "leaf_features": "", "leaf_coeff": ""}
+    assert refused(booster(text(one))) == "unsupported-booster"
+    same = only(booster(text({**one, "leaf_const": [1.5]})))
+    assert answer(same, np.zeros((1, 3))).tolist() == [1.5]
+
+
 def test_a_category_goes_left_if_its_bit_is_set() -> None:
     bits = tree(
         decision_type=[SET],
@@ -210,7 +268,15 @@ def test_a_text_that_is_not_understood_is_refused(changes: dict[str, Any], code:
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({"is_linear": 1, "leaf_const": [1, 2]}, "unsupported-booster"),
+        ({"is_linear": 2}, "inconsistent-model"),
+        ({"is_linear": 1, "leaf_const": [1, 2]}, "inconsistent-model"),
+        ({**LINED, "leaf_const": [1]}, "inconsistent-model"),
+        ({**LINED, "leaf_const": [1, "nan"]}, "non-finite"),
+        ({**LINED, "num_features": [2, -1]}, "inconsistent-model"),
+        ({**LINED, "num_features": [2, 2]}, "inconsistent-model"),
+        ({**LINED, "leaf_features": "0 0  2"}, "inconsistent-model"),
+        ({**LINED, "leaf_features": "0 3  2"}, "inconsistent-model"),
+        ({**LINED, "leaf_coeff": "2 x  4"}, "inconsistent-model"),
         ({"leaf_coeff": [1]}, "unknown-part"),
         ({"leaf_value": [1.5, "nan"]}, "non-finite"),
         ({"threshold": ["nan"]}, "non-finite"),
@@ -245,6 +311,12 @@ def test_a_line_that_no_release_writes_is_refused_wherever_it_stands() -> None:
         ):
             with pytest.raises(UnknownPartError, match="leaf_offset"):
                 only(booster(spoilt))
+
+
+@pytest.mark.parametrize("infos", ["", "[0:1] [0:1]", "[0:1] [0:1] ", "[0:1]  [0:1]"])
+def test_ranges_that_are_not_one_per_feature_are_refused(infos: str) -> None:
+    with pytest.raises(InconsistentModelError, match="feature_infos"):
+        only(booster(text(feature_infos=infos)))
 
 
 @settings(max_examples=60, deadline=None)

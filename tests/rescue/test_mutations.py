@@ -151,6 +151,8 @@ def rescued(place):
         verdict = convert(Task(place, "x.pkl", "x", place.parent, frozenset()), LIMITS)
     spent = time.process_time() - start
     code = verdict.refusal.code if verdict.refusal else verdict.verdict
+    # An exception that nobody meant is a verdict, and a crash all the same.
+    code = "crash: " + verdict.refusal.reason if code == "fault" else code
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(json.dumps({"code": code, "seen": seen, "seconds": spent, "peak": peak}), flush=True)
 """

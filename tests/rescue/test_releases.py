@@ -51,18 +51,16 @@ ANSWERS: dict[str, tuple[Answer, ...]] = {
 PARTS = ("scaler", "vectorizer", "vectoriser")
 """What of a file stands before its model."""
 NEIGHBOURS = {"neighbours", "neighbours_regressor"}
-NO_MODEL_FILES = {".txt", ".json", ".cbm", ".ubj", ".model"}
 
 
 WAITING = set(
     """
-    imputer_words_frequent imputer_words_constant tree_two_outputs forest_two_outputs
-    extra_trees_two_outputs network_two_labels multi_output boosting_started
-    boosting_regressor_started boosting_three_started random_search bundle_numpy_strings
+    imputer_words_frequent imputer_words_constant boosting_started boosting_regressor_started
+    boosting_three_started random_search bundle_numpy_strings
     """.split()
 )
-"""What should convert and is refused yet: answers that are text or to several questions, boosting
-that begins with a forest of its own, distributions of scipy, numpy's own texts."""
+"""What should convert and is refused yet: answers that are text, boosting that begins with a forest
+of its own, distributions of scipy, numpy's own texts."""
 
 
 @dataclass
@@ -127,6 +125,8 @@ class Rescued:
             vocabulary = Vocabulary(dict(self.model.vocabulary))
             documents = [str(one) for one in np.asarray(rows).reshape(-1)]
             return np.array(vocabulary.counts(documents), dtype=np.float64)
+        if self.model.documents:
+            return self.counted(rows)
         if isinstance(rows, Mapping):
             names = self.model.feature_names or tuple(rows)
             columns = [rows[name] for name in names]
@@ -136,6 +136,18 @@ class Rescued:
         return np.stack(
             [coded(column, self.authored, place) for place, column in enumerate(columns)], axis=1
         )
+
+    def counted(self, rows: Any) -> NDArray[np.float64]:
+        """Rows with the counts of each text behind the other columns."""
+        named = list(self.model.details.get("columns", ()))
+        tables = [
+            coded(rows[name], self.authored, place)[:, None] for place, name in enumerate(named)
+        ]
+        for one in self.model.documents:
+            texts = rows[one.column] if one.column else rows
+            counts = Vocabulary(dict(one.vocabulary)).counts([str(text) for text in texts])
+            tables.append(np.array(counts, dtype=np.float64))
+        return np.concatenate(tables, axis=1)
 
     def by_graph(self, answer: Answer, rows: NDArray[np.float64]) -> NDArray[Any] | None:
         if answer not in self.authored.answers:
@@ -148,6 +160,18 @@ class Rescued:
         asked = decoded(rows, self.authored.columns)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             return self.oracle.answer(self.part.value, answer, asked)
+
+    def places(self, labels: NDArray[Any]) -> NDArray[Any]:
+        """Where each label is among the classes of its question."""
+        if not self.model.questions:
+            return places(labels, self.model.classes)
+        columns = zip(labels.T, self.model.questions, strict=True)
+        return np.stack([places(column, own) for column, own in columns], axis=1)
+
+    def share(self, shares: NDArray[Any], question: int) -> NDArray[Any]:
+        """What of the shares of all questions is of one."""
+        ends = np.cumsum([len(one) for one in self.model.questions])
+        return np.split(shares, ends[:-1], axis=1)[question]
 
 
 def coded(column: Any, authored: Authored, place: int) -> NDArray[np.float64]:
@@ -166,8 +190,6 @@ def walk(name: str) -> Outcome:
     """Convert and ask every file of a folder."""
     folder, outcome = Folder(name), Outcome()
     for entry in folder.made["files"]:
-        if Path(entry["file"]).suffix in NO_MODEL_FILES:
-            continue
         try:
             contents = revive(read_legacy(folder.path / entry["file"]).value, read_ubjson)
             models = {one.key: Rescued(one, contents) for one in contents.models}
@@ -195,6 +217,9 @@ def compare(
         before = [models[one] for one in PARTS if one in models]
     expected = folder.predictions[made["array"]]
     model = models[key]
+    # The shares of one question of several.
+    asked, _, question = asked.partition("proba_")
+    asked += "proba" if question else ""
     answers = ANSWERS.get(asked, ())
     if entry["class"] == "Booster" or (key == "model" and "Booster" in model.part.described):
         answers = model.model.shown or tuple(model.model.answers)[:1]
@@ -211,13 +236,15 @@ def compare(
     rows = model.asked(rows)
     tolerance = SINGLE if single(folder, entry) else EXACT
     for answer in answers:
-        wanted = places(expected, model.model.classes) if answer == "label" else expected
+        wanted = model.places(expected) if answer == "label" else expected
         for who, given in (
             ("graph", model.by_graph(answer, rows)),
             ("oracle", model.by_oracle(answer, rows)),
         ):
             if given is None:
                 continue
+            if question:
+                given = model.share(given, int(question))
             outcome.compared += 1
             where = f"{entry['file']} {call}: {who}"
             fault, ties = difference(given, wanted.astype(np.float64), tolerance)
@@ -271,8 +298,7 @@ def test_every_file_that_converts_answers_what_its_maker_recorded(name: str) -> 
     }
     # Of networks only this project's own is converted.
     assert waiting <= WAITING or MADE["folders"][name]["library"] == "torch"
-    asked = {file for file in made if Path(file).suffix not in NO_MODEL_FILES}
-    to_refuse = {file for file in asked if made[file]["expected"] == "refused"}
+    to_refuse = {file for file in made if made[file]["expected"] == "refused"}
     assert to_refuse <= set(outcome.refused)
     # Of 20 rows that were kept one is equally far from two others that say different things.
     assert {where.partition(".")[0] for where in outcome.ties} <= NEIGHBOURS

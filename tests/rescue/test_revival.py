@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import math
 from collections.abc import Callable, Mapping
@@ -27,7 +28,7 @@ from aegismatrix_factory.rescue.converting.graphs import Authored, author
 from aegismatrix_factory.rescue.converting.parameters import LEAF, Recurrent
 from aegismatrix_factory.rescue.converting.parts import revive
 from aegismatrix_factory.rescue.reading.errors import LegacyError
-from aegismatrix_factory.rescue.reading.records import Record
+from aegismatrix_factory.rescue.reading.records import Name, Record
 from aegismatrix_factory.rescue.reading.ubjson import read_ubjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -211,6 +212,24 @@ def stump(**changes: Any) -> dict[str, Any]:
     return {**tree, **changes}
 
 
+def by_set(**changes: Any) -> dict[str, Any]:
+    """A tree of xgboost: -0.2 of categories 0 and 2 of the first column, 0.4 of others."""
+    sets = {
+        "categories": [0, 2],
+        "categories_nodes": [0],
+        "categories_segments": [0],
+        "categories_sizes": [2],
+        "split_conditions": [math.nan, 0.4, -0.2],
+    }
+    return stump(split_type=[1, 0, 0], **{**sets, **changes})
+
+
+def coded(**changes: Any) -> dict[str, Any]:
+    """The categories of the first column as a frame had them: a, β and c."""
+    own = {"offsets": [0, 1, 3, 4], "values": [97, -50, -78, 99], **changes}
+    return {"cats": {"enc": [own, {"offsets": [], "values": []}], "sorted_idx": [0, 1, 2]}}
+
+
 def document(**changes: Any) -> dict[str, Any]:
     """A document of xgboost with one stump; `changes` by the part that they are of."""
     grown_trees = changes.get("trees", [stump()])
@@ -223,6 +242,7 @@ def document(**changes: Any) -> dict[str, Any]:
         "iteration_indptr": changes.get("rounds", list(range(count + 1))),
         **changes.get("model", {}),
     }
+    model = changes.get("whole", model)
     plain = {"model": model} if name != "dart" else {"gbtree": {"name": "gbtree", "model": model}}
     return {
         "version": changes.get("version", [2, 0, 3]),
@@ -316,7 +336,7 @@ def test_labels_of_a_classifier_become_the_columns_of_its_contract() -> None:
         ({"_sklearn_version": "0.19.2"}, "unsupported-version"),
         ({"_sklearn_version": "1.10.0"}, "unsupported-version"),
         ({"_sklearn_version": None}, "unsupported-version"),
-        ({"n_outputs_": 2}, "unsupported-model"),
+        ({"n_outputs_": 2}, "inconsistent-model"),
         ({"n_classes_": 3}, "inconsistent-model"),
         ({"n_features_in_": 3}, "inconsistent-model"),
         ({"n_features_in_": 10**9}, "inconsistent-model"),
@@ -714,12 +734,14 @@ def test_what_pruning_left_behind_is_not_read() -> None:
         ({"dropout": {"weight_drop": [1e39]}}, "non-finite"),
         ({"dropout": {"weight_drop": [3e38]}, "trees": [stump(split_conditions=[0.5, 9.0, 0.0])]},
          "non-finite"),
-        ({"booster": "gblinear"}, "unsupported-booster"),
-        ({"objective": "rank:map"}, "unsupported-objective"),
+        ({"booster": "gbforest"}, "unsupported-booster"),
+        ({"booster": "gblinear"}, "unknown-part"),
+        ({"objective": "rank:own"}, "unsupported-objective"),
         ({"objective": "multi:softmax"}, "inconsistent-model"),
         ({"objective": "count:poisson", "base_score": "-1E0"}, "inconsistent-model"),
         ({"objective": "reg:logistic", "base_score": "1E0"}, "inconsistent-model"),
-        ({"num_target": "2"}, "unsupported-booster"),
+        ({"num_target": "2", "objective": "binary:hinge"}, "unsupported-booster"),
+        ({"num_target": "2", "objective": "reg:expectileerror"}, "unsupported-booster"),
         ({"num_class": "3"}, "inconsistent-model"),
         ({"num_class": "three"}, "inconsistent-model"),
         ({"objective": "multi:softprob", "num_class": "999999", "trees": [stump()] * 9,
@@ -737,12 +759,29 @@ def test_what_pruning_left_behind_is_not_read() -> None:
         ({"attributes": {"best_iteration": "1"}}, "inconsistent-model"),
         ({"attributes": {"best_iteration": "-1"}}, "inconsistent-model"),
         ({"feature_names": ["one"]}, "inconsistent-model"),
-        ({"feature_types": ["c", "float"]}, "categorical-splits"),
-        ({"model": {"cats": {"enc": [1]}}}, "categorical-splits"),
-        ({"trees": [stump(split_type=[1, 0, 0])]}, "categorical-splits"),
-        ({"trees": [stump(categories_nodes=[0])]}, "categorical-splits"),
+        ({"feature_types": ["c", "float"], "version": [1, 5, 2]}, "categorical-splits"),
+        ({"trees": [by_set()], "version": [1, 5, 2]}, "categorical-splits"),
+        ({"trees": [stump()], "model": coded()}, "categorical-splits"),
+        ({"trees": [by_set(categories=[3])], "model": coded()}, "inconsistent-model"),
+        ({"trees": [by_set()], "model": coded(), "objective": "binary:hinge",
+          "version": [3, 3, 0]}, "categorical-splits"),
+        ({"model": {"cats": {"enc": [1]}}}, "inconsistent-model"),
+        ({"model": {"cats": {"enc": [1, 1]}}}, "inconsistent-model"),
+        ({"model": coded(offsets=[0, 2, 4])}, "inconsistent-model"),
+        ({"model": coded(offsets=[0, 2, 2])}, "inconsistent-model"),
+        ({"model": coded(values=[97, 256, 99])}, "inconsistent-model"),
+        ({"model": coded(values=[97, 195, 99])}, "inconsistent-model"),
+        ({"trees": [stump(split_type=[1, 0, 0])]}, "inconsistent-model"),
+        ({"trees": [stump(split_type=[2, 0, 0])]}, "unsupported-model"),
+        ({"trees": [stump(categories_nodes=[0])]}, "inconsistent-model"),
+        ({"trees": [by_set(), stump(split_indices=[7, 0, 0])]}, "inconsistent-model"),
+        ({"trees": [by_set(), stump(split_indices=[-7, 0, 0])]}, "inconsistent-model"),
+        ({"trees": [by_set(categories_segments=[1])]}, "inconsistent-model"),
+        ({"trees": [by_set(categories_sizes=[0])]}, "inconsistent-model"),
+        ({"trees": [by_set(categories=[-1])]}, "inconsistent-model"),
+        ({"trees": [by_set(categories=[2**24])]}, "inconsistent-model"),
         ({"trees": [stump(tree_param={"num_nodes": "3", "size_leaf_vector": "3"})]},
-         "multi-output-trees"),
+         "inconsistent-model"),
         ({"trees": [stump(split_conditions=[0.5, math.inf, 0.0])]}, "non-finite"),
         ({"trees": [stump(split_conditions=[0.5, 0.4])]}, "inconsistent-model"),
         ({"trees": [stump(left_children=[0, -1, -1])]}, "inconsistent-model"),
@@ -786,8 +825,107 @@ def test_an_estimator_with_an_unknown_attribute_is_refused_by_its_name() -> None
             assert error.value.owner == owner.name
 
 
-def test_a_wrapper_with_its_own_mark_for_missing_values_is_refused() -> None:
-    assert refused(wrapper(missing=-999.0)) == "unsupported-missing"
+@pytest.mark.parametrize("missing", [math.inf, 1e39, -math.inf])
+def test_a_wrapper_whose_mark_for_missing_values_no_row_can_hold_is_refused(missing: float) -> None:
+    assert refused(wrapper(missing=missing)) == "unsupported-missing"
+
+
+def test_a_wrapper_may_have_its_own_mark_for_missing_values() -> None:
+    """NaN is missing beside it, and so is whatever is it once it is rounded to float32."""
+    asked = [-999.0, -999.000000001, math.nan, -998.9, 9.0]
+    rows = np.array([[one, 0.0] for one in asked])
+    revived = only(wrapper("XGBRegressor", missing=-999, objective="reg:squarederror"))
+    proven(revived)
+    said = answer(revived, rows)
+    other = only(
+        wrapper(
+            "XGBRegressor",
+            missing=-999,
+            objective="reg:squarederror",
+            trees=[stump(default_left=[0, 0, 0])],
+        )
+    )
+    assert said == pytest.approx([0.9, 0.9, 0.9, 0.9, 0.3], rel=1e-6)
+    assert answer(other, rows) == pytest.approx([0.3, 0.3, 0.3, 0.9, 0.3], rel=1e-6)
+
+
+SQUARED: dict[str, Any] = {"objective": "reg:squarederror", "base_score": "0E0"}
+LEFT, RIGHT = pytest.approx(0.4, rel=1e-6), pytest.approx(-0.2, rel=1e-6)
+
+
+@pytest.mark.parametrize("default_left", [0, 1])
+@pytest.mark.parametrize("release", [[1, 6, 2], [1, 7, 0], [3, 3, 0]])
+def test_a_category_of_a_set_goes_right_and_what_no_set_holds_as_its_release_says(
+    release: list[int], default_left: int
+) -> None:
+    trees = [by_set(default_left=[default_left, 0, 0])]
+    revived = only(booster(version=release, trees=trees, **SQUARED))
+    proven(revived)
+    asked = [0.0, 1.0, 2.0, 2.9, -0.0, 31.0, 32.0, -1.0, -0.4, 2.0**24, 1e30, math.nan]
+    said = answer(revived, np.array([[one, 0.0] for one in asked])).tolist()
+    default = LEFT if default_left else RIGHT
+    strange = default if release < [1, 7] else LEFT
+    assert said[:6] == [RIGHT, LEFT, RIGHT, RIGHT, RIGHT, LEFT]
+    assert said[6:] == [strange] * 5 + [default]
+
+
+@pytest.mark.parametrize("release", [[3, 1, 3], [3, 2, 0], [3, 3, 0]])
+def test_categories_of_a_frame_are_told_by_their_values(release: list[int]) -> None:
+    changes = {"version": release, "model": coded(), **SQUARED}
+    revived = only(booster(trees=[by_set(default_left=[1, 0, 0])], **changes))
+    proven(revived)
+    columns = finished(revived)[0].columns
+    assert columns[0].texts == ["a", "β", "c", None]
+    said = answer(revived, np.array([[place, 0.0] for place in (0, 1, 2, 3)]))
+    assert said.tolist() == [RIGHT, LEFT, RIGHT, LEFT]
+    with pytest.raises(NonFiniteOutputError):
+        answer(revived, np.array([[-1.0, 0.0]]))
+
+
+def test_categories_of_a_frame_may_be_whole_numbers() -> None:
+    own = {"cats": {"enc": [{"type": 15, "values": [10, 20, 30]}, {"offsets": [], "values": []}]}}
+    revived = only(booster(version=[3, 2, 0], trees=[by_set()], model=own, **SQUARED))
+    proven(revived)
+    said = answer(revived, np.array([[one, 0.0] for one in (10.0, 20.0, 30.0)]))
+    assert said.tolist() == [RIGHT, LEFT, RIGHT]
+    for unknown in (0.0, 15.0, 31.0):
+        with pytest.raises(NonFiniteOutputError):
+            answer(revived, np.array([[unknown, 0.0]]))
+    marked: dict[str, Any] = {"version": [3, 2, 0], "trees": [by_set()], "model": own}
+    assert refused(wrapper(missing=-1.0, **marked)) == "unsupported-missing"
+
+
+def test_leaves_of_several_numbers_are_read_as_their_release_writes_them() -> None:
+    several = {"tree_param": {"num_nodes": "3", "size_leaf_vector": "2"}}
+    by_node = stump(base_weights=[9, 9, 1, 2, 3, 4], **several)
+    by_leaf = stump(leaf_weights=[3, 4, 1, 2], right_children=[2, 1, 0], **several)
+    for release, tree in (([2, 0, 3], by_node), ([3, 2, 0], by_leaf)):
+        revived = only(booster(version=release, trees=[tree], num_target="2", **SQUARED))
+        proven(revived)
+        assert answer(revived, np.array([[0.0, 0.0], [1.0, 0.0]])).tolist() == [[1, 2], [3, 4]]
+    astray = stump(leaf_weights=[3, 4, 1, 2], right_children=[2, 2, 0], **several)
+    assert refused(booster(trees=[astray], num_target="2", **SQUARED)) == "inconsistent-model"
+    short = stump(base_weights=[9, 9, 1, 2], **several)
+    assert refused(booster(trees=[short], num_target="2", **SQUARED)) == "inconsistent-model"
+
+
+def test_several_questions_of_a_logistic_booster_have_a_probability_each() -> None:
+    changes: dict[str, Any] = {"trees": [stump(), stump()], "tree_info": [0, 1], "rounds": [0, 2]}
+    revived = only(booster(num_target="2", base_score="[5E-1,2.5E-1]", **changes))
+    proven(revived)
+    (said,) = answer(revived, np.zeros((1, 2)))
+    assert said == pytest.approx([sigmoid(0.4), sigmoid(0.4 + math.log(1 / 3))], rel=1e-6)
+    assert refused(wrapper(num_target="2", **changes)) == "unsupported-objective"
+
+
+def test_a_booster_of_lines_adds_up_its_columns_and_leaves_out_what_is_missing() -> None:
+    changes = {"booster": "gblinear", "whole": {"weights": [2.0, -1.0, 0.25]}}
+    revived = only(booster(**changes, **SQUARED))
+    proven(revived)
+    asked = np.array([[1.0, 1.0], [3.0, math.nan], [math.nan, math.nan]])
+    assert answer(revived, asked).tolist() == [1.25, 6.25, 0.25]
+    short = {"booster": "gblinear", "whole": {"weights": [2.0, -1.0]}}
+    assert refused(booster(**short, **SQUARED)) == "inconsistent-model"
 
 
 @pytest.mark.parametrize(
@@ -995,10 +1133,35 @@ def test_an_estimator_with_anything_anywhere_is_refused_or_proven(data: st.DataO
     survives(changed(record, place, data.draw(anything)), read_ubjson)
 
 
+SEVERAL: dict[str, Any] = {"tree_param": {"num_nodes": "3", "size_leaf_vector": "2"}}
+KINDS_OF_BOOSTER: list[dict[str, Any]] = [
+    {},
+    {"trees": [by_set(), stump()], **SQUARED},
+    {"trees": [by_set()], "version": [1, 6, 0], **SQUARED},
+    {"trees": [by_set()], "version": [3, 3, 0], "model": coded(), **SQUARED},
+    {"trees": [stump(base_weights=[9, 9, 1, 2, 3, 4], **SEVERAL)], "num_target": "2", **SQUARED},
+    {"booster": "gblinear", "whole": {"weights": [2.0, -1.0, 0.25]}, **SQUARED},
+]
+
+
+def test_a_booster_that_lists_no_categories_has_none() -> None:
+    content = document(
+        trees=[by_set()], version=[3, 3, 0], model={"cats": {"enc": None}}, **SQUARED
+    )
+    revived = revive(booster(), lambda _: {"Model": content})
+    proven(Single(revived.models[0].part, revived.oracle))
+
+
+def test_a_booster_whose_kinds_of_columns_are_no_texts_is_refused() -> None:
+    content = {"Model": document(feature_types=[np.array([])])}
+    with pytest.raises(InconsistentModelError, match="feature_types"):
+        revive(booster(), lambda _: content)
+
+
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_a_booster_with_anything_anywhere_is_refused_or_proven(data: st.DataObject) -> None:
-    content = {"Model": document()}
+    content = {"Model": document(**data.draw(st.sampled_from(KINDS_OF_BOOSTER)))}
     place = data.draw(st.sampled_from(places(content)))
     spoilt = changed(content, place, data.draw(anything))
     survives(booster(), lambda _: spoilt)
@@ -1016,8 +1179,16 @@ def recorded(value: Any) -> Any:
     """What a file would hold of an object of scikit-learn."""
     if type(value).__module__.startswith("sklearn."):
         arguments = value.__reduce__()[1] if type(value).__name__ == "Tree" else ()
-        state = {name: recorded(one) for name, one in value.__getstate__().items()}
+        given = value.__getstate__()
+        # What is compiled keeps none, or a tuple.
+        given = given if isinstance(given, dict) else {}
+        state = {name: recorded(one) for name, one in given.items()}
         return Record(type(value).__module__, type(value).__name__, arguments, state)
+    if isinstance(value, type):
+        return Name(value.__module__, value.__name__)
+    if isinstance(value, functools.partial):
+        called = Name(value.func.__module__, value.func.__name__)
+        return Record("functools", "partial", (called,), {})
     return [recorded(one) for one in value] if isinstance(value, list) else value
 
 

@@ -15,13 +15,18 @@ from typing import Any
 import numpy as np
 import pytest
 from aegismatrix_factory.commands.rescue import summary
-from aegismatrix_factory.rescue import workers
+from aegismatrix_factory.conversion import ForbiddenGraphError
+from aegismatrix_factory.rescue import single, workers
+from aegismatrix_factory.rescue.converting.family import Family
+from aegismatrix_factory.rescue.converting.graphs import author
 from aegismatrix_factory.rescue.converting.parts import revive
 from aegismatrix_factory.rescue.folder import render_report, rescue
 from aegismatrix_factory.rescue.page import render_page
 from aegismatrix_factory.rescue.reading.containers import read_bytes
-from aegismatrix_factory.rescue.reading.errors import LegacyError
-from aegismatrix_factory.rescue.reading.limits import Limits
+from aegismatrix_factory.rescue.reading.environments import environment
+from aegismatrix_factory.rescue.reading.errors import LegacyError, LimitError
+from aegismatrix_factory.rescue.reading.limits import Clock, Limits, conversion_takes_too_long
+from aegismatrix_factory.rescue.reading.ubjson import read_ubjson
 from aegismatrix_factory.rescue.verdicts import Rescued
 
 from aegismatrix.engine.verify import verify
@@ -110,6 +115,13 @@ def old(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture
+def one(old: Path) -> Path:
+    """A folder of one model that converts."""
+    (old / "model.pkl").write_bytes((RELEASE / "huber.p2.pkl").read_bytes())
+    return old
+
+
 def test_all_that_stands_in_the_way_is_said_at_once(old: Path, tmp_path: Path) -> None:
     module, version = "sklearn.preprocessing._data", {"_sklearn_version": "1.5.2"}
     scaler = {"with_mean": True, "with_std": True, "mean_": np.zeros(2), "scale_": np.ones(2)}
@@ -136,7 +148,9 @@ def test_all_that_stands_in_the_way_is_said_at_once(old: Path, tmp_path: Path) -
     assert converts[""] is converts["steps.2.1"] is converts["steps.3.1"] is False
 
 
-@pytest.mark.parametrize("name", ["hashing_line.gzip.joblib", "chain.gzip.joblib"])
+@pytest.mark.parametrize(
+    "name", ["hashing_line.gzip.joblib", "boosting_regressor_started.gzip.joblib"]
+)
 def test_an_environment_is_pinned_beside_what_is_refused(
     name: str, old: Path, tmp_path: Path
 ) -> None:
@@ -159,14 +173,14 @@ def test_an_environment_is_pinned_beside_what_is_refused(
 def test_the_release_of_a_booster_is_read_from_its_document(
     kept: str, old: Path, tmp_path: Path
 ) -> None:
-    made = FIXTURES / "releases" / "xgboost-3.2.0-numpy-2.3.5" / "booster_linear.zlib.joblib"
+    made = FIXTURES / "releases" / "xgboost-3.3.0-numpy-2.5.1" / "booster_expectiles.bz2.joblib"
     value = read_bytes(made.read_bytes()).value
     booster = Instance(value.module, value.name, dict(value.state))
     (old / "line.pkl").write_bytes(Writer(5).dumps(booster if kept == "bare" else {"m": booster}))
     verdict = found(old, tmp_path / "new")["line.pkl"]
     assert verdict.requirements is not None
-    assert "xgboost==3.2.0" in verdict.requirements[1].splitlines()
-    assert (verdict.library, verdict.release) == ("xgboost", "3.2.0")
+    assert "xgboost==3.3.0" in verdict.requirements[1].splitlines()
+    assert (verdict.library, verdict.release) == ("xgboost", "3.3.0")
 
 
 def test_an_environment_says_which_own_module_it_needs(old: Path, tmp_path: Path) -> None:
@@ -330,7 +344,7 @@ def test_memory_that_does_not_suffice_is_the_verdict_on_one_file(
 ) -> None:
     mixed(old)
 
-    def starved(value: object, read: Any) -> Any:
+    def starved(value: object, read: Any, *clock: object) -> Any:
         if isinstance(value, dict) and "b-c" in value:
             raise MemoryError
         return revive(value, read)
@@ -412,3 +426,115 @@ def test_the_table_names_some_of_many_models_inside_of_a_refused_one(tmp_path: P
     )
     assert line.count("Tree at") == 6
     assert line.endswith("Tree at estimators_.5, and 14 more")
+
+
+@pytest.mark.parametrize("jobs", [0, 1])
+def test_a_fault_of_this_package_is_the_verdict_on_one_file_and_the_exit_status_says_so(
+    jobs: int, one: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrong(_: object, __: object) -> None:
+        raise ZeroDivisionError("something of the file")
+
+    if jobs:
+        # A worker imports what lies in the first folder of the path.
+        (tmp_path / "path").mkdir()
+        (tmp_path / "path" / "sitecustomize.py").write_text(
+            "from aegismatrix_factory.rescue.converting import family\n"
+            "def wrong(*_):\n    raise ZeroDivisionError('something of the file')\n"
+            "family.Family.attributes = wrong\n",
+            encoding="utf-8",
+        )
+        monkeypatch.syspath_prepend(tmp_path / "path")
+    else:
+        monkeypatch.setattr(Family, "attributes", wrong)
+    (one / "half.pkl").write_bytes(b"\x80\x04")
+    verdicts = found(one, tmp_path / "new", jobs=jobs)
+    refusal = verdicts["model.pkl"].refusal
+    assert refusal is not None
+    assert refusal.code == "fault"
+    assert "ZeroDivisionError" in refusal.reason
+    assert "something of the file" not in refusal.reason
+    assert verdicts["model.pkl"].sha256
+    other = verdicts["half.pkl"].refusal
+    assert other is not None
+    assert other.code == "truncated"
+    if not jobs:
+        assert main([str(one), str(tmp_path / "again")]) == 3
+
+
+def test_a_conversion_that_takes_too_long_is_refused(one: Path, tmp_path: Path) -> None:
+    verdicts = rescue(one, tmp_path / "new", Limits(conversion_seconds=1e-9))
+    refusal = verdicts[0].refusal
+    assert refusal is not None
+    assert refusal.code == "limit-conversion-time"
+    assert "conversion_seconds" in refusal.remedy
+
+
+def test_each_step_of_a_conversion_looks_at_the_clock(one: Path) -> None:
+    class Late(Clock):
+        left = 10**6
+
+        def check(self) -> None:
+            self.left -= 1
+            if not self.left:
+                raise conversion_takes_too_long(1.0)
+
+    value = read_bytes((one / "model.pkl").read_bytes()).value
+    for allowed in (1, 2, 3):
+        clock = Late(1.0)
+        clock.left = allowed
+        with pytest.raises(LimitError):
+            author(revive(value, read_ubjson, clock).models[0].part, clock)
+
+
+def test_a_worker_whose_one_step_takes_too_long_is_ended(
+    one: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "_longest", lambda _: 0.01)
+    (verdict,) = rescue(one, tmp_path / "new", jobs=1)
+    assert verdict.refusal is not None
+    assert verdict.refusal.code == "limit-conversion-time"
+
+
+def test_a_graph_that_no_artifact_may_hold_is_refused_with_what_one_can_do(
+    one: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(*_: object) -> None:
+        raise ForbiddenGraphError("model", ["more than 10000 nodes."])
+
+    monkeypatch.setattr(single, "finish", forbidden)
+    (verdict,) = rescue(one, tmp_path / "new")
+    assert verdict.refusal is not None
+    assert verdict.refusal.code == "forbidden-graph"
+    assert "more than 10000 nodes" in verdict.refusal.reason
+    assert "smaller model" in verdict.refusal.remedy
+
+
+@pytest.mark.parametrize(
+    ("release", "python", "numpy"),
+    [("0.90", "3.7", "1.17.5"), ("1.6.2", "3.9", "1.23.5"), ("3.3.0", "3.13", "2.5.1")],
+)
+def test_an_environment_of_xgboost_alone_pins_the_numpy_of_its_time(
+    release: str, python: str, numpy: str
+) -> None:
+    made = environment({"xgboost": release}, ["xgboost.core"], is_joblib=False)
+    assert made is not None
+    assert made.python == python
+    assert made.requirements[:2] == (f"xgboost=={release}", f"numpy=={numpy}")
+    assert not any(line.startswith("scikit-learn") for line in made.requirements)
+    wrapped = environment({"xgboost": release}, ["xgboost.sklearn"], is_joblib=False)
+    assert wrapped is not None
+    assert any(line.startswith("scikit-learn==") for line in wrapped.requirements)
+
+
+def test_environments_pin_what_the_fixtures_of_those_releases_were_made_in() -> None:
+    manifest = json.loads((FIXTURES / "releases" / "manifest.json").read_text(encoding="utf-8"))
+    for name, folder in manifest["folders"].items():
+        if name.startswith("xgboost-"):
+            versions = folder["versions"]
+            given = {"xgboost": versions["xgboost"]}
+            made = environment(given, ["xgboost.sklearn"], is_joblib=False)
+            assert made is not None
+            assert f"numpy=={versions['numpy']}" in made.requirements
+            assert f"scikit-learn=={versions['scikit-learn']}" in made.requirements
+            assert versions["python"].startswith(f"{made.python}.")

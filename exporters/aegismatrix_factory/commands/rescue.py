@@ -18,7 +18,7 @@ from aegismatrix_factory.rescue.reading.limits import Limits
 from aegismatrix_factory.rescue.verdicts import Rescued
 from aegismatrix_factory.rescue.wording import checked, printable, what
 
-DONE, SOME_REFUSED = 0, 1
+DONE, SOME_REFUSED, FAULTY = 0, 1, 3
 _MOST = 2**40
 _MOST_JOBS = 64
 _SHOWN_CHARACTERS = 40
@@ -27,7 +27,8 @@ _MOST_INSIDE = 6
 _DESCRIPTION = """\
 Convert a folder of legacy model files (.pkl, .joblib, .pt) to sealed ONNX, unpickling nothing.
 
-Exit status: 0 if every model file was converted, 1 if one was refused, 2 if nothing was done."""
+Exit status: 0 if every model file was converted, 1 if one was refused, 2 if nothing was done, 3 if
+a fault of this package ended the conversion of one."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -87,7 +88,8 @@ def run(arguments: argparse.Namespace) -> int:
     Returns
     -------
     int
-        0 if every model file was converted, 1 if one was refused.
+        0 if every model file was converted, 1 if one was refused, 3 if a fault of this package
+        ended the conversion of one.
 
     Raises
     ------
@@ -106,6 +108,7 @@ def run(arguments: argparse.Namespace) -> int:
     with needing("rescue"):
         from aegismatrix_factory.rescue.folder import render_report, rescue
         from aegismatrix_factory.rescue.page import render_page
+        from aegismatrix_factory.rescue.refusals import FAULT
         from aegismatrix_factory.rescue.verdicts import REFUSED
 
     limits = Limits(**given)
@@ -129,6 +132,8 @@ def run(arguments: argparse.Namespace) -> int:
         # A terminal may know less than every script.
         encoding = sys.stdout.encoding or "ascii"
         print(summary(verdicts).encode(encoding, "backslashreplace").decode(encoding))
+    if any(one.refusal is not None and one.refusal.code == FAULT for one in verdicts):
+        return FAULTY
     return SOME_REFUSED if any(one.verdict == REFUSED for one in verdicts) else DONE
 
 
@@ -203,6 +208,8 @@ def summary(verdicts: Sequence[Rescued]) -> str:
             lines.append(printable(f"inside: {one.file}: would convert: {', '.join(inside)}"))
         if one.requirements is not None:
             lines.append(f"environment: {name}: {one.requirements[0]}")
+        if one.template is not None:
+            lines.append(f"template: {name}: {one.template[0]}")
     refused = [(one, one.refusal) for one in verdicts if one.refusal is not None]
     for code in dict.fromkeys(refusal.code for _, refusal in refused):
         lines += _grouped(code, [(one, said.remedy) for one, said in refused if said.code == code])

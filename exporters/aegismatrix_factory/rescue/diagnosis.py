@@ -8,10 +8,16 @@ from functools import partial
 from typing import Any
 
 from aegismatrix.errors import AegisError
+from aegismatrix_factory.rescue.converting.errors import WholeModuleError
 from aegismatrix_factory.rescue.converting.surveying import Surveyed, survey_models
-from aegismatrix_factory.rescue.reading.containers import JOBLIB, survey_bytes
+from aegismatrix_factory.rescue.converting.whole_modules import classes_of, modules_of
+from aegismatrix_factory.rescue.reading.containers import JOBLIB, TORCH, survey_bytes
 from aegismatrix_factory.rescue.reading.environments import Environment, environment
-from aegismatrix_factory.rescue.reading.errors import ContainerError, ForeignNameError
+from aegismatrix_factory.rescue.reading.errors import (
+    ContainerError,
+    ForeignNameError,
+    UnknownClassError,
+)
 from aegismatrix_factory.rescue.reading.limits import Limits
 from aegismatrix_factory.rescue.reading.names import is_library, names_a_class
 from aegismatrix_factory.rescue.reading.ubjson import read_ubjson
@@ -41,6 +47,8 @@ class Diagnosis:
         Each model inside: ``path``, ``class``, ``converts``.
     environment : Environment or None
         In which it loads.
+    layers : tuple of dict
+        Of a whole module of torch, the layers that it is made of.
     """
 
     obstacles: tuple[Refusal, ...]
@@ -50,6 +58,7 @@ class Diagnosis:
     release: str = ""
     parts: tuple[Mapping[str, Any], ...] = field(default=())
     environment: Environment | None = None
+    layers: tuple[Mapping[str, Any], ...] = ()
 
 
 def diagnose(data: bytes, error: AegisError | MemoryError, limits: Limits) -> Diagnosis:
@@ -93,10 +102,14 @@ def _diagnosed(
     releases = _releases(models)
     for release in seen.releases[:1]:
         releases.setdefault("scikit-learn", release)
+    layers = modules_of(seen.value) if kind == TORCH else ()
+    if layers and isinstance(error, UnknownClassError):
+        of_layers = classes_of(seen.value)
+        found = [WholeModuleError(layers), *(one for one in found if _class(one) not in of_layers)]
     outermost = next((one for one in models if one.path == ""), models[0] if models else None)
     modules = tuple(dict.fromkeys(module for module, _ in seen.names))
     described = _first_class(seen.names)
-    if kind == "torch" and isinstance(seen.value, Mapping):
+    if kind == TORCH and isinstance(seen.value, Mapping) and not layers:
         described = "state_dict"
     elif outermost is not None:
         described = outermost.name if outermost.library else f"{outermost.module}.{outermost.name}"
@@ -120,7 +133,13 @@ def _diagnosed(
         None
         if first.code in _DAMAGED
         else environment(releases, modules, is_joblib=kind == JOBLIB),
+        layers,
     )
+
+
+def _class(error: AegisError | MemoryError) -> tuple[str, str]:
+    """The class that an error is about."""
+    return (error.module, error.name) if isinstance(error, ForeignNameError) else ("", "")
 
 
 def _each_once(found: list[AegisError | MemoryError]) -> tuple[Refusal, ...]:

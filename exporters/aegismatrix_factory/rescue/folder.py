@@ -30,8 +30,9 @@ from aegismatrix.artifacts.manifest import (
     render_manifest,
 )
 from aegismatrix.errors import AegisError
+from aegismatrix_factory.rescue.reading.bare import library_of
 from aegismatrix_factory.rescue.reading.limits import Limits
-from aegismatrix_factory.rescue.single import Task, fit, unique
+from aegismatrix_factory.rescue.single import DESCRIPTIONS, Task, fit, head_of, unique
 from aegismatrix_factory.rescue.verdicts import OTHER, VERDICTS, Rescued
 from aegismatrix_factory.rescue.workers import converting
 from aegismatrix_factory.sealing import sealed_entry, sealed_folder
@@ -40,7 +41,13 @@ REPORT_NAME = "report.json"
 REPORT_VERSION = 2
 """2: what a file is, all that stands in its way, and the next step."""
 
-MODEL_SUFFIXES = frozenset({".pkl", ".pickle", ".p", ".joblib", ".sav", ".pt", ".pth", ".bin"})
+MODEL_SUFFIXES = frozenset(
+    {
+        *(".pkl", ".pickle", ".p", ".joblib", ".sav", ".pt", ".pth", ".bin"),
+        *(".model", ".ubj", ".cbm"),
+    }
+)
+"""Of what is called so there is a verdict; of another file there is one if it is a bare model."""
 
 
 class RescueFolderError(AegisError):
@@ -93,8 +100,8 @@ def rescue(
     Raises
     ------
     RescueFolderError
-        If a folder cannot be used: `old` must hold a model file, `new` must be absent, empty or of
-        an earlier rescue.
+        If a folder cannot be used: `old` must hold a model file and no more of them than one
+        manifest seals, `new` must be absent, empty or of an earlier rescue.
     OutputError
         If the disk refuses. `new` stays as it was then.
     """
@@ -102,6 +109,7 @@ def rescue(
     old, new = _checked(old, new)
     verdicts: list[Rescued] = []
     tasks = _tasks(old)
+    _countable(old, tasks)
     if expect is not None:
         expect(len(tasks))
     with sealed_folder(new) as fresh, converting(tasks, limits, jobs) as (converted, again):
@@ -128,6 +136,9 @@ def rescue(
             if verdict.requirements is not None:
                 name_beside, needed = verdict.requirements
                 (fresh / name_beside).write_text(needed, encoding="utf-8", newline="\n")
+            if verdict.template is not None:
+                name_beside, draft = verdict.template
+                (fresh / name_beside).write_text(draft, encoding="utf-8", newline="\n")
             verdicts.append(verdict)
             if report is not None:
                 report(verdict)
@@ -205,6 +216,18 @@ def _checked(old: Path, new: Path) -> tuple[Path, Path]:
     return old, new
 
 
+def _countable(old: Path, tasks: Sequence[Task]) -> None:
+    """Refuse more model files than one manifest seals before the first is converted."""
+    count = sum(task.base is not None for task in tasks)
+    if count > MAX_ARTIFACTS:
+        raise RescueFolderError(
+            str(old),
+            f"it holds {count:,} model files, and one manifest seals {MAX_ARTIFACTS:,} artifacts",
+            remedy=f"Split it: put at most {MAX_ARTIFACTS:,} of them in a folder, and rescue each"
+            " folder to a new one of its own.",
+        )
+
+
 def _written_by_a_rescue(folder: Path) -> set[str] | None:
     """The names of the files in a folder that an earlier rescue wrote; None if it is no such."""
     try:
@@ -216,7 +239,8 @@ def _written_by_a_rescue(folder: Path) -> set[str] | None:
         return None
     files = {model.file for model in manifest.models.values()}
     files |= {name for entry in manifest.content["artifacts"] for name in _beside(entry)}
-    files |= {name for one in _listed(report) if (name := one.get("requirements"))}
+    for key in ("requirements", "template"):
+        files |= {name for one in _listed(report) if (name := one.get(key))}
     return {MANIFEST_NAME, REPORT_NAME, *files}
 
 
@@ -228,7 +252,9 @@ def _listed(report: bytes) -> list[dict[str, Any]]:
 def _beside(entry: Mapping[str, Any]) -> list[str]:
     """The names of the files that lie beside an artifact."""
     told = entry.get("details", {}).get("text", {})
-    return [str(told[key]["file"]) for key in ("terms", "tokeniser") if key in told]
+    sealed = [told[key] for key in ("terms", "tokeniser") if key in told]
+    sealed += [one["terms"] for one in told.get("documents", ())]
+    return [str(one["file"]) for one in sealed]
 
 
 def _tasks(old: Path) -> tuple[Task, ...]:
@@ -274,8 +300,14 @@ def _bases(names: Sequence[str]) -> dict[str, str]:
 
 
 def _is_model(file: Path) -> bool:
+    if file.name.casefold().endswith(DESCRIPTIONS):
+        return False
     suffixes = {suffix.lower() for suffix in file.suffixes}
-    return not suffixes.isdisjoint(MODEL_SUFFIXES) or (file.is_symlink() and file.is_dir())
+    if not suffixes.isdisjoint(MODEL_SUFFIXES):
+        return True
+    if file.is_symlink():
+        return file.is_dir()
+    return file.is_file() and library_of(head_of(file)) is not None
 
 
 def _manifest(verdicts: Sequence[Rescued], report: bytes) -> dict[str, Any]:

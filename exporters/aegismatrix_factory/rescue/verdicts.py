@@ -78,6 +78,10 @@ class Rescued:
         What to do with it.
     requirements : tuple of (str, str), or None
         Name and content of a ``requirements.txt`` in whose environment a refused file loads.
+    layers : tuple of dict
+        Of a refused network of torch, what is known of its layers.
+    template : tuple of (str, str), or None
+        Name and content of a description of the network, to be filled in.
     """
 
     file: str
@@ -97,6 +101,8 @@ class Rescued:
     parts: tuple[Mapping[str, Any], ...] = ()
     next_step: str = ""
     requirements: tuple[str, str] | None = None
+    layers: tuple[Mapping[str, Any], ...] = ()
+    template: tuple[str, str] | None = None
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -123,6 +129,8 @@ class Rescued:
             "parts": [dict(part) for part in self.parts],
             "next_step": self.next_step,
             "requirements": None if self.requirements is None else self.requirements[0],
+            "layers": [dict(layer) for layer in self.layers],
+            "template": None if self.template is None else self.template[0],
             "carried": self.carried or {},
             "left_out": list(self.left_out),
             "artifacts": [dict(artifact.entry) for artifact in self.artifacts],

@@ -61,8 +61,14 @@ def checked(one: Rescued) -> list[str]:
         entry = artifact.entry
         checks = entry["checks"]
         rows = checks["random_rows"] + checks["boundary_rows"] + checks["missing_rows"]
-        details.append(
+        said = (
             f"{entry['file']}: {entry['provenance']['class']} ({entry['version']}),"
             f" {rows} rows, largest difference {checks['largest_difference']:.1g}"
         )
+        if "example_rows" in checks:
+            said += (
+                f"; example of {checks['example_rows']} rows,"
+                f" difference {checks['example_difference']:.1g}"
+            )
+        details.append(said)
     return details

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -21,13 +22,15 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-from aegismatrix_factory.rescue.reading.limits import Limits
-from aegismatrix_factory.rescue.refusals import Refusal
+from aegismatrix_factory.rescue.reading.limits import Limits, conversion_takes_too_long
+from aegismatrix_factory.rescue.refusals import Refusal, refusal_of
 from aegismatrix_factory.rescue.single import Task, convert
 from aegismatrix_factory.rescue.verdicts import REFUSED, Artifact, Rescued
 
 MODULE = "aegismatrix_factory.rescue.workers"
 """What a worker runs."""
+
+_GRACE_SECONDS = 30.0
 
 Converted = tuple[Iterable[Rescued], Callable[[Task], Rescued]]
 
@@ -93,17 +96,24 @@ class _Worker:
         given = {**asdict(task), "file": str(task.file), "old": str(task.old)}
         given["taken"] = sorted(task.taken)
         line = b""
+        # Its own clock is looked at between steps: what a step may take, this one holds.
+        late = threading.Event()
+        timer = threading.Timer(_longest(self._limits), _kill, (process, late))
+        timer.daemon = True
+        timer.start()
         try:
             process.stdin.write(json.dumps(given).encode("ascii") + b"\n")
             process.stdin.flush()
             line = process.stdout.readline()
         except BrokenPipeError:
             line = b""
+        finally:
+            timer.cancel()
         if not line.endswith(b"\n"):
             self._process = None
             status = process.wait()
             _close(process)
-            return _ended(task, status)
+            return _ended(task, status, self._limits if late.is_set() else None)
         return self._read(json.loads(line))
 
     def stop(self) -> None:
@@ -135,9 +145,9 @@ class _Worker:
             for one in said.pop("artifacts")
         )
         refusal, obstacles = said.pop("refusal"), said.pop("obstacles")
-        requirements = said.pop("requirements")
+        requirements, template = said.pop("requirements"), said.pop("template")
         texts: dict[str, Any] = {
-            name: tuple(said.pop(name)) for name in ("left_out", "notes", "parts")
+            name: tuple(said.pop(name)) for name in ("left_out", "notes", "parts", "layers")
         }
         return Rescued(
             **said,
@@ -146,6 +156,7 @@ class _Worker:
             refusal=None if refusal is None else Refusal(**refusal),
             obstacles=tuple(Refusal(**one) for one in obstacles),
             requirements=None if requirements is None else (requirements[0], requirements[1]),
+            template=None if template is None else (template[0], template[1]),
         )
 
 
@@ -158,8 +169,18 @@ def _close(process: subprocess.Popen[bytes]) -> None:
                 pipe.close()
 
 
-def _ended(task: Task, status: int) -> Rescued:
-    """The verdict on a file whose conversion ended its process."""
+def _longest(limits: Limits) -> float:
+    """How long one file may take in all: it is read at most twice, and converted once."""
+    return 2.0 * limits.seconds + limits.conversion_seconds + _GRACE_SECONDS
+
+
+def _kill(process: subprocess.Popen[bytes], late: threading.Event) -> None:
+    late.set()
+    process.kill()
+
+
+def _ended(task: Task, status: int, late: Limits | None) -> Rescued:
+    """The verdict on a file whose conversion ended its process, or had to be ended."""
     how = f"status {status}"
     if status < 0:
         how = signal.Signals(-status).name
@@ -169,6 +190,8 @@ def _ended(task: Task, status: int) -> Rescued:
         "Convert it alone on a machine with more memory; else report it as a bug, with the file if"
         " you can.",
     )
+    if late is not None:
+        refusal = refusal_of(conversion_takes_too_long(late.conversion_seconds))
     digest, size = None, None
     try:
         data = task.file.read_bytes()
@@ -209,6 +232,7 @@ def _written(verdict: Rescued, scratch: Path) -> dict[str, Any]:
         for name in (
             *("file", "verdict", "sha256", "size_bytes", "container", "carried", "left_out"),
             *("notes", "described", "library", "release", "parts", "next_step", "requirements"),
+            *("layers", "template"),
         )
     }
     refusal = None if verdict.refusal is None else asdict(verdict.refusal)

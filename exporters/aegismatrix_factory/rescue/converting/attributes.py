@@ -198,19 +198,35 @@ class Attributes:
 
     def labels(self, key: str) -> tuple[str, ...]:
         """Return an attribute that is a line of distinct labels, as text."""
-        given = self.need(key)
-        if (
-            not isinstance(given, np.ndarray)
-            or given.ndim != 1
-            or given.dtype.kind not in "biufUSO"
-        ):
-            raise InconsistentModelError(f"{self.name}.{key} is not a line of labels")
-        if not all(isinstance(one, str | bytes | int | float) for one in given.tolist()):
-            raise InconsistentModelError(f"{self.name}.{key} is not a line of labels")
-        labels = tuple(str(label) for label in given.tolist())
-        if len(set(labels)) < len(labels):
-            raise InconsistentModelError(f"{self.name}.{key} names a class twice")
-        return labels
+        return labels(self.need(key), f"{self.name}.{key}")
+
+
+def labels(given: object, what: str) -> tuple[str, ...]:
+    """Return a line of distinct labels as text.
+
+    Parameters
+    ----------
+    given : object
+        From a file.
+    what : str
+        For messages.
+
+    Returns
+    -------
+    tuple of str
+
+    Raises
+    ------
+    InconsistentModelError
+    """
+    if not isinstance(given, np.ndarray) or given.ndim != 1 or given.dtype.kind not in "biufUSO":
+        raise InconsistentModelError(f"{what} is not a line of labels")
+    if not all(isinstance(one, str | bytes | int | float) for one in given.tolist()):
+        raise InconsistentModelError(f"{what} is not a line of labels")
+    found = tuple(str(label) for label in given.tolist())
+    if len(set(found)) < len(found):
+        raise InconsistentModelError(f"{what} names a class twice")
+    return found
 
 
 def known(names: str) -> dict[str, Known | None]:

@@ -9,6 +9,7 @@ from pkgutil import iter_modules
 
 from aegismatrix_factory.rescue.converting import families
 from aegismatrix_factory.rescue.converting.family import Family, Oracle, ReadDocument, Reader
+from aegismatrix_factory.rescue.reading.limits import Clock
 
 
 @cache
@@ -32,20 +33,22 @@ def _by_class() -> dict[tuple[str, str], Family]:
     return {(module, family.name): family for family in every_family() for module in family.modules}
 
 
-def reader(read_document: ReadDocument) -> Reader:
+def reader(read_document: ReadDocument, clock: Clock | None = None) -> Reader:
     """Return what turns records into parts.
 
     Parameters
     ----------
     read_document : callable
         From the bytes of a booster's document to plain values.
+    clock : Clock, optional
+        How long it may take.
 
     Returns
     -------
     Reader
     """
     recognising = tuple(one for one in every_family() if one.recognises is not None)
-    return Reader(_by_class(), recognising, read_document)
+    return Reader(_by_class(), recognising, read_document, clock)
 
 
 def oracle(read_document: ReadDocument) -> Oracle:

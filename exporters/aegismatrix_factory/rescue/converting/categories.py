@@ -28,10 +28,14 @@ class Categories:
         Where they are text; None among them stands for text that is missing.
     numbers : ndarray or None
         Where they are numbers; NaN among them stands for a number that is missing.
+    counted : bool
+        Whether the missing text is None, which scikit-learn's encoders count like any other, and
+        not NaN, which they do not.
     """
 
     texts: tuple[str | None, ...] | None
     numbers: FloatArray | None
+    counted: bool = False
 
     def __len__(self) -> int:
         if self.texts is not None:
@@ -46,6 +50,11 @@ class Categories:
         assert self.numbers is not None
         found = np.flatnonzero(np.isnan(self.numbers))
         return int(found[0]) if len(found) else None
+
+    @property
+    def nowhere(self) -> int | None:
+        """Where the missing value is among them, if it is one that is not counted."""
+        return None if self.counted else self.missing
 
     def matches(self, writer: Writer, x: Table, place: int) -> str:
         """Write which of them each row of a column is.
@@ -71,10 +80,12 @@ class Categories:
             return writer.doubled(writer.add("Equal", [column.tensor, writer.weight(places)]))
         assert self.numbers is not None
         value = column.numbers()
-        equal = writer.add("Equal", [value, writer.weight(self.numbers[None])])
+        # No artifact holds NaN; a number in its place is taken out again.
+        equal = writer.add("Equal", [value, writer.weight(np.nan_to_num(self.numbers)[None])])
         if self.missing is not None:
             absent = writer.add("Not", [writer.add("Equal", [value, value])])
             own = writer.weight(np.isnan(self.numbers)[None])
+            equal = writer.add("And", [equal, writer.weight(~np.isnan(self.numbers)[None])])
             equal = writer.add("Or", [equal, writer.add("And", [absent, own])])
         return writer.doubled(equal)
 
@@ -115,6 +126,7 @@ def categories(given: object, what: str) -> Categories:
     ------
     InconsistentModelError, UnsupportedModelError
     """
+    given = written(given)
     if not isinstance(given, np.ndarray) or given.ndim != 1 or given.dtype.kind not in "biufUSO":
         raise InconsistentModelError(f"{what} is not a line of categories")
     if not 0 < len(given) <= _MOST:
@@ -126,9 +138,9 @@ def categories(given: object, what: str) -> Categories:
             raise UnsupportedModelError(f"{what} has text and numbers in one column")
         if len(set(texts)) < len(texts):
             raise InconsistentModelError(f"{what} has a category twice")
-        return Categories(texts, None)
+        return Categories(texts, None, any(one is None for one in values))
     if all(one is None for one in values):
-        return Categories((None,), None)
+        return Categories((None,), None, counted=True)
     if not all(isinstance(one, bool | int | float) for one in values):
         raise UnsupportedModelError(f"{what} has categories that are neither text nor numbers")
     if any(abs(one) > _EXACT for one in values if isinstance(one, int)):
@@ -141,6 +153,29 @@ def categories(given: object, what: str) -> Categories:
     ):
         raise InconsistentModelError(f"{what} has a category twice")
     return Categories(None, numbers)
+
+
+def written(given: Any) -> Any:
+    """Return dates as text, the way in which a graph takes them: 2023-01-31, or with a time.
+
+    Parameters
+    ----------
+    given : object
+        From a file.
+
+    Returns
+    -------
+    object
+        A line of text and NaN, or what is no line of dates as it is.
+    """
+    if not isinstance(given, np.ndarray) or given.ndim != 1 or given.dtype.kind != "M":
+        return given
+    texts = [np.datetime_as_string(one, unit="auto") for one in given]
+    found = np.empty(len(given), dtype=object)
+    found[:] = [
+        np.nan if gone else str(one) for one, gone in zip(texts, np.isnat(given), strict=True)
+    ]
+    return found
 
 
 def _is_missing(value: object) -> bool:

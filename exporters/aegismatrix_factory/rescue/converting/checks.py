@@ -13,16 +13,22 @@ from numpy.typing import NDArray
 
 from aegismatrix.artifacts.manifest import ModelSpec
 from aegismatrix.errors import NonFiniteOutputError
-from aegismatrix_factory.rescue.converting.errors import UnfaithfulModelError
+from aegismatrix_factory.rescue.converting.errors import (
+    OtherAnswersError,
+    UnfaithfulModelError,
+)
 from aegismatrix_factory.rescue.converting.family import Oracle, Part, Probes, Rows
 from aegismatrix_factory.rescue.converting.graphs import Authored
 from aegismatrix_factory.rescue.converting.parameters import FloatArray
-from aegismatrix_factory.rescue.converting.writing import UNKNOWN, Column
+from aegismatrix_factory.rescue.converting.writing import NO_PLACE, UNKNOWN, Column
 
 SEED = 7
 RANDOM_ROWS = 256
 MISSING_ROWS = 128
 MISSING_SHARE = 0.2
+EXAMPLE_TOLERANCE = 5e-6
+"""float32 sums of a network, against the same in float64."""
+
 STRANGE_TEXT = "no text of the file\x00"
 _NUMBERS = 2_000_000
 
@@ -50,13 +56,16 @@ def prove(
     Returns
     -------
     dict
-        runtime, random_rows, boundary_rows, missing_rows, largest_difference, tolerance. A
-        difference is divided by the largest answer where that is above 1.
+        runtime, random_rows, boundary_rows, missing_rows, largest_difference, tolerance; with an
+        example also example_rows and example_difference. A difference is divided by the largest
+        answer where that is above 1.
 
     Raises
     ------
     UnfaithfulModelError
         If they differ by more than the tolerance.
+    OtherAnswersError
+        If the example says otherwise.
     AegisError
         If the runtime refuses the artifact, or its contract is another.
     """
@@ -72,15 +81,17 @@ def prove(
             # What overflows is not finite, and is found below.
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
                 expected = oracle.answer(part.value, answer, asked)
-            if expected.ndim != 2 or len(expected) != len(batch):
+            is_flat = expected.ndim == 2 or bool(part.model.output_shape)
+            if not is_flat or len(expected) != len(batch):
                 raise UnfaithfulModelError(worst=np.inf, tolerance=part.model.tolerance)
-            if len(said.shape) == 1:
+            if len(said.shape) == 1 and not part.model.output_shape:
                 expected = expected[:, 0]
-            difference = _difference(np.asarray(given[said.name], dtype=np.float64), expected)
+            difference = _difference(numbers(given[said.name]), expected)
             # Written so that NaN fails.
             if not difference <= part.model.tolerance:
                 raise UnfaithfulModelError(worst=difference, tolerance=part.model.tolerance)
             worst = max(worst, difference)
+    shown = {} if part.model.example is None else _exemplified(part.model.example, authored, run)
     return {
         "runtime": runtime,
         "random_rows": sum(len(batch) for batch in random),
@@ -88,7 +99,35 @@ def prove(
         "missing_rows": len(missing),
         "largest_difference": worst,
         "tolerance": part.model.tolerance,
+        **shown,
     }
+
+
+def numbers(given: NDArray[Any]) -> FloatArray:
+    """Return an answer as float64, NaN where an integer says that there is none.
+
+    Parameters
+    ----------
+    given : ndarray
+        Of the graph.
+
+    Returns
+    -------
+    ndarray of float64
+    """
+    return np.where(given == NO_PLACE, np.nan, given.astype(np.float64))
+
+
+def _exemplified(
+    example: tuple[FloatArray, FloatArray], authored: Authored, run: Run
+) -> dict[str, Any]:
+    """Hold the graph against what the library answered where the model was made."""
+    x, y = example
+    given = np.asarray(run(x)[authored.outputs[0].name], dtype=np.float64)
+    difference = _difference(given, y)
+    if not difference <= EXAMPLE_TOLERANCE:
+        raise OtherAnswersError(worst=difference, tolerance=EXAMPLE_TOLERANCE)
+    return {"example_rows": len(x), "example_difference": difference}
 
 
 def _difference(given: FloatArray, expected: FloatArray) -> float:

@@ -26,6 +26,7 @@ from aegismatrix_factory.rescue.converting.parameters import (
     SingleArray,
     Tree,
 )
+from aegismatrix_factory.rescue.converting.questions import placed
 from aegismatrix_factory.rescue.converting.writing import Table, Writer, computed
 
 BOUNDARY_THRESHOLDS = 256
@@ -76,7 +77,26 @@ def write(graph: Writer, model: Ensemble, x: str) -> str:
     offsets = graph.weight(np.cumsum(counts) - counts)
     row = graph.add("Add", [place, offsets])
     said = [tree.values[one] for tree, one in zip(model.trees, leaves, strict=True)]
-    total = (_running if model.total == "running" else _whole)(graph, model, said, row)
+    return link(
+        graph, model, (_running if model.total == "running" else _whole)(graph, model, said, row)
+    )
+
+
+def link(graph: Writer, model: Ensemble, total: str) -> str:
+    """Write what sums stand for.
+
+    Parameters
+    ----------
+    graph : Writer
+    model : Ensemble
+    total : str
+        Float64 (N, totals).
+
+    Returns
+    -------
+    str
+        Float64 (N, columns).
+    """
     if model.link == "softmax":
         return graph.add("Softmax", [total], axis=1)
     if model.link == "sigmoid":
@@ -248,7 +268,8 @@ def graph(part: Part, answer: Answer, writer: Writer, x: Table) -> Table:
     model: Ensemble = part.parameters
     said = write(writer, model, x.numbers())
     if answer == "label":
-        return computed(writer.largest(said), 1)
+        counts = [len(one) for one in part.model.questions] or [model.n_outputs]
+        return computed(placed(writer, said, counts), len(counts))
     return computed(said, model.n_outputs)
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from aegismatrix_factory.rescue.reading.errors import ForeignNameError, LegacyError, clipped
 
 _TAKE_ANOTHER = (
     "Train one of the models that docs/rescue.md lists, or load this one in an environment of its"
     " release, if you know who made it."
 )
+
+_MOST_TOLD = 12
 
 
 class NotAModelError(LegacyError):
@@ -111,9 +116,29 @@ class NonFiniteModelError(LegacyError):
 class OversizedModelError(LegacyError):
     """The model is larger than an artifact may be."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(
+        self, reason: str, *, remedy: str = "Train a smaller model: fewer or shallower trees."
+    ) -> None:
+        super().__init__(reason, code="limit-model", remedy=remedy)
+
+
+class UnacceptableGraphError(LegacyError):
+    """The graph of the model holds what no artifact may hold, for its size or by a fault.
+
+    Attributes
+    ----------
+    found : tuple of str
+        What that is.
+    """
+
+    def __init__(self, found: Sequence[str]) -> None:
+        self.found = tuple(found)
+        named = ", ".join(one.rstrip(".") for one in found)
         super().__init__(
-            reason, code="limit-model", remedy="Train a smaller model: fewer or shallower trees."
+            f"its graph holds what no artifact may hold: {named}",
+            code="forbidden-graph",
+            remedy="Train a smaller model, with fewer trees, columns or categories; if it is not"
+            " large, report it as a bug, with the file if you can.",
         )
 
 
@@ -134,4 +159,97 @@ class UnfaithfulModelError(LegacyError):
             f" {tolerance:.3g}",
             code="unfaithful",
             remedy="Report it as a bug, with the file if you can.",
+        )
+
+
+class WholeModuleError(LegacyError):
+    """The file holds a module of torch whole: its class, and not its weights alone.
+
+    Attributes
+    ----------
+    layers : tuple of dict
+        What it is made of.
+    """
+
+    def __init__(self, layers: tuple[dict[str, Any], ...]) -> None:
+        self.layers = layers
+        told = [
+            f"{clipped(one['weights']) or 'it'} ({one['kinds'][0]}"
+            f"{': ' if one['sizes'] else ''}{one['sizes']})"
+            for one in layers[:_MOST_TOLD]
+        ]
+        if len(layers) > _MOST_TOLD:
+            told.append(f"and {len(layers) - _MOST_TOLD} more")
+        super().__init__(
+            f"it is a whole module of torch, with code that is not in the file: {', '.join(told)}",
+            code="whole-module",
+            remedy="Where it loads, save its state dict, torch.save(model.state_dict(), path), and"
+            " run again.",
+        )
+
+
+class DescriptionNeededError(LegacyError):
+    """The weights of a network do not say how it computes, and no file beside it does.
+
+    Attributes
+    ----------
+    layers : tuple of dict
+        What its tensors say: ``weights``, ``kinds``, ``sizes`` of each layer.
+    template : str
+        A description with what is known; null where it must be filled in.
+    """
+
+    def __init__(self, reason: str, *, layers: tuple[dict[str, Any], ...], template: str) -> None:
+        self.layers = layers
+        self.template = template
+        super().__init__(
+            reason,
+            code="needs-description",
+            remedy="Fill in its template in the new folder, put it beside the file as the file's"
+            " name and .model.json, and run again.",
+        )
+
+
+class DescriptionError(LegacyError):
+    """The file that describes a network is not one, or describes another network.
+
+    Attributes
+    ----------
+    where : str
+        Which place of it, such as ``layers[2].eps``.
+    layers : tuple of dict
+        As for `DescriptionNeededError`, once they are known.
+    template : str
+        As for `DescriptionNeededError`.
+    """
+
+    def __init__(self, where: str, reason: str) -> None:
+        self.where = where
+        self.layers: tuple[dict[str, Any], ...] = ()
+        self.template = ""
+        super().__init__(
+            f"in its model.json {where} {reason}",
+            code="wrong-description",
+            remedy="Correct its model.json, as docs/rescue.md says, and run again.",
+        )
+
+
+class OtherAnswersError(LegacyError):
+    """The network, as its description has it, answers otherwise than the example says.
+
+    Attributes
+    ----------
+    worst, tolerance : float
+        Largest difference found, and allowed.
+    """
+
+    def __init__(self, *, worst: float, tolerance: float) -> None:
+        self.worst = worst
+        self.tolerance = tolerance
+        super().__init__(
+            f"its answers differ by {worst:.3g} from the example in its model.json, allowed is"
+            f" {tolerance:.3g}",
+            code="other-answers",
+            remedy="Hold its model.json against the code of forward(): order, activations, eps,"
+            " axes; and make the example in eval mode, in float32 or float64.",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
@@ -23,6 +24,7 @@ from aegismatrix_factory.rescue.converting.errors import (
 )
 from aegismatrix_factory.rescue.converting.parameters import FloatArray
 from aegismatrix_factory.rescue.converting.writing import Table, Writer
+from aegismatrix_factory.rescue.reading.limits import Clock
 from aegismatrix_factory.rescue.reading.records import Record
 
 Answer: TypeAlias = Literal["transformed", "probability", "decision", "label", "value"]
@@ -52,6 +54,30 @@ _PROBE_SPREADS = (0.5, 2.0, 8.0, 1e3)
 
 
 @dataclass(frozen=True, eq=False)
+class Document:
+    """A text whose terms are counted in columns of the input.
+
+    Attributes
+    ----------
+    column : str
+        Where it stood when the model was fitted; empty where there was nothing else.
+    begin : int
+        The first column of its counts.
+    vocabulary : mapping
+        As `Model` has it.
+    """
+
+    column: str
+    begin: int
+    vocabulary: Mapping[str, Any]
+
+    @property
+    def terms(self) -> int:
+        """Columns of its counts."""
+        return len(self.vocabulary["terms"])
+
+
+@dataclass(frozen=True, eq=False)
 class Model:
     """What one record computes.
 
@@ -68,10 +94,14 @@ class Model:
         What an artifact answers, where that is not the first alone.
     classes : tuple of str
         Labels of the classes in order; empty where there are none.
+    questions : tuple of tuple of str
+        Where it answers several: the classes of each. A label is the place of one for each of them.
     takes_missing : bool
         Whether its library accepts NaN.
     fills_missing : bool
         Whether no NaN comes out, whatever goes in.
+    doubtful : bool
+        Whether numbers may become NaN or infinite in it, as they do in its library.
     windows : bool
         Whether the input is (N, rows, F).
     output_names : mapping of Answer to str
@@ -85,8 +115,14 @@ class Model:
     vocabulary : mapping or None
         Where the graph begins at the counts of terms: the terms and how a document is taken apart
         into them, as `aegismatrix_factory.rescue.tokeniser` reads it.
+    documents : tuple of Document
+        Where some columns are the counts of terms of texts that stood in columns of their own.
     tolerance : float
         What graph and oracle may differ by, divided by the largest answer where that is above 1.
+    input_shape, output_shape : tuple of (int or str)
+        Where rows are not (N, F), or windows not (N, rows, F): the shapes, N first.
+    example : tuple of (ndarray, ndarray), or None
+        Rows, and what the library answered where the model was made.
     """
 
     parameters: Any
@@ -94,8 +130,10 @@ class Model:
     answers: Mapping[Answer, int | None]
     shown: tuple[Answer, ...] = ()
     classes: tuple[str, ...] = ()
+    questions: tuple[tuple[str, ...], ...] = ()
     takes_missing: bool = False
     fills_missing: bool = False
+    doubtful: bool = False
     windows: bool = False
     output_names: Mapping[Answer, str] = field(default_factory=dict)
     described: str = ""
@@ -104,7 +142,11 @@ class Model:
     warnings: tuple[str, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
     vocabulary: Mapping[str, Any] | None = None
+    documents: tuple[Document, ...] = ()
     tolerance: float = TOLERANCE
+    input_shape: tuple[int | str, ...] = ()
+    output_shape: tuple[int | str, ...] = ()
+    example: tuple[FloatArray, FloatArray] | None = None
 
 
 @dataclass(frozen=True)
@@ -158,6 +200,11 @@ class Family:
         Whether its records carry ``_sklearn_version``.
     recognises : callable or None
         Tells its values, where they are no records of a class.
+    looks : bool
+        Whether its library looks itself for NaN among the rows, and refuses it where the model does
+        not take it; else what is inside of it does.
+    takes_endless : bool
+        Whether its library takes infinite numbers where it takes NaN.
     sparse : callable or None
         ``sparse(attributes, given) -> bool``: whether its library gives a sparse matrix when it
         transforms; None where that is said by the parts that its graph is written from.
@@ -176,6 +223,8 @@ class Family:
     back: Callable[[Part, FloatArray], FloatArray] | None = None
     says_release: bool = True
     recognises: Callable[[object], bool] | None = None
+    looks: bool = True
+    takes_endless: bool = False
     sparse: Sparse | None = sparse_as_given
 
     @property
@@ -267,6 +316,16 @@ class Part:
         return self.model.version or self.attributes.version
 
     @property
+    def refuses_missing(self) -> bool:
+        """Whether its library raises an error for a row that holds NaN."""
+        return self.family.looks and not self.model.takes_missing
+
+    @property
+    def refuses_endless(self) -> bool:
+        """Whether its library raises an error for a row that holds an infinite number."""
+        return self.refuses_missing or (self.family.looks and not self.family.takes_endless)
+
+    @property
     def shown(self) -> tuple[Answer, ...]:
         """What an artifact of it answers."""
         return self.model.shown or tuple(self.model.answers)[:1]
@@ -302,7 +361,11 @@ class Part:
             raise InconsistentModelError(
                 f"its {self.described} takes {self.n_features} columns and is given {given}"
             )
+        if x.doubtful and self.refuses_endless:
+            writer.refuse_endless(x, missing=self.refuses_missing)
         table = self.family.graph(self, answer, writer, x)
+        if self.model.doubtful or (x.doubtful and not self.model.fills_missing):
+            table = replace(table, doubtful=True)
         if answer != "transformed" or self.family.sparse is None:
             return table
         return replace(table, sparse=self.family.sparse(self.attributes, x.sparse))
@@ -326,6 +389,8 @@ class Reader:
         Those whose values are no records.
     read_document : callable
         From the bytes of a booster's document to plain values.
+    clock : Clock, optional
+        How long it may take.
     """
 
     def __init__(
@@ -333,7 +398,9 @@ class Reader:
         families: Mapping[tuple[str, str], Family],
         recognising: tuple[Family, ...],
         read_document: ReadDocument,
+        clock: Clock | None = None,
     ) -> None:
+        self.clock = clock or Clock(math.inf)
         self._families = families
         self._recognising = recognising
         self.read_document = read_document
@@ -364,6 +431,7 @@ class Reader:
         LegacyError
             One of its children, saying why it is not converted.
         """
+        self.clock.check()
         family, attributes = self.known(value)
         return Part(family, attributes, value, family.read(attributes, self))
 
@@ -386,16 +454,33 @@ class Oracle:
         Knows the families.
     sparse : bool
         Whether the rows of whoever is asked through it are a sparse matrix in its library.
+    refused : list of ndarray, or None
+        Rows that were refused so far by the records inside of the one that was asked; None for who
+        asks that one.
     """
 
-    def __init__(self, reader: Reader, sparse: bool = False) -> None:
+    def __init__(
+        self, reader: Reader, sparse: bool = False, refused: list[NDArray[np.bool_]] | None = None
+    ) -> None:
         self._reader = reader
+        self._refused = refused
         self.sparse = sparse
         self.read_document = reader.read_document
 
     def given(self, *, sparse: bool) -> Oracle:
         """Return the same for rows that are a sparse matrix, or are none."""
-        return Oracle(self._reader, sparse)
+        return Oracle(self._reader, sparse, self._refused)
+
+    def refuse(self, rows: Any) -> None:
+        """Give no answer to some rows, whatever other records make of them.
+
+        Parameters
+        ----------
+        rows : ndarray of bool, shape (N,)
+            Those for which the library would raise an error.
+        """
+        if self._refused is not None:
+            self._refused.append(rows)
 
     def answer(self, value: object, answer: Answer, rows: Rows) -> FloatArray:
         """Answer as the library would.
@@ -414,12 +499,31 @@ class Oracle:
         ndarray of float64, shape (N, columns)
             NaN where the library would raise.
         """
+        self._reader.clock.check()
         family, attributes = self._reader.known(value)
-        return family.oracle(attributes, answer, rows, self)
+        if self._refused is not None:
+            self._refuse_missing(value, rows)
+            return family.oracle(attributes, answer, rows, self)
+        refused: list[NDArray[np.bool_]] = []
+        said = family.oracle(attributes, answer, rows, Oracle(self._reader, self.sparse, refused))
+        return np.where(np.any(refused, axis=0)[:, None], np.nan, said) if refused else said
+
+    def _refuse_missing(self, value: object, rows: Rows) -> None:
+        if rows.dtype != np.float64 or np.isfinite(rows).all():
+            return
+        part = self._reader.part(value)
+        if part.refuses_missing:
+            self.refuse(np.isnan(rows).any(axis=1))
+        if part.refuses_endless:
+            self.refuse(np.isinf(rows).any(axis=1))
 
     def attributes(self, value: object) -> Attributes:
         """Return the attributes of a record inside of another."""
         return self._reader.known(value)[1]
+
+    def classes(self, value: object) -> tuple[str, ...]:
+        """Return the classes of a record inside of another, which may hold them deeper inside."""
+        return self._reader.part(value).model.classes
 
     def answers(self, value: object) -> Mapping[Answer, int | None]:
         """Return what may be asked of a record inside of another."""

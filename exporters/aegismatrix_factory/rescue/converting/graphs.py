@@ -12,6 +12,7 @@ from aegismatrix_factory.rescue.converting.errors import UnsupportedModelError
 from aegismatrix_factory.rescue.converting.family import Answer, Part
 from aegismatrix_factory.rescue.converting.writing import Column, Table, Writer
 from aegismatrix_factory.rescue.reading.errors import clipped
+from aegismatrix_factory.rescue.reading.limits import Clock
 
 _UNITS = {
     "transformed": "as its transformer makes it",
@@ -20,7 +21,11 @@ _UNITS = {
     "label": "place among its classes",
     "value": "as its target was",
 }
-_UNITS_BY_NAME = {"scaled": "standard deviations", "logits": "logits, not normalised"}
+_UNITS_BY_NAME = {
+    "scaled": "standard deviations",
+    "logits": "logits, not normalised",
+    "output": "as its last layer gives it",
+}
 _FLAT: tuple[Answer, ...] = ("decision", "label", "value")
 """One column of these is no axis."""
 
@@ -51,13 +56,15 @@ class Authored:
     columns: tuple[Column, ...]
 
 
-def author(part: Part) -> Authored:
+def author(part: Part, clock: Clock | None = None) -> Authored:
     """Write the graph of a part.
 
     Parameters
     ----------
     part : Part
         What was read.
+    clock : Clock, optional
+        How long it may take.
 
     Returns
     -------
@@ -74,7 +81,7 @@ def author(part: Part) -> Authored:
     if isinstance(part.n_features, int) and not model.windows:
         names = model.feature_names or tuple(str(place) for place in range(part.n_features))
         columns = tuple(Column(name) for name in names)
-    writer = Writer()
+    writer = Writer(clock)
     x = Table(given.name, columns or None)
     outputs = []
     for answer in part.shown:
@@ -83,9 +90,11 @@ def author(part: Part) -> Authored:
         if any(column is not None and column.kind == "text" for column in table.columns or ()):
             raise UnsupportedModelError("its answer is text, which no artifact holds")
         tensor = table.numbers()
-        if said.dtype == "int64":
+        whole = said.dtype == "int64"
+        if whole:
             tensor = writer.add("Cast", [tensor], to=TensorProto.INT64)
-        if len(said.shape) == 1:
+        tensor = writer.answered(tensor, whole=whole)
+        if len(said.shape) == 1 and not part.model.output_shape:
             tensor = writer.add("Squeeze", [tensor, writer.axes(1)])
         writer.add("Identity", [tensor], output=said.name)
         outputs.append(said)
@@ -119,6 +128,8 @@ def shown(names: Sequence[str]) -> tuple[str, ...]:
 def _input(part: Part) -> ArraySpec:
     unit = "as it was fitted on"
     width: int | str = "F" if part.n_features is None else part.n_features
+    if part.model.input_shape:
+        return ArraySpec("x", "float64", part.model.input_shape, "as the network was trained on")
     if part.model.windows:
         return ArraySpec("x", "float64", ("N", "rows", width), f"{unit}, oldest row first")
     return ArraySpec("x", "float64", ("N", width), unit, shown(part.model.feature_names))
@@ -131,6 +142,8 @@ def _output(part: Part, answer: Answer) -> ArraySpec:
     shape: tuple[int | str, ...] = ("N", "F" if width is None else width)
     if width == 1 and answer in _FLAT and not model.windows:
         shape = ("N",)
+    if model.output_shape:
+        shape = model.output_shape
     unit = _UNITS_BY_NAME.get(name, _UNITS[answer])
     columns: tuple[str, ...] = ()
     if len(shape) == 2:

@@ -45,6 +45,22 @@ _LAST = "end of trees"
 
 
 @dataclass(frozen=True, eq=False)
+class Line:
+    """What a leaf says of a row: a number, and factors of some columns.
+
+    Attributes
+    ----------
+    constant : float
+    columns : ndarray of int
+    factors : ndarray
+    """
+
+    constant: float
+    columns: IntArray
+    factors: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
 class Grown:
     """One tree as the text has it; its nodes are those that split.
 
@@ -59,6 +75,8 @@ class Grown:
         What they say.
     sets : tuple of ndarray of int
         Categories that go left.
+    lines : tuple of Line
+        What leaves say instead, unless a column of theirs is missing; empty where they say numbers.
     """
 
     feature: IntArray
@@ -68,6 +86,7 @@ class Grown:
     threshold: FloatArray
     leaves: FloatArray
     sets: tuple[IntArray, ...]
+    lines: tuple[Line, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,6 +163,9 @@ def read_text(given: str) -> Text:
     names = tuple(head.get("feature_names", "").split(" "))
     if len(names) != width:
         raise InconsistentModelError("feature_names has not one name per feature")
+    infos = head.get("feature_infos", "").split(" ")
+    if len(infos) != width or not all(infos):
+        raise InconsistentModelError("feature_infos has not one range per feature")
     trees = tuple(_tree(block, place, width) for place, block in enumerate(blocks))
     check_size(sum(2 * len(tree.leaves) for tree in trees), totals)
     return Text(
@@ -154,7 +176,7 @@ def read_text(given: str) -> Text:
         names=names,
         averages=averages,
         trees=trees,
-        categories=_categories(rest, names, head.get("feature_infos", "").split(" ")),
+        categories=_categories(rest, names, infos),
     )
 
 
@@ -177,11 +199,10 @@ def _tree(block: str, place: int, width: int) -> Grown:
     if number != str(place):
         raise InconsistentModelError("the trees of its model text are not in order")
     pairs = _pairs(iter(lines), _TREE | _LINES)
-    if pairs.get("is_linear", "0") != "0":
-        raise UnsupportedModelError(
-            "its leaves are linear models (linear_tree)", code="unsupported-booster"
-        )
-    stray = _LINES & pairs.keys()
+    lined = pairs.get("is_linear", "0")
+    if lined not in ("0", "1"):
+        raise InconsistentModelError("is_linear of its model text is neither 0 nor 1")
+    stray = _LINES & pairs.keys() if lined == "0" else set()
     if stray:
         raise UnknownPartError(_OWNER, min(stray))
     leaves = counted(_whole(pairs, "num_leaves"), "num_leaves")
@@ -196,7 +217,12 @@ def _tree(block: str, place: int, width: int) -> Grown:
         threshold=_thresholds(pairs, splits),
         leaves=_floats(pairs, "leaf_value", leaves),
         sets=sets,
+        lines=_lines(pairs, leaves, width) if lined == "1" else (),
     )
+    if tree.lines and not splits and tree.lines[0].constant != tree.leaves[0]:
+        raise UnsupportedModelError(
+            "a tree of one leaf says two numbers", code="unsupported-booster"
+        )
     if ((tree.feature < 0) | (tree.feature >= width)).any():
         raise InconsistentModelError("a tree compares a column that is not there")
     if ((tree.decision < 0) | (tree.decision > 11)).any():
@@ -208,6 +234,31 @@ def _tree(block: str, place: int, width: int) -> Grown:
     if ((of_sets < 0) | (of_sets >= len(sets)) | (of_sets != np.floor(of_sets))).any():
         raise InconsistentModelError("a tree decides by categories that are not there")
     return tree
+
+
+def _lines(pairs: Mapping[str, str], leaves: int, width: int) -> tuple[Line, ...]:
+    constants = _floats(pairs, "leaf_const", leaves)
+    counts = _integers(pairs, "num_features", leaves)
+    if (counts < 0).any() or (counts > width).any():
+        raise InconsistentModelError("the lines of a tree are not in order")
+    # Two blanks part the leaves, one what is inside of each.
+    flat = {
+        key: {key: " ".join(pairs.get(key, "").split())} for key in ("leaf_features", "leaf_coeff")
+    }
+    columns = _integers(flat["leaf_features"], "leaf_features", int(counts.sum()))
+    factors = _floats(flat["leaf_coeff"], "leaf_coeff", int(counts.sum()))
+    if ((columns < 0) | (columns >= width)).any():
+        raise InconsistentModelError("a line has a column that is not there")
+    ends = np.cumsum(counts)
+    found = []
+    for constant, begin, end in zip(
+        constants.tolist(), (ends - counts).tolist(), ends.tolist(), strict=True
+    ):
+        own = columns[begin:end]
+        if len(np.unique(own)) < len(own):
+            raise InconsistentModelError("a line has a column twice")
+        found.append(Line(constant, own, factors[begin:end]))
+    return tuple(found)
 
 
 def _sets(pairs: Mapping[str, str]) -> tuple[IntArray, ...]:

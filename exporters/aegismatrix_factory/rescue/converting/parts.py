@@ -12,6 +12,8 @@ import numpy as np
 from aegismatrix_factory.rescue.converting.catalogue import reader
 from aegismatrix_factory.rescue.converting.errors import NotAModelError, UnsupportedModelError
 from aegismatrix_factory.rescue.converting.family import Oracle, Part, Reader
+from aegismatrix_factory.rescue.converting.networks import is_optimizer
+from aegismatrix_factory.rescue.reading.limits import Clock
 from aegismatrix_factory.rescue.reading.names import is_data
 from aegismatrix_factory.rescue.reading.records import Record
 
@@ -62,7 +64,7 @@ class Contents:
     oracle: Oracle
 
 
-def revive(value: object, read: ReadDocument) -> Contents:
+def revive(value: object, read: ReadDocument, clock: Clock | None = None) -> Contents:
     """Find the models in the value of a file.
 
     Parameters
@@ -72,6 +74,8 @@ def revive(value: object, read: ReadDocument) -> Contents:
         and tuples that hold some of these, one inside of another.
     read : callable
         From the bytes of a Booster's handle to plain values.
+    clock : Clock, optional
+        How long it may take, the answers of the oracle with it.
 
     Returns
     -------
@@ -83,7 +87,7 @@ def revive(value: object, read: ReadDocument) -> Contents:
     LegacyError
         If there is no model, or one of them cannot be converted.
     """
-    using = reader(read)
+    using = reader(read, clock)
     search = _Search(using)
     search.look(value, "", 0)
     if not search.models:
@@ -105,6 +109,8 @@ class _Search:
             if len(self.models) >= _MAX_PARTS:
                 raise UnsupportedModelError(f"it holds more than {_MAX_PARTS} models")
             self.models.append(Revived(key, self.using.part(value)))
+        elif key and is_optimizer(value):
+            self.left_out.append(key)
         elif isinstance(value, Mapping | list | tuple) and (
             not key or self.hides_a_model(value, depth)
         ):
@@ -128,6 +134,8 @@ class _Search:
         if self.is_model(value):
             return True
         if depth > _MAX_DEPTH or not isinstance(value, Mapping | list | tuple):
+            return False
+        if is_optimizer(value):
             return False
         inside = value.values() if isinstance(value, Mapping) else value
         return any(self.hides_a_model(one, depth + 1) for one in inside)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -12,9 +13,12 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from aegismatrix_factory.rescue.converting.errors import UnsupportedModelError
+from aegismatrix_factory.rescue.reading.limits import Clock
 
 UNKNOWN = -1.0
 """What stands for a text that is not in a column's list."""
+NO_PLACE = -(2**63)
+"""What an integer answer is where the library would refuse the row; an index of no list."""
 
 
 @dataclass(eq=False)
@@ -75,11 +79,14 @@ class Table:
     sparse : bool
         Whether the library has a sparse matrix here. A 0 of it is not kept, and xgboost takes
         what is not kept for missing.
+    doubtful : bool
+        Whether numbers that went in may be NaN or infinite here.
     """
 
     tensor: str
     columns: tuple[Column | None, ...] | None
     sparse: bool = False
+    doubtful: bool = False
 
     def numbers(self) -> str:
         """Return the tensor, all of whose columns are read as numbers.
@@ -107,16 +114,23 @@ def computed(tensor: str, width: int | None) -> Table:
 class Writer:
     """Nodes and weights in the order in which they are added.
 
+    Parameters
+    ----------
+    clock : Clock, optional
+        How long it may take.
+
     Attributes
     ----------
     model : ModelProto
         What is written; nothing in it is copied afterwards.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or Clock(math.inf)
         self.model = onnx.ModelProto()
         self._nodes = self.model.graph.node
         self._weights = self.model.graph.initializer
+        self._refused: list[str] = []
 
     def add(
         self,
@@ -128,6 +142,7 @@ class Writer:
         **attributes: Any,
     ) -> str:
         """Append a node; return the name of what it computes. A list may be an array."""
+        self._clock.check()
         name = output or f"v{len(self._nodes)}"
         node = self._nodes.add(op_type=operator, input=inputs, output=[name], domain=domain)
         for key, value in sorted(attributes.items()):
@@ -154,6 +169,64 @@ class Writer:
     def axes(self, *axes: int) -> str:
         """Append a list of whole numbers."""
         return self.weight(np.array(axes, dtype=np.int64))
+
+    def refuse(self, rows: str) -> None:
+        """Give no answer to some rows, whatever the steps behind make of them.
+
+        Parameters
+        ----------
+        rows : str
+            Truth values (N, 1). The library would raise an error for such a row, while a tree, an
+            imputer or the largest of several numbers behind takes NaN for a value.
+        """
+        self._refused.append(rows)
+
+    def refuse_endless(self, table: Table, *, missing: bool) -> None:
+        """Give no answer to rows that hold what is infinite.
+
+        Parameters
+        ----------
+        table : Table
+            Its columns of text hold neither.
+        missing : bool
+            Whether NaN is refused, too.
+        """
+        x = table.tensor
+        if table.columns is not None:
+            computed_ones = [place for place, one in enumerate(table.columns) if one is None]
+            if not computed_ones:
+                return
+            if len(computed_ones) < len(table.columns):
+                x = self.chosen(table, computed_ones).tensor
+        # Of both the difference to itself is NaN.
+        none = self.add("Sub", [x, x])
+        strange = self.add("Not", [self.add("Equal", [none, none])])
+        if not missing:
+            strange = self.add("And", [strange, self.add("Equal", [x, x])])
+        total = self.add("ReduceSum", [self.doubled(strange), self.axes(1)], keepdims=1)
+        self.refuse(self.add("Greater", [total, self.number(0.5)]))
+
+    def answered(self, tensor: str, *, whole: bool) -> str:
+        """Return an answer (N, columns) without that to rows that were refused.
+
+        Parameters
+        ----------
+        tensor : str
+            Float64, or int64 if `whole`.
+        whole : bool
+
+        Returns
+        -------
+        str
+            NaN for those rows, or `NO_PLACE`.
+        """
+        if not self._refused:
+            return tensor
+        rows = self._refused[0]
+        for other in self._refused[1:]:
+            rows = self.add("Or", [rows, other])
+        nothing = self.axes(NO_PLACE) if whole else self.nan()
+        return self.add("Where", [rows, nothing, tensor])
 
     def doubled(self, tensor: str) -> str:
         """Return a tensor as float64."""
@@ -224,8 +297,9 @@ class Writer:
         """Return some columns of a table, in the order of `places`."""
         picked = self.add("Gather", [table.tensor, self.axes(*places)], axis=1)
         if table.columns is None:
-            return Table(picked, (None,) * len(places), table.sparse)
-        return Table(picked, tuple(table.columns[place] for place in places), table.sparse)
+            return Table(picked, (None,) * len(places), table.sparse, table.doubtful)
+        columns = tuple(table.columns[place] for place in places)
+        return Table(picked, columns, table.sparse, table.doubtful)
 
     def beside(self, tables: Sequence[Table]) -> Table:
         """Return the columns of several tables in one."""
@@ -233,12 +307,13 @@ class Writer:
             return tables[0]
         joined = self.add("Concat", [table.tensor for table in tables], axis=1)
         sparse = any(table.sparse for table in tables)
+        doubtful = any(table.doubtful for table in tables)
         columns: list[Column | None] = []
         for table in tables:
             if table.columns is None:
-                return Table(joined, None, sparse)
+                return Table(joined, None, sparse, doubtful)
             columns += table.columns
-        return Table(joined, tuple(columns), sparse)
+        return Table(joined, tuple(columns), sparse, doubtful)
 
 
 def _write_list(attribute: onnx.AttributeProto, values: NDArray[Any]) -> None:

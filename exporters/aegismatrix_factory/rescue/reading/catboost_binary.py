@@ -16,6 +16,8 @@ from aegismatrix_factory.rescue.reading.errors import LimitError, MalformedError
 from aegismatrix_factory.rescue.reading.limits import Budget
 
 MAGIC = b"CBM1"
+FORM = "FlabuffersModel_v1"
+"""What it calls the form of its trees."""
 
 _CORE = ("FormatVersion", "Trees", "InfoMap", "ModelPartIds")
 _TREES = (
@@ -26,13 +28,13 @@ _TREES = (
 )
 _FLOAT = ("HasNans", "Index", "FlatIndex", "Borders", "FeatureId", "NanValueTreatment")
 _PAIR = ("Key", "Value")
-_STEPS = np.dtype([("left", "<u2"), ("right", "<u2")])
+STEPS = np.dtype([("left", "<u2"), ("right", "<u2")])
 _VECTORS: dict[str, str | np.dtype[Any]] = {
     "TreeSplits": "<i4",
     "TreeSizes": "<i4",
     "TreeStartOffsets": "<i4",
     "LeafValues": "<f8",
-    "NonSymmetricStepNodes": _STEPS,
+    "NonSymmetricStepNodes": STEPS,
     "NonSymmetricNodeIdToLeafId": "<u4",
     "MultiBias": "<f8",
 }

@@ -13,6 +13,7 @@ import re
 import struct
 import zipfile
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +27,7 @@ from aegismatrix_factory.rescue.reading.errors import (
     LimitError,
     MalformedError,
 )
-from aegismatrix_factory.rescue.reading.limits import Budget
+from aegismatrix_factory.rescue.reading.limits import Budget, Limits
 from aegismatrix_factory.rescue.reading.opcodes import Builder, never_called, walk
 from aegismatrix_factory.rescue.reading.records import Name, RecordDraft
 from aegismatrix_factory.rescue.reading.surveying import Surveyed, survey
@@ -39,7 +40,7 @@ codecs.lookup("cp437")
 _ENTRIES = 100_000
 _SCRIPT = "/constants.pkl"
 _AXES = 32
-_KEY = re.compile(r"[0-9]{1,9}", re.ASCII)
+_KEY = re.compile(r"[0-9]{1,20}", re.ASCII)
 _FILE_NAME = re.compile(r"[A-Za-z0-9_.\- ]{1,128}", re.ASCII)
 _BFLOAT16 = "bfloat16"
 _STORAGES = {
@@ -150,16 +151,30 @@ _ZIP_FAULTS = (
 )
 
 
-class _Tensors:
-    """Storages by key, and what takes the place of torch's functions."""
+class Tensors:
+    """Storages by key, and what takes the place of torch's functions.
 
-    def __init__(self, archive: _Archive, budget: Budget) -> None:
-        self.archive = archive
+    Parameters
+    ----------
+    raw : callable
+        From the key of a storage to its bytes.
+    budget : Budget
+        Pays for it.
+
+    Attributes
+    ----------
+    notes : set of str
+        What was read otherwise than it stands there.
+    """
+
+    def __init__(self, raw: Callable[[str], bytes], budget: Budget) -> None:
+        self.raw = raw
         self.budget = budget
         self.storages: dict[str, tuple[str, _Storage]] = {}
         self.notes: set[str] = set()
 
     def names(self) -> dict[tuple[str, str], Builder]:
+        """Return what takes the place of each name."""
         names: dict[tuple[str, str], Builder] = {
             ("torch", name): never_called("a storage of torch") for name in _STORAGES
         }
@@ -168,34 +183,21 @@ class _Tensors:
         return names
 
     def storage(self, reference: Any) -> _Storage:
-        if not isinstance(reference, tuple) or len(reference) != 5:
-            raise _foreign()
-        tag, kind, key, location, count = reference
-        if (
-            not isinstance(tag, str)
-            or tag != "storage"
-            or not isinstance(kind, Name)
-            or kind.module != "torch"
-            or kind.name not in _STORAGES
-            or not isinstance(key, str)
-            or not _KEY.fullmatch(key)
-            or not isinstance(location, str)
-            or type(count) is not int
-            or count < 0
-        ):
-            raise _foreign()
+        """Return what a persistent id refers to."""
+        kind, key, location, count = checked_reference(reference)
         if location != "cpu":
             self.notes.add("tensors of another device were read as they are")
         if key in self.storages:
             known, storage = self.storages[key]
-            if known != kind.name or len(storage.flat) != count:
+            if known != kind or len(storage.flat) != count:
                 raise MalformedError("a storage is claimed with two kinds or sizes")
             return storage
-        self.storages[key] = kind.name, self.load(_STORAGES[kind.name], key, count)
+        self.storages[key] = kind, self.load(_STORAGES[kind], key, count)
         return self.storages[key][1]
 
     def load(self, spelling: str, key: str, count: int) -> _Storage:
-        raw = self.archive.read(f"data/{key}")
+        """Return the numbers of a storage."""
+        raw = self.raw(key)
         self.budget.array(len(raw))
         kind = np.dtype("<u2" if spelling == _BFLOAT16 else spelling)
         if len(raw) != count * kind.itemsize:
@@ -210,6 +212,7 @@ class _Tensors:
         return _Storage(flat)
 
     def tensor(self, arguments: tuple[Any, ...]) -> Array:
+        """Return a view of a storage as an array of its own."""
         if len(arguments) not in (6, 7):
             raise _odd_tensor()
         storage, offset, shape, strides, gradient, hooks = arguments[:6]
@@ -244,6 +247,7 @@ class _Tensors:
         return np.array(viewed, dtype=flat.dtype.newbyteorder("="), order="C", copy=True)
 
     def parameter(self, arguments: tuple[Any, ...]) -> Array:
+        """Return the tensor of a parameter."""
         if (
             len(arguments) != 3
             or not isinstance(arguments[0], np.ndarray)
@@ -252,6 +256,48 @@ class _Tensors:
         ):
             raise MalformedError("a parameter is not one that torch writes")
         return arguments[0]
+
+
+def checked_reference(reference: object) -> tuple[str, str, str, int]:
+    """Return kind, key, device and number of elements of a storage that is referred to.
+
+    Parameters
+    ----------
+    reference : object
+        A persistent id, of the form that torch writes into a zip.
+
+    Returns
+    -------
+    tuple of (str, str, str, int)
+
+    Raises
+    ------
+    MalformedError
+        If it is of another form.
+    """
+    if not isinstance(reference, tuple) or len(reference) != 5:
+        raise _foreign()
+    tag, kind, key, location, count = reference
+    if (
+        not isinstance(tag, str)
+        or tag != "storage"
+        or not isinstance(kind, Name)
+        or kind.module != "torch"
+        or kind.name not in _STORAGES
+        or not isinstance(key, str)
+        or not _KEY.fullmatch(key)
+        or not isinstance(location, str)
+        or type(count) is not int
+        or count < 0
+    ):
+        raise _foreign()
+    return kind.name, key, location, count
+
+
+def element_bytes(kind: str) -> int:
+    """Return how many bytes one element of a kind of storage has."""
+    spelling = _STORAGES[kind]
+    return 2 if spelling == _BFLOAT16 else np.dtype(spelling).itemsize
 
 
 def _foreign() -> MalformedError:
@@ -308,7 +354,7 @@ def read_checkpoint(data: bytes | bytearray, budget: Budget) -> Checkpoint:
             "a torch file in big-endian order",
             remedy="Save it again on a little-endian machine.",
         )
-    tensors = _Tensors(archive, budget)
+    tensors = Tensors(lambda key: archive.read(f"data/{key}"), budget)
     walked = walk(
         archive.read("data.pkl"), budget, names=tensors.names(), persistent=tensors.storage
     )
@@ -337,7 +383,12 @@ def survey_checkpoint(data: bytes | bytearray, budget: Budget) -> Surveyed | Non
         inner = archive.read("data.pkl")
     except LegacyError:
         return None
-    return survey(inner, budget, dict.fromkeys(_Tensors(archive, budget).names(), _inert))
+    return survey(inner, budget, inert_names())
+
+
+def inert_names() -> dict[tuple[str, str], Builder]:
+    """Return what takes the place of torch's functions where no tensor is wanted."""
+    return dict.fromkeys(Tensors(lambda _: b"", Budget(Limits())).names(), _inert)
 
 
 def _inert(_: tuple[Any, ...]) -> RecordDraft:

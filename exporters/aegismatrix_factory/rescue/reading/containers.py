@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from aegismatrix.errors import AegisError
 from aegismatrix_factory.extras import needing
+from aegismatrix_factory.rescue.reading.bare import read_bare
 from aegismatrix_factory.rescue.reading.checkpoints import read_checkpoint, survey_checkpoint
 from aegismatrix_factory.rescue.reading.errors import (
     ContainerError,
@@ -24,10 +25,14 @@ from aegismatrix_factory.rescue.reading.errors import (
 from aegismatrix_factory.rescue.reading.limits import Budget, Limits
 from aegismatrix_factory.rescue.reading.opcodes import walk
 from aegismatrix_factory.rescue.reading.recognising import refuse_recognised, text_kind
+from aegismatrix_factory.rescue.reading.row_checkpoints import read_rows, survey_rows
 from aegismatrix_factory.rescue.reading.surveying import Surveyed, survey
 
 JOBLIB = "joblib"
 """The kind of what joblib wrote."""
+
+TORCH = "torch"
+"""The kind of what torch.save wrote."""
 
 _CHUNK_BYTES = 2**18
 _LZMA_MEMORY_BYTES = 160 * 2**20
@@ -43,9 +48,8 @@ _COMPRESSIONS = (
 _SAVE_AGAIN = "Load it where it was made, and save it again as the docs say."
 _FOREIGN = (
     (b"ZF", "a compressed file of joblib before 0.10"),
-    (b"{L", "a bare xgboost model in UBJSON"),
+    (b"{L", "a document in UBJSON"),
     (b'{"', "a JSON document"),
-    (b"binf", "a binary model of xgboost before 1.0"),
 )
 
 
@@ -56,7 +60,7 @@ class Legacy:
     Attributes
     ----------
     kind : str
-        ``pickle``, ``joblib`` or ``torch``.
+        ``pickle``, ``joblib`` or ``torch``; the library of a model that lies bare in its file.
     compression : str or None
         ``zlib``, ``gzip``, ``bz2``, ``xz``, ``lzma``, ``lz4`` or None.
     protocol : int or None
@@ -168,11 +172,6 @@ def _refuse_foreign(data: bytes) -> None:
     for prefix, found in _FOREIGN:
         if data.startswith(prefix):
             raise ContainerError(found, remedy=_SAVE_AGAIN)
-    if _TORCH_MAGIC in data[:32]:
-        raise ContainerError(
-            "a torch file in the form before 1.6",
-            remedy="Load it where it was made, and save it with torch 1.6 or later.",
-        )
     if data[257:262] == b"ustar":
         raise ContainerError("a tar archive", remedy=_SAVE_AGAIN)
 
@@ -181,11 +180,15 @@ def _read(data: bytes, budget: Budget) -> Legacy:
     if not data:
         raise ContainerError("empty", remedy="Copy or download it again.", code="truncated")
     digest = hashlib.sha256(data).hexdigest()
+    bare = read_bare(data, budget.limits)
+    if bare is not None:
+        return Legacy(bare.library, None, None, bare.record, digest, len(data), bare.notes)
     refuse_recognised(data)
-    if data.startswith(b"PK"):
-        checkpoint = read_checkpoint(data, budget)
+    if data.startswith(b"PK") or _TORCH_MAGIC in data[:32]:
+        reading = read_checkpoint if data.startswith(b"PK") else read_rows
+        checkpoint = reading(data, budget)
         return Legacy(
-            "torch",
+            TORCH,
             None,
             checkpoint.protocol,
             checkpoint.value,
@@ -229,9 +232,14 @@ def survey_bytes(data: bytes, limits: Limits) -> tuple[str | None, str | None, S
     """
     budget = Budget(limits)
     try:
+        bare = read_bare(data, limits)
+        if bare is not None:
+            return bare.library, None, Surveyed(None, (), (), bare.record)
         refuse_recognised(data)
         if data.startswith(b"PK"):
-            return "torch", None, survey_checkpoint(data, budget)
+            return TORCH, None, survey_checkpoint(data, budget)
+        if _TORCH_MAGIC in data[:32]:
+            return TORCH, None, survey_rows(data, budget)
         _refuse_foreign(data)
     except LegacyError:
         return None, None, None

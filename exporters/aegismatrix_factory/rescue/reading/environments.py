@@ -28,6 +28,29 @@ _TRIED: Mapping[tuple[int, int], tuple[str, str, str, str]] = {
     (1, 8): ("3.13", "2.3.5", "1.18.1", "1.5.3"),
     (1, 9): ("3.13", "2.5.1", "1.18.1", "1.6.0"),
 }
+# By library and its first release that has them beside it: Python, numpy, scipy, and the
+# scikit-learn that its wrappers need. Newer ones lack what older libraries ask of them.
+_BESIDE: Mapping[str, tuple[tuple[tuple[int, int], tuple[str, str, str, str]], ...]] = {
+    "xgboost": (
+        ((0, 90), ("3.7", "1.17.5", "1.3.3", "0.22.2.post1")),
+        ((1, 0), ("3.8", "1.18.5", "1.4.1", "0.23.2")),
+        ((1, 1), ("3.8", "1.19.5", "1.10.1", "0.24.2")),
+        ((1, 3), ("3.9", "1.21.6", "1.7.3", "1.0.2")),
+        ((1, 6), ("3.9", "1.23.5", "1.13.1", "1.1.3")),
+        ((1, 7), ("3.9", "1.24.4", "1.13.1", "1.2.2")),
+        ((2, 0), ("3.10", "1.24.4", "1.15.3", "1.3.0")),
+        ((2, 1), ("3.11", "1.26.0", "1.16.3", "1.3.2")),
+        ((3, 0), ("3.12", "2.0.2", "1.17.1", "1.5.2")),
+        ((3, 1), ("3.13", "2.1.3", "1.18.1", "1.6.1")),
+        ((3, 2), ("3.13", "2.3.5", "1.18.1", "1.8.0")),
+        ((3, 3), ("3.13", "2.5.1", "1.18.1", "1.9.1")),
+    ),
+    "catboost": (
+        ((0, 24), ("3.8", "1.19.5", "1.10.1", "0.24.2")),
+        ((1, 0), ("3.9", "1.21.6", "1.7.3", "1.0.2")),
+        ((1, 2), ("3.11", "1.26.4", "1.17.1", "1.4.2")),
+    ),
+}
 _PACKAGES = {
     "pandas": "pandas",
     "xgboost": "xgboost",
@@ -74,6 +97,15 @@ class Environment:
         return "\n".join((*head, *own, *self.requirements)) + "\n"
 
 
+def _beside(library: str, release: str) -> tuple[str, str, str, str] | None:
+    """Python, numpy, scipy and scikit-learn of the time of a release."""
+    found = _RELEASE.fullmatch(release)
+    assert found is not None
+    known = (int(found[1]), int(found[2]))
+    older = [what for first, what in _BESIDE.get(library, ()) if first <= known]
+    return older[-1] if older else None
+
+
 def environment(
     releases: Mapping[str, str], modules: Iterable[str], *, is_joblib: bool
 ) -> Environment | None:
@@ -96,9 +128,11 @@ def environment(
     pinned = {name: one for name, one in releases.items() if _RELEASE.fullmatch(one)}
     if not pinned:
         return None
+    modules = tuple(modules)
     roots = {module.partition(".")[0] for module in modules}
     found = _RELEASE.fullmatch(pinned.get("scikit-learn", ""))
     tried = _TRIED.get((int(found[1]), int(found[2]))) if found is not None else None
+    beside = next((_beside(name, one) for name, one in sorted(pinned.items())), None)
     lines = [f"{name}=={one}" for name, one in sorted(pinned.items())]
     python = "3.12"
     if tried is not None:
@@ -110,6 +144,13 @@ def environment(
         lines += ["numpy>=2,<3"] if needs_newer else [f"numpy=={numpy}", f"scipy=={scipy}"]
         if is_joblib or "joblib" in roots:
             lines.append(f"joblib=={joblib}")
+    elif beside is not None:
+        python, numpy, scipy, wrapped = beside
+        lines += [f"numpy=={numpy}", f"scipy=={scipy}"]
+        if any(root in _BESIDE and f"{root}.sklearn" in modules for root in roots):
+            lines.append(f"scikit-learn=={wrapped}")
+        if is_joblib or "joblib" in roots:
+            lines.append("joblib")
     elif is_joblib or "joblib" in roots:
         lines.append("joblib")
     known = {line.partition("==")[0].partition(">")[0] for line in lines}

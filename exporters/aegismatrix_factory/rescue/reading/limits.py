@@ -40,7 +40,9 @@ class Limits:
     number_keys : int
         Keys of dicts and items of sets that are not text.
     seconds : float
-        Wall time.
+        Wall time of reading.
+    conversion_seconds : float
+        Wall time of what follows: parameters, graph and proof.
     """
 
     file_bytes: int = 256 * 2**20
@@ -56,6 +58,42 @@ class Limits:
     integer_bytes: int = 64
     number_keys: int = 20_000
     seconds: float = 60.0
+    conversion_seconds: float = 600.0
+
+
+class Clock:
+    """How long the conversion of one file may take; it runs from when it is made.
+
+    Parameters
+    ----------
+    seconds : float
+        Wall time.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._started = time.monotonic()
+
+    def check(self) -> None:
+        """Look at it.
+
+        Raises
+        ------
+        LimitError
+            When the time is over.
+        """
+        if time.monotonic() - self._started > self._seconds:
+            raise conversion_takes_too_long(self._seconds)
+
+
+def conversion_takes_too_long(seconds: float) -> LimitError:
+    """Return the refusal of a conversion that takes longer than it may."""
+    return LimitError(
+        "converting it takes too long",
+        limit="conversion_seconds",
+        allowed=seconds,
+        code="limit-conversion-time",
+    )
 
 
 @dataclass

@@ -836,12 +836,40 @@ def walk(
     LegacyError
         If it is malformed, asks for more than the limits, or names what is not allowed.
     """
+    walked, end = walk_first(data, budget, names=names, persistent=persistent)
+    if end != len(data):
+        raise MalformedError(
+            f"{len(data) - end} bytes follow its end", offset=end, code="trailing-bytes"
+        )
+    return walked
+
+
+def walk_first(
+    data: bytes | bytearray,
+    budget: Budget,
+    *,
+    names: Mapping[tuple[str, str], Builder] | None = None,
+    persistent: Callable[[Any], Any] | None = None,
+) -> tuple[Walked, int]:
+    """Read the first of several pickles in a row.
+
+    Parameters
+    ----------
+    data, budget, names, persistent
+        As for `walk`, and what follows the pickle.
+
+    Returns
+    -------
+    Walked
+        What it holds.
+    int
+        Where it ends.
+
+    Raises
+    ------
+    LegacyError
+        As for `walk`.
+    """
     one = _Walk(data, budget, names or {}, persistent)
     value = one.run()
-    if one.position != len(one.data):
-        raise MalformedError(
-            f"{len(one.data) - one.position} bytes follow its end",
-            offset=one.position,
-            code="trailing-bytes",
-        )
-    return Walked(settle(value, budget), one.protocol, one.inline_arrays)
+    return Walked(settle(value, budget), one.protocol, one.inline_arrays), one.position

@@ -17,6 +17,7 @@ _SAVE_STATE = "Load it where it was made, and save its state dict with torch.sav
 _NO_MODEL = "Leave it out: it holds no model."
 _KERAS = "Keras models have no converter here: convert it with tf2onnx where it was made."
 _UNPACK = "Unpack it, and give what is inside."
+_SAVE_MODEL = "Save the model itself where it was made, with its save_model."
 
 # By how the file begins: code, what it is, what to do.
 _BEGINNINGS = (
@@ -37,6 +38,23 @@ _BEGINNINGS = (
     (b"7z\xbc\xaf", "unsupported-container", "a 7z archive", _UNPACK),
     (b"\x28\xb5\x2f\xfd", "unsupported-container", "compressed with zstd", _UNPACK),
     (b"GGUF", "unsupported-container", "a language model in GGUF", _NO_MODEL),
+    (b"bs64\t", "unsupported-container", "a model of xgboost written as text", _SAVE_MODEL),
+    (
+        b"______LightGBM_Binary_File_Token______",
+        "data-file",
+        "rows that LightGBM was trained on",
+        _NO_MODEL,
+    ),
+)
+_DUMPS = (
+    (
+        re.compile(rb'\{\s*"name"\s*:\s*"tree"\s*,\s*"version"\s*:\s*"v'),
+        "what LightGBM's dump_model says of its trees, and no model",
+    ),
+    (
+        re.compile(rb'booster\[0\]:\r?\n|\[\s*\{\s*"nodeid"\s*:'),
+        "a dump of the trees of xgboost, without what it begins with and what it says",
+    ),
 )
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _OLD_PICKLE = re.compile(rb"[(]|c[A-Za-z_][\w.]*\n|[IFLSVp]|[\x80\]})N]")
@@ -72,6 +90,9 @@ def refuse_recognised(data: bytes) -> None:
             remedy="Download the file itself, by the address of its raw content.",
             code="web-page",
         )
+    for form, found in _DUMPS:
+        if form.match(head):
+            raise ContainerError(found, remedy=_SAVE_MODEL)
     if head.startswith((b"<?xml", b"<PMML")):
         is_pmml = b"<PMML" in head
         raise ContainerError(

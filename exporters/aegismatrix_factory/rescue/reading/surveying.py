@@ -30,8 +30,8 @@ class Surveyed:
 
     Attributes
     ----------
-    protocol : int
-        That it declares.
+    protocol : int or None
+        That it declares; None of what is no pickle.
     names : tuple of tuple
         Pairs of module and name, in the file's order.
     obstacles : tuple of LegacyError
@@ -42,7 +42,7 @@ class Surveyed:
         Of scikit-learn, each that is mentioned.
     """
 
-    protocol: int
+    protocol: int | None
     names: tuple[tuple[str, str], ...]
     obstacles: tuple[LegacyError, ...]
     value: Any

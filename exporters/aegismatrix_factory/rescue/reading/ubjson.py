@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from aegismatrix_factory.rescue.reading.catboost_binary import MAGIC, read_catboost
+from aegismatrix_factory.rescue.reading.catboost_json import is_catboost, read_catboost_json
 from aegismatrix_factory.rescue.reading.errors import LimitError, MalformedError
 from aegismatrix_factory.rescue.reading.limits import Budget, Limits
 from aegismatrix_factory.rescue.reading.xgboost_binary import is_binary, read_binary
@@ -230,7 +231,9 @@ def read_ubjson(data: bytes | bytearray, limits: Limits | None = None) -> Any:
     if data.startswith(MAGIC):
         return read_catboost(data, Budget(limits))
     if _JSON_START.match(data):
-        return _json(bytes(data), Budget(limits))
+        budget = Budget(limits)
+        content = _json(bytes(data), budget)
+        return read_catboost_json(content, budget) if is_catboost(content) else content
     if not _UBJSON_START.match(data) and is_binary(data):
         budget = Budget(limits)
         return read_binary(data, budget, lambda inside: _json(inside, budget))

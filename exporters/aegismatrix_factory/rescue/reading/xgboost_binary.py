@@ -15,9 +15,10 @@ import numpy as np
 from aegismatrix_factory.rescue.reading.errors import LimitError, MalformedError
 from aegismatrix_factory.rescue.reading.limits import Budget
 
-_CONFIGURED = b"CONFIG-offset:"
-_MAGIC = b"binf"
+CONFIGURED = b"CONFIG-offset:"
+MAGIC = b"binf"
 _LEARNER = struct.Struct("<fIiiiII27i")
+LEARNER_BYTES = _LEARNER.size
 _ENSEMBLE = struct.Struct("<iiiiqii32i")
 _TREE = struct.Struct("<6i31i")
 _STATISTICS_BYTES = 16
@@ -26,7 +27,11 @@ _NODE = np.dtype(
 )
 _LEFT_BIT = 2**31
 _MOST_TREES = 1_000_000
-_BOOSTERS = ("gbtree", "dart")
+_LINES = struct.Struct("<Ii32i")
+_BOOSTERS = ("gbtree", "dart", "gblinear")
+_MOST_WEIGHTS = 2**26
+_PARALLEL_SINCE = (1, 4)
+"""How many trees of each class a round has stands where the roots of a tree were counted before."""
 _BEFORE_RELEASES = (0, 0)
 """What 0.90 and older write for their release."""
 _OLDEST = [0, 90, 0]
@@ -46,7 +51,7 @@ def is_binary(data: bytes | bytearray) -> bool:
         A guess where there is no mark, which 0.90 does not write: the number of columns and of
         classes, and then what is 0 or 1 twice.
     """
-    if data.startswith((_CONFIGURED, _MAGIC)):
+    if data.startswith((CONFIGURED, MAGIC)):
         return True
     if len(data) < _LEARNER.size:
         return False
@@ -78,17 +83,17 @@ def read_binary(data: bytes | bytearray, budget: Budget, read: Callable[[bytes],
         If it is malformed or asks for more than the limits.
     """
     config: Any = {}
-    if data.startswith(_CONFIGURED):
-        begin = len(_CONFIGURED) + 8
+    if data.startswith(CONFIGURED):
+        begin = len(CONFIGURED) + 8
         if len(data) < begin:
             raise MalformedError("its booster is cut off", code="truncated")
-        size = int.from_bytes(data[len(_CONFIGURED) : begin], "little")
+        size = int.from_bytes(data[len(CONFIGURED) : begin], "little")
         if begin + size > len(data):
             raise MalformedError("its booster is cut off", code="truncated")
         config = read(bytes(data[begin + size :]))
         data = data[begin : begin + size]
-    if data.startswith(_MAGIC):
-        data = data[len(_MAGIC) :]
+    if data.startswith(MAGIC):
+        data = data[len(MAGIC) :]
     model = _Binary(memoryview(data), budget).model()
     version = config.get("version") if isinstance(config, dict) else None
     if version is not None:
@@ -136,13 +141,19 @@ class _Binary:
         return np.frombuffer(piece, dtype=kind)
 
     def model(self) -> dict[str, Any]:
-        base, columns, classes, attributes, metrics, major, minor, *_ = self.unpack(_LEARNER)
+        head = self.unpack(_LEARNER)
+        base, columns, classes, attributes, metrics, major, minor, targets, estimated, *rest = head
+        if targets not in (0, 1) or estimated not in (0, 1) or any(rest):
+            raise MalformedError(
+                "its booster has a number that no release that was tried writes",
+                code="unknown-part",
+            )
         older = (major, minor) == _BEFORE_RELEASES
         objective, booster = self.text(), self.text()
         content: dict[str, Any] = {"name": booster}
         if booster in _BOOSTERS:
-            trees = self.trees()
-            if booster == "gbtree":
+            trees = self.lines() if booster == "gblinear" else self.trees((major, minor))
+            if booster != "dart":
                 content["model"] = trees
             else:
                 content["gbtree"] = {"name": "gbtree", "model": trees}
@@ -182,15 +193,29 @@ class _Binary:
     def pairs(self) -> dict[str, str]:
         return {self.text(): self.text() for _ in range(self.bounded(self.count()))}
 
-    def trees(self) -> dict[str, Any]:
+    def lines(self) -> dict[str, Any]:
+        self.unpack(_LINES)
+        count = self.count()
+        if count > _MOST_WEIGHTS:
+            raise MalformedError("its booster is cut off", code="truncated")
+        return {"weights": self.array("<f4", count)}
+
+    def trees(self, release: tuple[int, int]) -> dict[str, Any]:
         count, roots, _, _, _, _, leaf_size, *_ = self.unpack(_ENSEMBLE)
         if not 0 <= count <= _MOST_TREES:
             raise MalformedError("its booster has another number of trees than it can hold")
-        if roots > 1:
+        parallel = {}
+        if release >= _PARALLEL_SINCE:
+            parallel = {"num_parallel_tree": str(roots)}
+        elif roots > 1:
             raise MalformedError("its trees have several roots")
         grown = [self.tree() for _ in range(count)]
         return {
-            "gbtree_model_param": {"num_trees": str(count), "size_leaf_vector": str(leaf_size)},
+            "gbtree_model_param": {
+                "num_trees": str(count),
+                "size_leaf_vector": str(leaf_size),
+                **parallel,
+            },
             "tree_info": self.array("<i4", count).astype(np.int64),
             "trees": grown,
         }
@@ -210,9 +235,6 @@ class _Binary:
                 "num_feature": str(columns),
                 "size_leaf_vector": str(leaf_size),
             },
-            # Categories are younger than this form.
-            "split_type": np.zeros(count, dtype=np.int64),
-            "categories_nodes": [],
             "left_children": nodes["left"].astype(np.int64),
             # A leaf keeps something else where another node has its right child.
             "right_children": np.where(leaf, -1, nodes["right"]).astype(np.int64),

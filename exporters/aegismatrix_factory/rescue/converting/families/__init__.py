@@ -21,8 +21,11 @@ a list. `scaling.py` is the shortest to read first.
 4. **oracle(attributes, answer, rows, oracle) -> ndarray** computes the same in numpy from the
    record alone, as that release defines it, without a line of ``read`` or ``graph``: it reads the
    attributes again, in the order of the library's own source. ``oracle.answer`` asks records
-   inside. Rows of text are objects. It returns NaN where the library would raise, and the graph
-   must then give NaN as well, which no caller is ever handed.
+   inside. Rows of text are objects.
+   Where the library would raise an error for a row, ``oracle.refuse(rows)`` takes its answer away,
+   and ``writer.refuse(rows)`` in the graph, whatever stands behind: NaN alone would not do, since
+   a tree or an imputer takes it for a value. What may make NaN or infinite numbers as its library
+   does is ``doubtful``, and a part behind that does not take them refuses their rows by itself.
 5. **probe** gives the rows at which both are compared, where they could differ: thresholds, edges,
    ties. A transformer has **back**, from rows behind it to rows before it, if it can be undone.
 

@@ -1,9 +1,7 @@
-"""XGBoost's documents, of 0.90 to 3.x, as parameters.
+"""XGBoost's boosters of 0.90 to 3.x, alone, in files of their own, and in their wrappers.
 
-A Booster is pickled as a UBJSON document, until 1.5 as a JSON one, and until 1.2 in a binary form
-that is read as such a document. `base_score` is an answer, such as a probability for logistic loss,
-and becomes a margin; until 0.90 it is one. Since 3.1 it is an array, one number per class. The
-wrappers for scikit-learn stop at the best iteration, a bare Booster goes on to its last round.
+Each is a document, which `converting.xgboost_document` reads. Trees and lines are added up in
+float32 in the order in which the library adds them.
 """
 
 from __future__ import annotations
@@ -12,26 +10,22 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Literal
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from onnx import TensorProto
 
 from aegismatrix_factory.rescue.converting import ensembles
 from aegismatrix_factory.rescue.converting.attributes import (
     Attributes,
-    Known,
-    counted,
     known,
     number,
-    numbers,
-    refuse_unknown,
-    whole_numbers,
 )
 from aegismatrix_factory.rescue.converting.errors import (
     InconsistentModelError,
-    NonFiniteModelError,
     UnsupportedModelError,
-    UnsupportedVersionError,
 )
 from aegismatrix_factory.rescue.converting.family import (
     Answer,
@@ -39,109 +33,39 @@ from aegismatrix_factory.rescue.converting.family import (
     Model,
     Oracle,
     Part,
+    Probes,
     Reader,
     Rows,
 )
 from aegismatrix_factory.rescue.converting.formulas import both, sigmoid, softmax
-from aegismatrix_factory.rescue.converting.hazards import booster_hazards
-from aegismatrix_factory.rescue.converting.parameters import (
-    Ensemble,
-    FloatArray,
-    IntArray,
-    SingleArray,
-    Tree,
-)
-from aegismatrix_factory.rescue.converting.trees import check_size, grow
+from aegismatrix_factory.rescue.converting.parameters import FloatArray, SingleArray
 from aegismatrix_factory.rescue.converting.writing import Table, Writer, computed
+from aegismatrix_factory.rescue.converting.xgboost_document import (
+    ABSENT,
+    LIBRARY,
+    Boosted,
+    Document,
+    Lines,
+    Membership,
+    Says,
+    document_of,
+)
 from aegismatrix_factory.rescue.reading.errors import clipped
 from aegismatrix_factory.rescue.reading.records import Record
 
-LIBRARY = "xgboost"
-SUPPORTED = "0.90 to 3.x"
-
-Link = Literal["none", "sigmoid", "softmax", "exp", "logistic"]
-Says = Literal["probability", "value", "label"]
-Begins = Literal["none", "logit", "log"]
-"""From ``base_score`` to a margin."""
-
-OBJECTIVES: dict[str, tuple[Link, Says, Begins]] = {
-    "binary:logistic": ("sigmoid", "probability", "logit"),
-    "binary:logitraw": ("none", "value", "logit"),
-    "binary:hinge": ("none", "label", "none"),
-    "multi:softprob": ("softmax", "probability", "none"),
-    "multi:softmax": ("none", "label", "none"),
-    "reg:squarederror": ("none", "value", "none"),
-    "reg:linear": ("none", "value", "none"),
-    "reg:absoluteerror": ("none", "value", "none"),
-    "reg:quantileerror": ("none", "value", "none"),
-    "reg:pseudohubererror": ("none", "value", "none"),
-    "rank:pairwise": ("none", "value", "none"),
-    "reg:logistic": ("logistic", "value", "logit"),
-    "count:poisson": ("exp", "value", "log"),
-    "reg:gamma": ("exp", "value", "log"),
-    "reg:tweedie": ("exp", "value", "log"),
-}
+_RELEASES = ((0, 90), (3, 3))
 _WRAPPERS: dict[str, tuple[Says, ...]] = {
     "XGBClassifier": ("probability", "label"),
     "XGBRFClassifier": ("probability", "label"),
     "XGBRegressor": ("value",),
     "XGBRFRegressor": ("value",),
+    "XGBRanker": ("value",),
 }
+_NOTE = "scikit_learn"
+"""What a wrapper notes in a file of its own."""
+_NOTED_MOST = 2**20
+_RAISED = (*("count:poisson", "reg:gamma", "reg:tweedie", "survival:cox", "survival:aft"),)
 
-# Of losses: they shape the training, and what is said of a margin does not ask for them.
-_TRAINED: Known = {
-    "poisson_regression_param": known("max_delta_step"),
-    "tweedie_regression_param": known("tweedie_variance_power"),
-    "quantile_loss_param": known("quantile_alpha"),
-    "pseudo_huber_param": known("huber_slope"),
-    # So it is spelt in 1.6.
-    "pseduo_huber_param": known("huber_slope"),
-    "lambda_rank_param": None,
-    "lambdarank_param": None,
-}
-_TREE: Known = {
-    **known("split_type split_conditions split_indices left_children right_children default_left"),
-    **known("categories_nodes"),
-    # Statistics of the training, and what belongs to the categories that are refused.
-    **known("base_weights categories categories_segments categories_sizes id loss_changes parents"),
-    **known("sum_hessian"),
-    "tree_param": known("num_nodes size_leaf_vector num_deleted num_feature"),
-}
-_GBTREE: Known = {
-    **known("tree_info iteration_indptr"),
-    "gbtree_model_param": known("num_parallel_tree num_trees size_leaf_vector"),
-    "trees": _TREE,
-    "cats": known("enc feature_segments sorted_idx"),
-}
-
-
-def _layout(booster: Known) -> Known:
-    learner: Known = {
-        # Notes of whoever trained it, but for the best iteration.
-        "attributes": None,
-        **known("feature_names feature_types"),
-        "gradient_booster": booster,
-        "learner_model_param": known(
-            "base_score boost_from_average num_class num_feature num_target"
-        ),
-        # The weight of a positive case matters while training.
-        "objective": {
-            "name": None,
-            "reg_loss_param": known("scale_pos_weight"),
-            "softmax_multiclass_param": known("num_class"),
-            **_TRAINED,
-        },
-    }
-    # How it was trained, and with what: what it computes stands in the model.
-    return {"Config": None, "Model": {"version": None, "learner": learner}}
-
-
-_BOOSTERS = {
-    "gbtree": _layout({**known("name weight_drop"), "model": _GBTREE}),
-    "dart": _layout(
-        {**known("name weight_drop"), "gbtree": {"name": None, "model": _GBTREE}},
-    ),
-}
 _NOTED = known("best_score booster feature_names feature_types")
 _BOOSTER = {**known("handle best_iteration best_ntree_limit"), **_NOTED}
 # What a wrapper was told for training, and what it kept of it. Of these `base_score`, `booster`,
@@ -161,12 +85,15 @@ _WRAPPER = known(
 )
 
 
+_MISSING_UNSAID = (
+    "saved by a wrapper of xgboost 2.0 or newer, whose file does not keep what it took for missing:"
+    " only NaN is missing here, as where the file is loaded again. If the wrapper was made with"
+    " missing=..., give NaN in place of that number"
+)
+
+
 def _read_wrapper(attributes: Attributes, reader: Reader) -> Model:
-    missing = number_or_nan(attributes.need("missing"), f"{attributes.name}.missing")
-    if not math.isnan(missing):
-        raise UnsupportedModelError(
-            f"it takes {missing:g} for a missing value", code="unsupported-missing"
-        )
+    missing = _missing(attributes.need("missing"), f"{attributes.name}.missing")
     inside = attributes.need("_Booster")
     if not isinstance(inside, Record):
         raise UnsupportedModelError("it was never fitted", code="not-fitted")
@@ -178,7 +105,7 @@ def _read_wrapper(attributes: Attributes, reader: Reader) -> Model:
             f"a {attributes.name} with the objective {document.objective}",
             code="unsupported-objective",
         )
-    model = document.model()
+    model = document.model(missing)
     # Since 1.6 classes are the numbers from 0 on, and since 2.0 it does not keep them.
     if not model.classes or not attributes.has("classes_"):
         return model
@@ -189,99 +116,400 @@ def _read_wrapper(attributes: Attributes, reader: Reader) -> Model:
 
 
 def _read_booster(attributes: Attributes, reader: Reader) -> Model:
-    return _document(attributes, reader, wrapped=False).model()
+    return _document(attributes, reader, wrapped=False).model(math.nan)
 
 
-def _document(attributes: Attributes, reader: Reader, *, wrapped: bool) -> _Document:
+def _read_file(attributes: Attributes, reader: Reader) -> Model:
+    """Read a file as its wrapper loads it, where one saved it, else as a Booster does."""
+    content = document_of(reader.read_document(bytes(attributes.need("handle"))))
+    noted = _noted(content)
+    if noted is None:
+        return _document(attributes, reader, wrapped=False).model(math.nan)
+    # Until 1.2 it notes itself how many trees there are up to the best iteration.
+    limits = {key: noted[key] for key in ("best_iteration", "best_ntree_limit") if key in noted}
+    state = {"handle": attributes.need("handle"), **limits}
+    inside = Attributes(Record(attributes.module, attributes.name, state=state), None)
+    model = _document(inside, reader, wrapped=True).model(
+        _missing(noted.get("missing"), "its missing")
+    )
+    if "missing" not in noted:
+        model = replace(model, warnings=(*model.warnings, _MISSING_UNSAID))
+    model = replace(model, described="Booster of a wrapper")
+    classes = _noted_classes(noted)
+    if not model.classes or classes is None:
+        return model
+    if len(classes) != len(model.classes) or len(set(classes)) < len(classes):
+        raise InconsistentModelError("its wrapper noted other classes than it has")
+    return replace(model, classes=classes)
+
+
+def _noted_classes(noted: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """The labels of its classes, which wrappers until 1.5 noted."""
+    given = noted.get("classes_")
+    inside = noted.get("_le")
+    if given is None and isinstance(inside, Mapping):
+        given = inside.get("classes_")
+    if not isinstance(given, list) or not all(isinstance(one, str | int | float) for one in given):
+        return None
+    return tuple(str(one) for one in given)
+
+
+def _noted(content: Any) -> Mapping[str, Any] | None:
+    """What a wrapper noted; None where no wrapper saved the file."""
+    told: Any = content
+    for key in ("Model", "learner", "attributes"):
+        told = told.get(key) if isinstance(told, Mapping) else None
+    said = told.get(_NOTE) if isinstance(told, Mapping) else None
+    if said is None:
+        return None
+    try:
+        noted = json.loads(said) if isinstance(said, str) and len(said) < _NOTED_MOST else None
+    except (ValueError, RecursionError) as error:
+        raise InconsistentModelError("what its wrapper noted is no document") from error
+    if not isinstance(noted, Mapping):
+        raise InconsistentModelError("what its wrapper noted is no document")
+    return noted
+
+
+def _missing(given: object, what: str) -> float:
+    """Return what counts as missing beside NaN, as a float32; NaN where nothing does."""
+    if given is None or (isinstance(given, float | np.floating) and bool(np.isnan(given))):
+        return math.nan
+    if isinstance(given, float | np.floating) and bool(np.isinf(given)):
+        raise UnsupportedModelError(
+            "it takes infinite numbers for missing values", code="unsupported-missing"
+        )
+    if isinstance(given, str | bool) or not np.isscalar(given):
+        raise InconsistentModelError(f"{what} is not a number")
+    with np.errstate(over="ignore"):
+        rounded = float(np.float32(number(given, what)))
+    if math.isinf(rounded):
+        raise UnsupportedModelError(
+            "it takes numbers beyond float32 for missing values", code="unsupported-missing"
+        )
+    return rounded
+
+
+def _document(attributes: Attributes, reader: Reader, *, wrapped: bool) -> Document:
     handle = attributes.need("handle")
     if not isinstance(handle, bytes | bytearray):
         raise UnsupportedModelError("its booster was never fitted", code="not-fitted")
-    return _Document(reader.read_document(bytes(handle)), attributes, wrapped)
+    return Document(document_of(reader.read_document(bytes(handle))), attributes, wrapped)
 
 
 def _graph(part: Part, answer: Answer, writer: Writer, x: Table) -> Table:
-    model: Ensemble = part.parameters
+    model: Boosted = part.parameters
+    unseen = _unseen(writer, model, x) if model.refuses else None
+    if model.lines is not None:
+        sums = _along(writer, model, model.lines, _there(writer, model, x))
+        said = ensembles.link(writer, model.sums, sums)
+    elif model.compared is None:
+        said = ensembles.write(writer, model.sums, _there(writer, model, x))
+    else:
+        said = ensembles.write(writer, model.sums, _columns(writer, model, x))
+    width = model.n_outputs
+    if answer == "label":
+        said = writer.above(said, 0.0) if width == 1 else writer.largest(said)
+        width = 1
+    if unseen is not None:
+        said = writer.add("Where", [unseen, writer.nan(), said])
+    return computed(said, width)
+
+
+def _there(writer: Writer, model: Boosted, x: Table) -> str:
+    """Write columns of numbers, with NaN for whatever is missing."""
     given = x.numbers()
     if x.sparse:
         none = writer.add("Equal", [given, writer.number(0.0)])
         given = writer.add("Where", [none, writer.nan(), given])
-    said = ensembles.write(writer, model, given)
-    if answer != "label":
-        return computed(said, model.n_outputs)
-    one = model.n_outputs == 1
-    return computed(writer.above(said, 0.0) if one else writer.largest(said), 1)
+    if model.missing == model.missing:
+        one = writer.weight(np.full(1, model.missing, dtype=np.float32))
+        absent = writer.add("Equal", [writer.single(given), one])
+        given = writer.add("Where", [absent, writer.nan(), given])
+    return given
+
+
+def _along(writer: Writer, model: Boosted, lines: Lines, given: str) -> str:
+    """Write sums of products in float32 from the first column to the last, as xgboost adds them."""
+    single = writer.add("Unsqueeze", [writer.single(given), writer.axes(2)])
+    product = writer.add("Mul", [single, writer.weight(lines.weights[None])])
+    there = writer.add("Equal", [product, product])
+    nothing = writer.weight(np.zeros(1, dtype=np.float32))
+    product = writer.add("Where", [there, product, nothing])
+    begin = (lines.bias + model.sums.base.astype(np.float32))[None, None]
+    first = writer.add("Mul", [_first(writer, product), nothing])
+    begins = writer.add("Add", [first, writer.weight(begin)])
+    every = writer.add("Concat", [begins, product], axis=1)
+    running = writer.add("CumSum", [every, writer.weight(np.array(1, dtype=np.int64))])
+    last = writer.weight(np.array(len(lines.weights), dtype=np.int64))
+    return writer.doubled(writer.add("Gather", [running, last], axis=1))
+
+
+def _first(writer: Writer, tensor: str) -> str:
+    return writer.add("Gather", [tensor, writer.axes(0)], axis=1)
+
+
+def _columns(writer: Writer, model: Boosted, x: Table) -> str:
+    """Write the columns that the trees compare: numbers, and 1 where a category is in a set."""
+    columns = []
+    if model.compared:
+        columns.append(_there(writer, model, writer.chosen(x, model.compared)))
+    columns += [_inside(writer, model, one, x) for one in model.memberships]
+    if not columns:
+        # Trees of one leaf ask for nothing, and the number of rows is told by a column.
+        return writer.add("Gather", [x.tensor, writer.axes(0)], axis=1)
+    return writer.joined(columns)
+
+
+def _inside(writer: Writer, model: Boosted, one: Membership, x: Table) -> str:
+    codes = len(one.inside) - 1
+    if one.values is not None:
+        hits = writer.add(
+            "MatMul", [one.values.matches(writer, x, one.column), writer.weight(one.inside[:-1])]
+        )
+        return writer.add("Where", [_absent(writer, one, x), writer.nan(), hits])
+    value = writer.single(_there(writer, model, writer.chosen(x, [one.column])))
+    value = writer.doubled(value)
+    there = writer.add("Equal", [value, value])
+    high = writer.add("Less", [value, writer.number(float(codes))])
+    low = writer.add("GreaterOrEqual", [value, writer.number(0.0)])
+    known_code = writer.add("And", [low, high])
+    place = writer.add("Where", [known_code, value, writer.number(float(codes))])
+    place = writer.add("Cast", [writer.add("Floor", [place])], to=TensorProto.INT64)
+    place = writer.add("Squeeze", [place, writer.axes(1)])
+    found = writer.add("Gather", [writer.weight(one.inside), place], axis=0)
+    if (one.inside == ABSENT).any():
+        stays = writer.add("Equal", [found, writer.number(ABSENT)])
+        found = writer.add("Where", [stays, writer.nan(), found])
+    return writer.add("Where", [there, found, writer.nan()])
+
+
+def _absent(writer: Writer, one: Membership, x: Table) -> str:
+    """Write where a column of categories has none."""
+    assert one.values is not None
+    column = writer.chosen(x, [one.column])
+    if one.values.texts is None:
+        value = column.numbers()
+        return writer.add("Not", [writer.add("Equal", [value, value])])
+    source = x.columns[one.column] if x.columns is not None else None
+    if source is None:
+        raise UnsupportedModelError("it reads text where numbers come out of a step")
+    return writer.add("Equal", [column.tensor, writer.number(float(source.place(None)))])
+
+
+def _unseen(writer: Writer, model: Boosted, x: Table) -> str:
+    """Write (N, 1) where some column of categories has a value that it did not have before."""
+    found = None
+    for one in model.memberships:
+        if one.values is None:
+            continue
+        hits = one.values.matches(writer, x, one.column)
+        count = writer.add("ReduceSum", [hits, writer.axes(1)], keepdims=1)
+        none = writer.add("Equal", [count, writer.number(0.0)])
+        own = writer.add("And", [none, writer.add("Not", [_absent(writer, one, x)])])
+        found = own if found is None else writer.add("Or", [found, own])
+    assert found is not None
+    return found
+
+
+def _probe(part: Part, random: np.random.Generator, rows: int) -> Probes:
+    model: Boosted = part.parameters
+    width = part.model.n_features or 1
+    if model.lines is None and model.compared is None:
+        found = ensembles.probe(model.sums, random, rows)
+        batches = [*found.random]
+        edges = found.boundary
+    else:
+        batches = [random.normal(size=(rows, width)), 1e3 * random.normal(size=(rows, width))]
+        edges = None
+        if model.compared is not None:
+            inner = ensembles.probe(model.sums, random, rows)
+            edges = random.normal(size=(rows, width))
+            for batch, source in ((batches[0], inner.random[0]), (edges, inner.boundary)):
+                if source is not None and len(model.compared):
+                    picked = source[random.integers(0, len(source), size=len(batch))]
+                    batch[:, list(model.compared)] = picked[:, : len(model.compared)]
+            for one in model.memberships:
+                for batch in (*batches, edges):
+                    batch[:, one.column] = _codes_near(one, random, len(batch))
+    if model.missing == model.missing:
+        marked = np.array(batches[0][: ensembles.BOUNDARY_THRESHOLDS])
+        near = np.float32(model.missing)
+        values = [
+            model.missing,
+            float(np.nextafter(near, np.float32(np.inf))),
+            float(np.nextafter(model.missing, np.inf)),
+        ]
+        chosen = random.random(marked.shape) < 0.5
+        marked[chosen] = random.choice(values, size=int(chosen.sum()))
+        edges = marked if edges is None else np.concatenate([edges, marked])
+    return Probes(tuple(batches), edges)
+
+
+def _codes_near(one: Membership, random: np.random.Generator, rows: int) -> FloatArray:
+    if one.values is not None:
+        return one.values.probe(random, rows)
+    codes = random.integers(-2, len(one.inside) + 2, size=rows).astype(np.float64)
+    codes += random.choice([0.0, 0.0, 0.0, 0.4, -0.4], size=rows)
+    strange = random.random(rows) < 0.1
+    codes[strange] = random.choice([-0.0, 2.0**24 - 1.0, 2.0**24, 1e30, 31.0, 32.0], size=rows)[
+        strange
+    ]
+    return codes
 
 
 def _wrapped(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) -> FloatArray:
     inside = Attributes(attributes.need("_Booster"), None)
-    return _added(inside, answer, rows, oracle, wrapped=True)
+    given = attributes.need("missing")
+    return _added(inside, answer, rows, oracle, wrapped=True, missing=given)
 
 
 def _bare(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) -> FloatArray:
-    return _added(attributes, answer, rows, oracle, wrapped=False)
+    return _added(attributes, answer, rows, oracle, wrapped=False, missing=None)
+
+
+def _filed(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) -> FloatArray:
+    content = oracle.read_document(bytes(attributes.need("handle")))
+    said = content.get("Model", content)["learner"].get("attributes", {}).get(_NOTE)
+    if said is None:
+        return _added(attributes, answer, rows, oracle, wrapped=False, missing=None)
+    noted = json.loads(said)
+    state = {"handle": attributes.need("handle"), "best_ntree_limit": noted.get("best_ntree_limit")}
+    inside = Attributes(Record(attributes.module, attributes.name, state=state), None)
+    return _added(inside, answer, rows, oracle, wrapped=True, missing=noted.get("missing"))
 
 
 def _added(
-    attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle, *, wrapped: bool
+    attributes: Attributes,
+    answer: Answer,
+    rows: Rows,
+    oracle: Oracle,
+    *,
+    wrapped: bool,
+    missing: Any,
 ) -> FloatArray:
     """From ``base_score`` tree after tree in float32, as the document stands."""
     document = oracle.read_document(bytes(attributes.need("handle")))
-    version, learner = document["Model"]["version"], document["Model"]["learner"]
+    document = document.get("Model", document)
+    version, learner = document["version"], document["learner"]
     booster, parameters = learner["gradient_booster"], learner["learner_model_param"]
+    release = tuple(int(one) for one in version[:2])
     content = booster.get("gbtree", booster)["model"]
-    weights = booster.get("weight_drop")
-    trees = content["trees"]
     objective = learner["objective"]["name"]
-    groups = max(int(parameters["num_class"]), int(parameters.get("num_target", 1)), 1)
+    targets = int(parameters.get("num_target", 1))
+    groups = max(int(parameters["num_class"]), targets, 1)
     margin = np.atleast_1d(np.asarray(json.loads(parameters["base_score"]), dtype=np.float32))
-    if int(version[0]) > 0:
-        older = tuple(int(one) for one in version[:2]) < (1, 3)
-        if objective in ("binary:logistic", "reg:logistic", "binary:logitraw" if older else ""):
+    if release >= (1, 0):
+        odds_of = ("binary:logistic", "reg:logistic")
+        if objective in odds_of or (objective == "binary:logitraw" and release < (1, 3)):
             odds = np.float32(1.0) / margin - np.float32(1.0)
             margin = -np.log(odds.astype(np.float64)).astype(np.float32)
-        if objective in ("count:poisson", "reg:gamma", "reg:tweedie"):
+        if objective in _RAISED:
             margin = np.log(margin.astype(np.float64)).astype(np.float32)
     total = np.tile(np.broadcast_to(margin, (groups,)), (len(rows), 1)).astype(np.float32)
-    kept = np.asarray(rows, dtype=np.float64)
-    if oracle.sparse:
-        kept = np.where(kept != 0.0, kept, np.nan)
-    x = kept.astype(np.float32)
-    told = learner.get("attributes", {})
-    best = told.get("best_iteration")
-    last = len(trees)
-    if wrapped and best is not None:
-        parallel = content["gbtree_model_param"].get("num_parallel_tree")
-        if parallel is None:
-            limit = told.get("best_ntree_limit", attributes.get("best_ntree_limit"))
-            parallel = int(limit) // (int(best) + 1)
-        last = (int(best) + 1) * int(parallel) * groups
-        rounds = content.get("iteration_indptr")
-        if rounds is not None and len(rounds):
-            last = int(rounds[int(best) + 1])
-    for place in range(last):
-        said = _said(trees[place], x)
-        if weights is not None:
-            said = said * np.float32(weights[place])
-        total[:, int(content["tree_info"][place])] += said
+    x, strange = _coded(rows, content.get("cats", {}).get("enc"), oracle.sparse)
+    if missing is not None and not np.isnan(missing):
+        x[x == np.float32(missing)] = np.nan
+    if "weights" in content:
+        unknown = strange.any(axis=1)
+        lines = np.asarray(content["weights"], dtype=np.float32).reshape(-1, groups)
+        # Since 3.1 each class begins with what the first one has.
+        total[:] = (margin[:1] if release >= (3, 1) else margin) + lines[-1]
+        for column, weights in enumerate(lines[:-1]):
+            moved = x[:, column, None] * weights
+            total += np.where(np.isnan(moved), np.float32(0.0), moved)
+    else:
+        trees = content["trees"]
+        trees = trees[: _last(attributes, learner, content, groups)] if wrapped else trees
+        weights = booster.get("weight_drop")
+        for place, tree in enumerate(trees):
+            said = _said(tree, x, release)
+            if weights is not None:
+                said = said * np.float32(weights[place])
+            if said.shape[1] > 1:
+                total += said
+            else:
+                total[:, int(content["tree_info"][place])] += said[:, 0]
+        unknown = strange[:, _of_categories(trees)].any(axis=1)
     margins = total.astype(np.float64)
     if objective == "binary:hinge":
-        return np.asarray(margins > 0.0, dtype=np.float64)
-    if objective == "binary:logistic":
+        answers = np.asarray(margins > 0.0, dtype=np.float64)
+    elif objective == "binary:logistic" and targets < 2:
         answers = both(sigmoid(margins))
     elif objective == "multi:softprob":
         answers = softmax(margins)
-    elif objective == "reg:logistic":
+    elif objective in ("reg:logistic", "binary:logistic"):
         answers = sigmoid(margins)
-    elif objective in ("count:poisson", "reg:gamma", "reg:tweedie"):
+    elif objective in _RAISED:
         answers = np.exp(margins)
     else:
         answers = margins
-    return answers.argmax(axis=1).astype(np.float64)[:, None] if answer == "label" else answers
+    if answer == "label" and objective != "binary:hinge":
+        answers = answers.argmax(axis=1).astype(np.float64)[:, None]
+    if release >= (3, 1):
+        answers[unknown] = np.nan
+    return answers
 
 
-def _said(tree: Mapping[str, Any], x: SingleArray) -> SingleArray:
-    left, right = (np.asarray(tree[name]) for name in ("left_children", "right_children"))
-    split = np.asarray(tree["split_indices"])
+def _last(
+    attributes: Attributes, learner: Mapping[str, Any], content: Mapping[str, Any], groups: int
+) -> int | None:
+    """How many trees there are up to the best iteration; None where that is all of them."""
+    told = learner.get("attributes", {})
+    best = told.get("best_iteration")
+    if best is None:
+        return None
+    rounds = content.get("iteration_indptr")
+    if rounds is not None and len(rounds):
+        return int(rounds[int(best) + 1])
+    parallel = content["gbtree_model_param"].get("num_parallel_tree")
+    if parallel is None:
+        limit = told.get("best_ntree_limit", attributes.get("best_ntree_limit"))
+        parallel = int(limit) // (int(best) + 1)
+    return (int(best) + 1) * int(parallel) * groups
+
+
+def _coded(
+    rows: Rows, enc: list[Any] | None, sparse: bool
+) -> tuple[SingleArray, NDArray[np.bool_]]:
+    """Rows with the codes of what a frame had as categories, and where it did not have one."""
+    x = np.zeros(rows.shape, dtype=np.float64)
+    strange = np.zeros(rows.shape, dtype=np.bool_)
+    for place in range(rows.shape[1]):
+        own = enc[place] if enc is not None and len(enc) else {"values": []}
+        if not len(own["values"]):
+            x[:, place] = rows[:, place].astype(np.float64)
+            continue
+        known_values: list[Any] = [int(one) for one in own["values"]]
+        if "offsets" in own:
+            whole = bytes(one % 256 for one in known_values)
+            ends = [int(one) for one in own["offsets"]]
+            known_values = [whole[begin:end].decode() for begin, end in pairwise(ends)]
+        codes = {one: float(code) for code, one in enumerate(known_values)}
+        for row, one in enumerate(rows[:, place].tolist()):
+            absent = one is None or one != one
+            x[row, place] = np.nan if absent else codes.get(one, -1.0)
+            strange[row, place] = not absent and one not in codes
+    if sparse:
+        x = np.where(x != 0.0, x, np.nan)
+    with np.errstate(over="ignore"):
+        return x.astype(np.float32), strange
+
+
+def _of_categories(trees: list[Any]) -> list[int]:
+    """The columns of which some tree asks for a set."""
+    found = set()
+    for tree in trees:
+        nodes = np.asarray(tree.get("categories_nodes", []), dtype=np.int64)
+        found |= set(np.asarray(tree["split_indices"], dtype=np.int64)[nodes].tolist())
+    return sorted(found)
+
+
+def _said(tree: Mapping[str, Any], x: SingleArray, release: tuple[int, ...]) -> SingleArray:
+    """What the leaf of each row says: one number, or one for each target."""
+    children = ("left_children", "right_children")
+    left, right = (np.asarray(tree[name], dtype=np.int64) for name in children)
+    split = np.asarray(tree["split_indices"], dtype=np.int64)
     condition = np.asarray(tree["split_conditions"], dtype=np.float32)
     to_left = np.asarray(tree["default_left"])
     at = np.zeros(len(x), dtype=np.int64)
@@ -292,342 +520,40 @@ def _said(tree: Mapping[str, Any], x: SingleArray) -> SingleArray:
             break
         value = x[every, np.where(inner, split[at], 0)]
         below = np.where(np.isnan(value), to_left[at] != 0, value < condition[at])
+        for which, node in enumerate(np.asarray(tree.get("categories_nodes", [])).tolist()):
+            mine = inner & (at == node) & ~np.isnan(value)
+            if mine.any():
+                below[mine] = _left_of_set(tree, which, value[mine], to_left[node] != 0, release)
         at = np.where(inner, np.where(below, left[at], right[at]), at)
-    return condition[at]
+    targets = int(tree["tree_param"].get("size_leaf_vector", 1))
+    if targets < 2:
+        return np.asarray(condition[at][:, None])
+    if "leaf_weights" in tree:
+        leaves = np.asarray(tree["leaf_weights"], dtype=np.float32).reshape(-1, targets)
+        return np.asarray(leaves[right[at]])
+    nodes = np.asarray(tree["base_weights"], dtype=np.float32).reshape(-1, targets)
+    return np.asarray(nodes[at])
 
 
-def number_or_nan(given: object, what: str) -> float:
-    """Return a number that may be NaN.
-
-    Parameters
-    ----------
-    given : object
-        From a file.
-    what : str
-        For messages.
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    InconsistentModelError, NonFiniteModelError
-    """
-    is_nan = isinstance(given, float | np.floating) and bool(np.isnan(given))
-    return math.nan if is_nan else number(given, what)
-
-
-class _Document:
-    """A Booster's document, read and checked."""
-
-    def __init__(self, content: object, noted: Attributes, wrapped: bool) -> None:
-        document = _part(content, "Model")
-        self.version = _version(document)
-        learner = _part(document, "learner")
-        booster = _part(learner, "gradient_booster")
-        name = _text(booster, "name")
-        if name not in _BOOSTERS:
-            raise UnsupportedModelError(
-                f"its booster is {clipped(name)}, and none of {', '.join(_BOOSTERS)}",
-                code="unsupported-booster",
-            )
-        refuse_unknown(content, _BOOSTERS[name], "its booster")
-        objective = _text(_part(learner, "objective"), "name")
-        if objective not in OBJECTIVES:
-            raise UnsupportedModelError(
-                f"its objective is {clipped(objective)}, and none of {', '.join(OBJECTIVES)}",
-                code="unsupported-objective",
-            )
-        self.objective = objective
-        self.link, self.answer, self.begins = OBJECTIVES[objective]
-        parameters = _part(learner, "learner_model_param")
-        self.n_features = counted(_whole(_at(parameters, "num_feature")), "num_feature")
-        classes = _whole(_at(parameters, "num_class"))
-        targets = _whole(parameters.get("num_target", "1"))
-        if targets != 1 and objective != "reg:squarederror":
-            raise UnsupportedModelError(
-                f"it answers {targets} questions at once", code="unsupported-booster"
-            )
-        if objective.startswith("multi:") != (classes > 1):
-            raise InconsistentModelError(f"its objective {objective} has {classes} classes")
-        self.groups = counted(max(classes, targets, 1), "num_class")
-        self.names = _names(learner, self.n_features)
-        self.base_score = _base_score(_text(parameters, "base_score"), self.groups)
-        # Until 3.2 dropout made a booster of its own name around a plain one; since 3.3 the plain
-        # one keeps the weights beside its trees, under its own name.
-        model = _part(_part(booster, "gbtree") if name == "dart" else booster, "model")
-        self._refuse_categories(learner, model)
-        grown = _at(model, "trees")
-        if not isinstance(grown, list) or not grown:
-            raise InconsistentModelError("it has no trees")
-        group = whole_numbers(_at(model, "tree_info"), (len(grown),), "tree_info")
-        if ((group < 0) | (group >= self.groups)).any():
-            raise InconsistentModelError("tree_info names a class that is not there")
-        self.rounds = _rounds(model, len(grown), self.groups, _parallel(model, learner, noted))
-        self.best = _best(learner, len(self.rounds) - 1)
-        weights = _weights(booster, name, len(grown))
-        self.dropout = weights is not None
-        stop = int(self.rounds[self.best + 1]) if wrapped and self.best is not None else len(grown)
-        self.trees_kept, self.trees_found = stop, len(grown)
-        nodes = sum(_nodes(tree) for tree in grown)
-        check_size(nodes, self.groups)
-        self.trees = tuple(
-            _tree(
-                tree,
-                int(group[place]),
-                self.groups,
-                self.n_features,
-                None if weights is None else weights[place],
-            )
-            for place, tree in enumerate(grown[:stop])
-        )
-
-    def model(self) -> Model:
-        """Return it with what is worth saying of it."""
-        base = self._margins()
-        ensemble = Ensemble(
-            trees=self.trees,
-            n_features=self.n_features,
-            strict=True,
-            total="running",
-            base=base,
-            link=self.link,
-            answer=self.answer,
-            takes_missing=True,
-        )
-        known_classes = 0 if self.answer == "value" else max(ensemble.n_outputs, 2)
-        classes = tuple(str(place) for place in range(known_classes))
-        details = {
-            "objective": self.objective,
-            "base_score": self.base_score.tolist(),
-            "best_iteration": self.best,
-            "trees": self.trees_found,
-            "trees_used": self.trees_kept,
-            "dropout": self.dropout,
-        }
-        written = ".".join(str(part) for part in self.version)
-        if self.version < (1, 0):
-            written = "0.90 or older"
-        warnings = [*booster_hazards((self.version[0], self.version[1]))]
-        if (
-            self.best is not None
-            and self.trees_kept == self.trees_found > self.rounds[self.best + 1]
-        ):
-            warnings.append(
-                "a bare Booster, which predicts with all of its trees and not up to its best"
-                " iteration: so does its artifact"
-            )
-        outputs = ensemble.n_outputs
-        answers: dict[Answer, int | None] = {self.answer: 1 if self.answer == "label" else outputs}
-        if self.answer == "probability":
-            answers["label"] = 1
-        return Model(
-            parameters=ensemble,
-            n_features=self.n_features,
-            answers=answers,
-            classes=classes,
-            takes_missing=True,
-            version=written,
-            feature_names=self.names,
-            warnings=tuple(warnings),
-            details=details,
-        )
-
-    def _margins(self) -> FloatArray:
-        # Until 0.90 it was written as the margin that it is used as, and since 1.3 that of raw
-        # margins is one again.
-        raw = self.objective == "binary:logitraw" and self.version >= (1, 3)
-        if self.begins == "none" or self.version < (1, 0) or raw:
-            return self.base_score
-        given = self.base_score.astype(np.float32)
-        if (given <= 0.0).any() or (self.begins == "logit" and (given >= 1.0).any()):
-            raise InconsistentModelError(f"its base_score is no answer of {self.objective}")
-        # As ProbToMargin of xgboost's losses: in float32, but for the logarithm, which the C
-        # library rounds correctly and numpy's of float32 does not.
-        if self.begins == "log":
-            return np.log(given.astype(np.float64)).astype(np.float32).astype(np.float64)
-        one = np.float32(1.0)
-        odds = (one / given - one).astype(np.float64)
-        return np.asarray(-np.log(odds)).astype(np.float32).astype(np.float64)
-
-    def _refuse_categories(self, learner: Mapping[Any, Any], model: Mapping[Any, Any]) -> None:
-        # Coders of categories came with 3.1.
-        coded = _part(model, "cats").get("enc") if "cats" in model else None
-        kinds = {kind for kind in _listed(learner.get("feature_types")) if isinstance(kind, str)}
-        if "c" in kinds or _listed(coded):
-            raise UnsupportedModelError("it has categorical features", code="categorical-splits")
-
-
-def _nodes(tree: object) -> int:
-    return counted(_whole(_at(_part(tree, "tree_param"), "num_nodes")), "num_nodes")
-
-
-def _weights(booster: Mapping[Any, Any], name: str, trees: int) -> SingleArray | None:
-    """What dropout left each tree's leaves to be multiplied by; None where there was none."""
-    if name != "dart" and "weight_drop" not in booster:
-        return None
-    given = numbers(_at(booster, "weight_drop"), (trees,), "weight_drop")
-    with np.errstate(over="ignore"):
-        weights = given.astype(np.float32)
-    if not np.isfinite(weights).all():
-        raise NonFiniteModelError("weight_drop")
-    return weights
-
-
-def _tree(
-    tree: object, group: int, groups: int, n_features: int, weight: np.float32 | None
-) -> Tree:
-    parameters = _part(tree, "tree_param")
-    size = _nodes(tree)
-    if _whole(parameters.get("size_leaf_vector", "1")) > 1:
-        raise UnsupportedModelError("its leaves are vectors", code="multi-output-trees")
-    splits = whole_numbers(_at(tree, "split_type"), (size,), "split_type")
-    if splits.any() or _listed(_at(tree, "categories_nodes")):
-        raise UnsupportedModelError("it has categorical splits", code="categorical-splits")
-    given = numbers(_at(tree, "split_conditions"), (size,), "split_conditions")
-    # A JSON document has them in as many digits as a float32 needs.
-    with np.errstate(over="ignore"):
-        conditions = given.astype(np.float32).astype(np.float64)
-    if not np.isfinite(conditions).all():
-        raise NonFiniteModelError("split_conditions")
-    left = whole_numbers(_at(tree, "left_children"), (size,), "left_children")
-    values = np.zeros((size, groups))
-    values[:, group] = conditions
-    if weight is not None:
-        with np.errstate(over="ignore"):
-            values = (values.astype(np.float32) * weight).astype(np.float64)
-        if not np.isfinite(values).all():
-            raise NonFiniteModelError("weight_drop")
-    return grow(
-        whole_numbers(_at(tree, "split_indices"), (size,), "split_indices"),
-        conditions,
-        left,
-        whole_numbers(_at(tree, "right_children"), (size,), "right_children"),
-        whole_numbers(_at(tree, "default_left"), (size,), "default_left") != 0,
-        values,
-        n_features,
-    )
-
-
-def _version(document: object) -> tuple[int, ...]:
-    given = _at(document, "version")
-    listed = isinstance(given, list | tuple | np.ndarray) and len(given) <= 8
-    whole = listed and all(isinstance(one, int | np.integer) for one in given)
-    version = tuple(int(one) for one in given) if whole else ()
-    if len(version) < 2 or not (0, 90) <= version[:2] < (4, 0):
-        shown = ".".join(clipped(str(part)) for part in version) or "of an unknown release"
-        raise UnsupportedVersionError(LIBRARY, shown, SUPPORTED)
-    return version
-
-
-def _base_score(given: str, groups: int) -> FloatArray:
-    if given.lstrip().startswith("["):
-        try:
-            listed = json.loads(given)
-        except (ValueError, RecursionError) as error:
-            raise InconsistentModelError("base_score is no list of numbers") from error
-    else:
-        listed = [given]
-    if not isinstance(listed, list) or len(listed) not in (1, groups):
-        raise InconsistentModelError("base_score has not one number per class")
-    values = np.array([number(one, "base_score") for one in listed])
-    # It is a float32 inside, written in as many digits as that needs.
-    with np.errstate(over="ignore"):
-        rounded = values.astype(np.float32).astype(np.float64)
-    if not np.isfinite(rounded).all():
-        raise NonFiniteModelError("base_score")
-    return np.repeat(rounded, groups) if len(rounded) < groups else rounded
-
-
-def _parallel(model: Mapping[Any, Any], learner: Mapping[Any, Any], noted: Attributes) -> int:
-    """How many trees of each class a round has."""
-    given = _part(model, "gbtree_model_param").get("num_parallel_tree")
-    if given is not None:
-        return counted(_whole(given), "num_parallel_tree")
-    # Until 1.5 the trees up to the best iteration are noted instead: it matters there alone.
-    told = _part(learner, "attributes")
-    limit = told.get("best_ntree_limit", noted.get("best_ntree_limit"))
-    best = told.get("best_iteration", noted.get("best_iteration"))
-    if limit is None or best is None:
-        if told.get("best_iteration") is not None:
-            raise UnsupportedModelError("it does not say how many trees are in a round")
-        return 1
-    rounds = counted(_whole(best) + 1, "best_iteration")
-    parallel, rest = divmod(counted(_whole(limit), "best_ntree_limit"), rounds)
-    if rest:
-        raise InconsistentModelError("its best iteration is no whole number of trees")
-    return counted(parallel, "num_parallel_tree")
-
-
-def _rounds(model: Mapping[Any, Any], trees: int, groups: int, parallel: int) -> IntArray:
-    """Where each boosting round begins among the trees, and at last where the last one ends."""
-    given = _listed(model.get("iteration_indptr"))
-    if not given:
-        bounds = np.arange(0, trees + 1, parallel * groups)
-    else:
-        bounds = whole_numbers(given, (len(given),), "iteration_indptr")
-    if bounds[0] != 0 or bounds[-1] != trees or (np.diff(bounds) <= 0).any():
-        raise InconsistentModelError("its rounds do not make up its trees")
-    return bounds
-
-
-def _best(learner: Mapping[Any, Any], rounds: int) -> int | None:
-    given = _part(learner, "attributes").get("best_iteration")
-    if given is None:
-        return None
-    best = _whole(given)
-    if not 0 <= best < rounds:
-        raise InconsistentModelError(f"its best iteration is {best} of {rounds}")
-    return best
-
-
-def _names(learner: Mapping[Any, Any], n_features: int) -> tuple[str, ...]:
-    given = _listed(learner.get("feature_names"))
-    if not given:
-        return ()
-    if len(given) != n_features or not all(isinstance(name, str) for name in given):
-        raise InconsistentModelError("feature_names has not one name per feature")
-    return tuple(given)
-
-
-def _at(content: object, key: str) -> Any:
-    if not isinstance(content, Mapping) or key not in content:
-        raise InconsistentModelError(f"its document has no {key}")
-    return content[key]
-
-
-def _part(content: object, key: str) -> Mapping[Any, Any]:
-    part = _at(content, key)
-    if not isinstance(part, Mapping):
-        raise InconsistentModelError(f"its document has no {key} that is an object")
-    return part
-
-
-def _text(content: object, key: str) -> str:
-    given = _at(content, key)
-    if not isinstance(given, str):
-        raise InconsistentModelError(f"its document has no {key} that is text")
-    return given
-
-
-def _listed(given: object) -> list[Any]:
-    """A list that may be absent; numbers come as an array where the document is UBJSON."""
-    if given is None:
-        return []
-    if isinstance(given, np.ndarray):
-        return list(given.reshape(-1).tolist())
-    if not isinstance(given, list):
-        raise InconsistentModelError("its document has something else where a list belongs")
-    return given
-
-
-def _whole(given: object) -> int:
-    """Return a whole number, which xgboost writes as text."""
-    text = given if isinstance(given, str) else str(given)
-    if not 1 <= len(text) <= 12 or not text.isascii() or not text.lstrip("-").isdecimal():
-        raise InconsistentModelError(f"{clipped(text)} is not a whole number")
-    return int(text)
+def _left_of_set(
+    tree: Mapping[str, Any],
+    which: int,
+    value: SingleArray,
+    default: bool,
+    release: tuple[int, ...],
+) -> NDArray[np.bool_]:
+    begin = int(tree["categories_segments"][which])
+    end = begin + int(tree["categories_sizes"][which])
+    chosen = {int(one) for one in tree["categories"][begin:end]}
+    words = max(chosen) // 32 + 1
+    found = []
+    for one in value.tolist():
+        invalid = one < 0.0 or one >= 2**24
+        if release < (1, 7) and (invalid or one >= 32 * words):
+            found.append(default)
+        else:
+            found.append(invalid or int(one) not in chosen)
+    return np.array(found, dtype=np.bool_)
 
 
 FAMILIES = (
@@ -635,13 +561,26 @@ FAMILIES = (
         name="Booster",
         modules=("xgboost.core",),
         library=LIBRARY,
-        releases=((0, 90), (3, 3)),
+        releases=_RELEASES,
         used=known("handle best_iteration best_ntree_limit"),
         harmless=_NOTED,
         read=_read_booster,
         graph=_graph,
         oracle=_bare,
-        probe=ensembles.probe_part,
+        probe=_probe,
+        says_release=False,
+    ),
+    Family(
+        name="Booster",
+        modules=("xgboost.file",),
+        library=LIBRARY,
+        releases=_RELEASES,
+        used=known("handle"),
+        harmless={},
+        read=_read_file,
+        graph=_graph,
+        oracle=_filed,
+        probe=_probe,
         says_release=False,
     ),
     *(
@@ -649,13 +588,13 @@ FAMILIES = (
             name=name,
             modules=("xgboost.sklearn",),
             library=LIBRARY,
-            releases=((0, 90), (3, 3)),
+            releases=_RELEASES,
             used=known("missing _Booster classes_"),
             harmless=_WRAPPER,
             read=_read_wrapper,
             graph=_graph,
             oracle=_wrapped,
-            probe=ensembles.probe_part,
+            probe=_probe,
             says_release=False,
         )
         for name in _WRAPPERS

@@ -43,13 +43,13 @@ from aegismatrix_factory.rescue.converting.parameters import (
     Tree,
 )
 from aegismatrix_factory.rescue.converting.trees import check_size, grow
+from aegismatrix_factory.rescue.reading.catboost_binary import FORM
 from aegismatrix_factory.rescue.reading.errors import clipped
 
 LIBRARY = "catboost"
 _RELEASES = ((0, 24), (1, 2))
 _SUPPORTED = "0.24 to 1.2"
-_FORM = "FlabuffersModel_v1"
-_RELEASE = re.compile(r"(?:tags/v|[Rr]elease )(\d+)\.(\d+)")
+_RELEASE = re.compile(r"(?:tags/v|[Rr]elease )(\d+)\.(\d+)(?:\.(\d+))?")
 _MOST_LEVELS = 16
 _NOT_NUMBERS = (
     *("CatFeatures", "OneHotFeatures", "CtrFeatures", "TextFeatures", "EstimatedFeatures"),
@@ -104,7 +104,8 @@ def _read(attributes: Attributes, reader: Reader) -> Model:
     if content["Scale"] != 1.0:
         raise UnsupportedModelError("its answers are scaled")
     link, answer = _loss(content)
-    if _WRAPPERS[attributes.name] != answer:
+    # A file does not say which wrapper saved it, and is asked as that of its loss would be.
+    if _WRAPPERS.get(attributes.name, answer) != answer:
         raise UnsupportedModelError(
             f"a {attributes.name} with another loss than its own", code="unsupported-objective"
         )
@@ -142,7 +143,7 @@ def _read(attributes: Attributes, reader: Reader) -> Model:
 
 def _release(content: Mapping[str, Any]) -> str:
     """The release that saved it, which those before 1.2 do not say; empty then."""
-    if content["FormatVersion"] != _FORM:
+    if content["FormatVersion"] != FORM:
         shown = f"with a model {clipped(content['FormatVersion'])}"
         raise UnsupportedVersionError(LIBRARY, shown, _SUPPORTED)
     found = _RELEASE.search(content["InfoMap"].get("catboost_version_info", ""))
@@ -151,7 +152,7 @@ def _release(content: Mapping[str, Any]) -> str:
     oldest, newest = _RELEASES
     if not oldest <= (int(found[1]), int(found[2])) <= newest:
         raise UnsupportedVersionError(LIBRARY, f"{found[1]}.{found[2]}", _SUPPORTED)
-    return f"{found[1]}.{found[2]}"
+    return ".".join(one for one in found.groups() if one is not None)
 
 
 def _document(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
@@ -417,16 +418,20 @@ _TRAINED = known(
 FAMILIES = tuple(
     Family(
         name=name,
-        modules=("catboost.core",),
+        modules=(module,),
         library=LIBRARY,
         releases=_RELEASES,
         used=known("__model"),
-        harmless=_TRAINED,
+        harmless=harmless,
         read=_read,
         graph=ensembles.graph,
         oracle=_oracle,
         probe=ensembles.probe_part,
+        takes_endless=True,
         says_release=False,
     )
-    for name in _WRAPPERS
+    for name, module, harmless in (
+        *((name, "catboost.core", _TRAINED) for name in _WRAPPERS),
+        ("CatBoost", "catboost.file", known("")),
+    )
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from aegismatrix_factory.rescue.converting.errors import (
 )
 from aegismatrix_factory.rescue.converting.family import (
     Answer,
+    Document,
     Family,
     Model,
     Oracle,
@@ -175,9 +176,15 @@ def _read_columns(attributes: Attributes, reader: Reader) -> Model:
     width = _count(attributes, names)
     if not 0 < width <= _MOST or (names and len(names) != width):
         raise InconsistentModelError("a ColumnTransformer contradicts itself about its columns")
+    layout = _Layout(attributes, reader, names, width)
     branches = []
     for name, transformer, columns in _triples(attributes):
         if isinstance(transformer, str) and transformer == "drop":
+            continue
+        if _alone(columns):
+            text, begin = layout.documents[name]
+            places = tuple(range(begin, begin + (text.n_features or 0)))
+            branches.append(Branch(text, places, _weights(attributes, name)))
             continue
         places = _places(columns, names, width)
         if not places:
@@ -187,8 +194,63 @@ def _read_columns(attributes: Attributes, reader: Reader) -> Model:
             part = _part(transformer, reader)
             if part.n_features not in (None, len(places)):
                 raise InconsistentModelError("a ColumnTransformer gives a branch other columns")
+        places = tuple(layout.kept.index(place) for place in places)
         branches.append(Branch(part, places, _weights(attributes, name)))
-    return _model(attributes, branches, width, names)
+    if not layout.documents:
+        return _model(attributes, branches, width, names)
+    model = _model(attributes, branches, layout.width, ())
+    labels = names or tuple(str(place) for place in range(width))
+    columns = [labels[place] for place in layout.kept]
+    return replace(
+        model,
+        documents=layout.texts(labels),
+        details={**model.details, "columns": columns},
+    )
+
+
+def _alone(given: object) -> bool:
+    """Whether a branch is given one column by itself, as vectorisers of text are."""
+    return isinstance(given, str | int | np.integer) and not isinstance(given, bool)
+
+
+class _Layout:
+    """Where the input has its columns: those that are no text, and then the counts of each text."""
+
+    def __init__(
+        self, attributes: Attributes, reader: Reader, names: Sequence[str], width: int
+    ) -> None:
+        self.documents: dict[str, tuple[Part, int]] = {}
+        self._columns: dict[str, int] = {}
+        texts: list[tuple[str, Part]] = []
+        others: set[int] = set()
+        for name, transformer, columns in _triples(attributes):
+            if isinstance(transformer, str) and transformer == "drop":
+                continue
+            if not _alone(columns):
+                others.update(_places(columns, names, width))
+                continue
+            part = None if not isinstance(transformer, Record) else reader.part(transformer)
+            if part is None or part.model.vocabulary is None or name in self._columns:
+                raise UnsupportedModelError(
+                    "its ColumnTransformer gives one column alone to what counts no terms of text"
+                )
+            if "transformed" not in part.model.answers:
+                raise UnsupportedModelError(f"it has a {part.described} among its transformers")
+            self._columns[name] = _place(columns, names, width)
+            texts.append((name, part))
+        gone = set(self._columns.values()) - others
+        self.kept = [place for place in range(width) if place not in gone]
+        self.width = len(self.kept)
+        for name, part in texts:
+            self.documents[name] = (part, self.width)
+            self.width += part.n_features or 0
+
+    def texts(self, labels: Sequence[str]) -> tuple[Document, ...]:
+        """The texts, in the order of their counts."""
+        return tuple(
+            Document(labels[self._columns[name]], begin, part.model.vocabulary or {})
+            for name, (part, begin) in self.documents.items()
+        )
 
 
 def _part(value: object, reader: Reader) -> Part:
@@ -197,7 +259,7 @@ def _part(value: object, reader: Reader) -> Part:
     part = reader.part(value)
     if "transformed" not in part.model.answers:
         raise UnsupportedModelError(f"it has a {part.described} among its transformers")
-    if part.model.vocabulary is not None:
+    if part.model.vocabulary is not None or part.model.documents:
         raise UnsupportedModelError(f"it has a {part.described} of text beside other columns")
     return part
 
@@ -234,6 +296,9 @@ def _described(branch: Branch) -> str:
 
 
 def _read_union(attributes: Attributes, reader: Reader) -> Model:
+    texts = _texts(attributes, reader)
+    if texts is not None:
+        return texts
     branches = []
     width: int | None = None
     names: tuple[str, ...] = ()
@@ -252,6 +317,27 @@ def _read_union(attributes: Attributes, reader: Reader) -> Model:
     if width is None:
         raise UnsupportedModelError("its FeatureUnion does not say how many columns it takes")
     return _model(attributes, branches, width, names)
+
+
+def _texts(attributes: Attributes, reader: Reader) -> Model | None:
+    """A union of vectorisers, each of which counts its own terms of the same text."""
+    given = [
+        (name, one)
+        for name, one in _pairs(attributes)
+        if one is not None and not (isinstance(one, str) and one == "drop")
+    ]
+    parts = [reader.part(one) for _, one in given if isinstance(one, Record)]
+    if not parts or len(parts) < len(given) or any(one.model.vocabulary is None for one in parts):
+        return None
+    branches, documents, begin = [], [], 0
+    for (name, _), part in zip(given, parts, strict=True):
+        if "transformed" not in part.model.answers:
+            raise UnsupportedModelError(f"it has a {part.described} among its transformers")
+        places = tuple(range(begin, begin + (part.n_features or 0)))
+        branches.append(Branch(part, places, _weights(attributes, name)))
+        documents.append(Document("", begin, part.model.vocabulary or {}))
+        begin += len(places)
+    return replace(_model(attributes, branches, begin, ()), documents=tuple(documents))
 
 
 def _pairs(attributes: Attributes) -> Iterator[tuple[str, Any]]:
@@ -277,7 +363,7 @@ def _graph(part: Part, answer: Answer, writer: Writer, x: Table) -> Table:
             if width is None:
                 raise UnsupportedModelError("a weighed transformer does not say its columns")
             scaled = writer.scaled(table.numbers(), np.full(width, branch.weight))
-            table = Table(scaled, (None,) * width)
+            table = replace(table, tensor=scaled, columns=(None,) * width, sparse=False)
         tables.append(table)
     return writer.beside(tables)
 
@@ -370,10 +456,12 @@ def _columns(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle)
             else []
         )
     weights = attributes.get("transformer_weights") or {}
+    branches = [one for one in attributes.need("transformers_") if not _is_drop(one[1])]
+    counted = {name: _counted(one) for name, one, where in branches if _is_single(where)}
+    if counted:
+        branches = _moved(branches, list(names), attributes, counted)
     blocks = []
-    for name, transformer, columns in attributes.need("transformers_"):
-        if isinstance(transformer, str) and transformer == "drop":
-            continue
+    for name, transformer, columns in branches:
         places = _chosen(columns, list(names), rows.shape[1])
         if not places:
             continue
@@ -389,16 +477,62 @@ def _union(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) -
     del answer
     weights = attributes.get("transformer_weights") or {}
     blocks = []
+    texts = [one for _, one in attributes.need("transformer_list") if not _is_drop(one)]
+    sizes = [_counted(one) for one in texts]
+    begin = 0
     for name, transformer in attributes.need("transformer_list"):
-        if transformer is None or transformer == "drop":
+        if _is_drop(transformer):
             continue
+        given = rows
+        if all(sizes):
+            given = rows[:, begin : begin + _counted(transformer)]
+            begin += given.shape[1]
         block = (
             rows
             if isinstance(transformer, str)
-            else oracle.answer(transformer, "transformed", rows)
+            else oracle.answer(transformer, "transformed", given)
         )
         blocks.append(_weighted(block, weights.get(name)))
     return np.concatenate(blocks, axis=1)
+
+
+def _is_drop(transformer: Any) -> bool:
+    return transformer is None or (isinstance(transformer, str) and transformer == "drop")
+
+
+def _is_single(where: Any) -> bool:
+    return isinstance(where, str | int | np.integer)
+
+
+def _counted(transformer: Any) -> int:
+    """How many terms a vectoriser counts, or a pipeline that begins with one; 0 of another."""
+    while isinstance(transformer, Record) and transformer.name == "Pipeline":
+        transformer = transformer.state["steps"][0][1]
+    if not isinstance(transformer, Record) or not isinstance(transformer.state, dict):
+        return 0
+    return len(transformer.state.get("vocabulary_", ()))
+
+
+def _moved(
+    branches: list[Any], names: list[str], attributes: Attributes, counted: dict[str, int]
+) -> list[Any]:
+    """The branches with their columns where the graph has them: the texts behind, as counts."""
+    width = int(attributes.get("n_features_in_") or attributes.get("_n_features") or len(names))
+    where = {
+        name: _chosen([columns] if _is_single(columns) else columns, names, width)
+        for name, _, columns in branches
+    }
+    others = {place for name in where if name not in counted for place in where[name]}
+    texts = {where[name][0] for name in counted} - others
+    kept = [place for place in range(width) if place not in texts]
+    begin, found = len(kept), []
+    for name, transformer, _ in branches:
+        if name in counted:
+            found.append((name, transformer, list(range(begin, begin + counted[name]))))
+            begin += counted[name]
+        else:
+            found.append((name, transformer, [kept.index(place) for place in where[name]]))
+    return found
 
 
 def _weighted(block: Rows, weight: float | None) -> Rows:
@@ -437,6 +571,7 @@ def _read_function(attributes: Attributes, reader: Reader) -> Model:
         n_features=width,
         answers={"transformed": None},
         takes_missing=not attributes.flag("validate", False),
+        doubtful=function is not None,
         feature_names=attributes.column_names(width),
     )
 
@@ -530,6 +665,7 @@ FAMILIES = (
         oracle=_columns,
         probe=_probe,
         back=_back,
+        looks=False,
         sparse=_gives_sparse,
     ),
     Family(
@@ -544,6 +680,7 @@ FAMILIES = (
         oracle=_union,
         probe=_probe,
         back=_back,
+        looks=False,
         sparse=None,
     ),
     Family(
@@ -561,5 +698,6 @@ FAMILIES = (
         oracle=_function,
         probe=_probe_function,
         back=_back_function,
+        looks=False,
     ),
 )

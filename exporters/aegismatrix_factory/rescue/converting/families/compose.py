@@ -87,6 +87,7 @@ def _read(attributes: Attributes, reader: Reader) -> Model:
         answers={answer: last.width(answer, width) for answer in last.model.answers},
         shown=last.shown,
         classes=last.model.classes,
+        questions=last.model.questions,
         takes_missing=_takes_missing(parts),
         fills_missing=any(part.model.fills_missing for part in parts),
         output_names=last.model.output_names,
@@ -96,6 +97,7 @@ def _read(attributes: Attributes, reader: Reader) -> Model:
         warnings=tuple(dict.fromkeys(warning for part in parts for warning in part.model.warnings)),
         details={key: one for part in parts for key, one in part.model.details.items()},
         vocabulary=parts[0].model.vocabulary,
+        documents=parts[0].model.documents,
         tolerance=max(part.model.tolerance for part in parts),
     )
 
@@ -203,6 +205,7 @@ FAMILIES = (
         graph=_graph,
         oracle=_oracle,
         probe=_probe,
+        looks=False,
         sparse=None,
     ),
 )

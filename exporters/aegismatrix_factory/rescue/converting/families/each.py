@@ -21,6 +21,7 @@ from aegismatrix_factory.rescue.converting.family import (
     Reader,
     Rows,
 )
+from aegismatrix_factory.rescue.converting.members import decides, shared_vocabulary
 from aegismatrix_factory.rescue.converting.parameters import FloatArray
 from aegismatrix_factory.rescue.converting.writing import Table, Writer, computed
 
@@ -65,9 +66,9 @@ def _read(attributes: Attributes, reader: Reader) -> Model:
     if len(members) != (1 if len(classes) == 2 and exclusive else len(classes)):
         raise InconsistentModelError("OneVsRestClassifier contradicts itself about its classes")
     shares = all(part.model.answers.get("probability") == 2 for part in members)
-    decides = all(part.model.answers.get("decision") == 1 for part in members)
-    mixed = any("decision" in part.model.answers for part in members) and not decides
-    if mixed or not (shares or decides):
+    decided = all(part.model.answers.get("decision") == 1 for part in members)
+    mixed = any("decision" in part.model.answers for part in members) and not decided
+    if mixed or not (shares or decided):
         raise UnsupportedModelError("the members of its OneVsRestClassifier say different things")
     widths = {part.n_features for part in members}
     if len(widths) != 1:
@@ -75,9 +76,9 @@ def _read(attributes: Attributes, reader: Reader) -> Model:
     answers: dict[Answer, int | None] = {}
     if shares:
         answers["probability"] = len(classes)
-    if decides:
+    if decided:
         answers["decision"] = 1 if len(members) == 1 else len(members)
-    if exclusive:
+    if exclusive and _says_class(members, decided=decided):
         answers["label"] = 1
     first = members[0]
     return Model(
@@ -86,7 +87,7 @@ def _read(attributes: Attributes, reader: Reader) -> Model:
             exclusive,
             impossible=attributes.since(1, 7),
             first=attributes.since(1, 8),
-            decides=decides,
+            decides=decided,
         ),
         n_features=first.n_features,
         answers=answers,
@@ -96,8 +97,19 @@ def _read(attributes: Attributes, reader: Reader) -> Model:
         described=f"OneVsRestClassifier of {first.described}",
         feature_names=first.model.feature_names,
         warnings=tuple(dict.fromkeys(one for part in members for one in part.model.warnings)),
+        vocabulary=shared_vocabulary(members, "OneVsRestClassifier"),
         tolerance=max(part.model.tolerance for part in members),
+        # A share of nothing.
+        doubtful=not attributes.since(1, 7),
     )
+
+
+def _says_class(members: tuple[Part, ...], *, decided: bool) -> bool:
+    """Whether a class comes from decisions that are known, or from shares as there are none."""
+    try:
+        return decided or not any(decides(part, "OneVsRestClassifier") for part in members)
+    except UnsupportedModelError:
+        return False
 
 
 def _columns(writer: Writer, model: EachClass, answer: Answer, x: Table) -> str:
@@ -183,5 +195,6 @@ FAMILIES = (
         graph=_graph,
         oracle=_oracle,
         probe=_probe,
+        looks=False,
     ),
 )

@@ -11,8 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from aegismatrix_factory.rescue.converting.attributes import Attributes, known, whole_numbers
-from aegismatrix_factory.rescue.converting.categories import Categories, categories
+from aegismatrix_factory.rescue.converting.attributes import (
+    Attributes,
+    known,
+    numbers,
+    whole_numbers,
+)
+from aegismatrix_factory.rescue.converting.categories import Categories, categories, written
 from aegismatrix_factory.rescue.converting.errors import (
     InconsistentModelError,
     UnsupportedModelError,
@@ -45,13 +50,13 @@ class Coded:
         What it may hold.
     codes : ndarray of shape (categories, columns)
         What each becomes.
-    unknown : ndarray of shape (columns,)
-        What any other becomes: NaN where the library refuses it.
+    unknown : ndarray of shape (columns,), or None
+        What any other becomes; None where the library refuses it.
     """
 
     categories: Categories
     codes: FloatArray
-    unknown: FloatArray
+    unknown: FloatArray | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +87,7 @@ def _model(attributes: Attributes, coding: Coding, *, fills: bool) -> Model:
         answers={"transformed": coding.width},
         takes_missing=attributes.since(0, 24),
         fills_missing=fills,
+        doubtful=not fills,
         feature_names=attributes.column_names(width),
     )
 
@@ -103,13 +109,13 @@ def _read_one_hot(attributes: Attributes, reader: Reader) -> Model:
         count = int(group.max()) + 1
         codes = np.zeros((len(one), count))
         codes[np.arange(len(one)), group] = 1.0
-        unknown = np.full(count, np.nan) if handling == "error" else np.zeros(count)
+        unknown = np.zeros(count)
         # Categories that are rare share the last column, and only then there are fewer of them.
         if handling in ("infrequent_if_exist", "warn") and _has_rare(attributes, len(columns)):
             unknown[count - 1] = 1.0
         if drop is not None:
             codes, unknown = np.delete(codes, drop, axis=1), np.delete(unknown, drop)
-        columns.append(Coded(one, codes, unknown))
+        columns.append(Coded(one, codes, None if handling == "error" else unknown))
     return _model(attributes, Coding(tuple(columns)), fills=True)
 
 
@@ -171,23 +177,25 @@ def _read_ordinal(attributes: Attributes, reader: Reader) -> Model:
         raise UnsupportedModelError("its OrdinalEncoder puts rare categories together")
     listed = _listed(attributes)
     handling = attributes.get("handle_unknown", "error")
-    unknown = np.nan
+    unknown = None
     if handling == "use_encoded_value":
-        unknown = _number_or_nan(attributes, "unknown_value")
+        unknown = np.array([_number_or_nan(attributes, "unknown_value")])
     elif handling != "error":
         raise InconsistentModelError("OrdinalEncoder.handle_unknown is unknown")
     columns = []
     for one in listed:
         codes = np.arange(float(len(one)))
-        if one.missing is not None:
+        if one.nowhere is not None:
             if not attributes.since(1, 0):
                 raise UnsupportedModelError("its OrdinalEncoder was fitted on missing values")
             absent = np.nan
             if attributes.since(1, 1):
                 absent = _number_or_nan(attributes, "encoded_missing_value")
-            codes[one.missing] = absent
-        columns.append(Coded(one, codes[:, None], np.array([unknown])))
+            codes[one.nowhere] = absent
+        columns.append(Coded(one, codes[:, None], unknown))
     finite = all(np.isfinite(one.codes).all() for one in columns)
+    # Since then what is unknown may be NaN, and is no category.
+    finite = finite and (unknown is None or bool(np.isfinite(unknown).all()))
     return _model(attributes, Coding(tuple(columns)), fills=finite)
 
 
@@ -198,10 +206,31 @@ def _number_or_nan(attributes: Attributes, key: str) -> float:
     return float(given)
 
 
+def _read_target(attributes: Attributes, reader: Reader) -> Model:
+    del reader
+    listed = _listed(attributes)
+    given, kind = attributes.need("encodings_"), attributes.text("target_type_")
+    if kind not in ("continuous", "binary", "multiclass"):
+        raise InconsistentModelError("TargetEncoder.target_type_ is unknown")
+    each = len(attributes.labels("classes_")) if kind == "multiclass" else 1
+    if attributes.get("_infrequent_enabled", False):
+        raise UnsupportedModelError("its TargetEncoder puts rare categories together")
+    if not isinstance(given, list) or len(given) != each * len(listed):
+        raise InconsistentModelError("TargetEncoder.encodings_ is not one line a column")
+    mean = np.asarray(attributes.need("target_mean_")).reshape(-1)
+    unknown = numbers(mean, (each,), "TargetEncoder.target_mean_")
+    columns = []
+    for place, one in enumerate(listed):
+        own = given[place * each : (place + 1) * each]
+        codes = [numbers(line, (len(one),), "TargetEncoder.encodings_") for line in own]
+        columns.append(Coded(one, np.stack(codes, axis=1), unknown))
+    return _model(attributes, Coding(tuple(columns)), fills=True)
+
+
 def _read_label(attributes: Attributes, reader: Reader) -> Model:
     del reader
     found = categories(attributes.need("classes_"), "LabelEncoder.classes_")
-    coded = Coded(found, np.arange(float(len(found)))[:, None], np.array([np.nan]))
+    coded = Coded(found, np.arange(float(len(found)))[:, None], None)
     return _labels(attributes, found, Coding((coded,)))
 
 
@@ -244,19 +273,25 @@ def _graph(part: Part, answer: Answer, writer: Writer, x: Table) -> Table:
 
 
 def _column(writer: Writer, x: Table, place: int, coded: Coded) -> str | None:
-    if not coded.codes.shape[1]:
+    if not coded.codes.shape[1] and coded.unknown is not None:
         return None
     matches = coded.categories.matches(writer, x, place)
+    total = writer.add("ReduceSum", [matches, writer.axes(1)], keepdims=1)
+    if coded.unknown is None:
+        writer.refuse(writer.add("Less", [total, writer.number(0.5)]))
+    if not coded.codes.shape[1]:
+        return None
     codes = np.nan_to_num(coded.codes)
     said = writer.add("MatMul", [matches, writer.weight(codes)])
-    total = writer.add("ReduceSum", [matches, writer.axes(1)], keepdims=1)
-    found = writer.add("Greater", [total, writer.number(0.5)])
     if np.isnan(coded.codes).any():
         absent = coded.categories.missing
         assert absent is not None
         own = writer.add("Gather", [matches, writer.axes(absent)], axis=1)
         there = writer.add("Greater", [own, writer.number(0.5)])
         said = writer.add("Where", [there, writer.nan(), said])
+    if coded.unknown is None:
+        return said
+    found = writer.add("Greater", [total, writer.number(0.5)])
     strange = writer.nan() if np.isnan(coded.unknown).any() else writer.weight(coded.unknown[None])
     return writer.add("Where", [found, said, strange])
 
@@ -305,7 +340,7 @@ def _index(rows: Rows, place: int, listed: list[Any]) -> list[int]:
 
 def _one_hot(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) -> FloatArray:
     """Column after column as ``OneHotEncoder.transform`` fills its matrix of ones."""
-    del answer, oracle
+    del answer
     handling = attributes.need("handle_unknown")
     after = attributes.get("_drop_idx_after_grouping")
     drops = attributes.get("drop_idx_") if after is None else after
@@ -317,7 +352,10 @@ def _one_hot(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle)
         drop = None if drops is None else drops[place]
         kept = [one for one in range(count) if one != drop]
         block = np.zeros((len(rows), len(kept)))
-        for row, found in enumerate(_index(rows, place, listed.tolist())):
+        where_each = _index(rows, place, written(listed).tolist())
+        if handling == "error":
+            oracle.refuse(np.array(where_each) < 0)
+        for row, found in enumerate(where_each):
             if found < 0 and handling == "error":
                 block[row] = np.nan
                 continue
@@ -333,30 +371,51 @@ def _one_hot(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle)
 
 
 def _ordinal(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) -> FloatArray:
-    del answer, oracle
+    del answer
     out = np.empty((len(rows), len(attributes.need("categories_"))))
-    for place, listed in enumerate(attributes.need("categories_")):
+    for place, given in enumerate(attributes.need("categories_")):
+        listed = written(given)
         found = np.array(_index(rows, place, listed.tolist()), dtype=np.float64)
-        absent = [i for i, one in enumerate(listed.tolist()) if one is None or one != one]
+        # None is a category like any other.
+        absent = [i for i, one in enumerate(listed.tolist()) if one != one]
         unknown = found < 0
         for one in absent:
             found[found == one] = float(attributes.get("encoded_missing_value", np.nan))
         value = attributes.get("unknown_value")
+        if attributes.get("handle_unknown", "error") == "error":
+            oracle.refuse(unknown)
         found[unknown] = np.nan if value is None else float(value)
         out[:, place] = found
     return out
 
 
-def _label(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) -> FloatArray:
+def _targets(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) -> FloatArray:
+    """Line after line of ``encodings_``: for every column one, or one for every class."""
     del answer, oracle
-    found = np.array(_index(rows, 0, attributes.need("classes_").tolist()), dtype=np.float64)
+    listed, lines = attributes.need("categories_"), attributes.need("encodings_")
+    means = np.asarray(attributes.need("target_mean_"), dtype=np.float64).reshape(-1)
+    each = len(lines) // len(listed)
+    out = np.empty((len(rows), len(lines)))
+    for place, line in enumerate(lines):
+        column = place // each
+        found = _index(rows, column, written(listed[column]).tolist())
+        out[:, place] = [means[place % each] if one < 0 else line[one] for one in found]
+    return out
+
+
+def _label(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) -> FloatArray:
+    del answer
+    found = np.array(
+        _index(rows, 0, written(attributes.need("classes_")).tolist()), dtype=np.float64
+    )
+    oracle.refuse(found < 0)
     found[found < 0] = np.nan
     return found[:, None]
 
 
 def _binarized(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) -> FloatArray:
     del answer, oracle
-    listed = attributes.need("classes_").tolist()
+    listed = written(attributes.need("classes_")).tolist()
     out = np.full((len(rows), len(listed)), float(attributes.need("neg_label")))
     for row, found in enumerate(_index(rows, 0, listed)):
         if found >= 0:
@@ -404,6 +463,21 @@ FAMILIES = (
         read=_read_ordinal,
         graph=_graph,
         oracle=_ordinal,
+        probe=_probe,
+        back=_back,
+    ),
+    Family(
+        name="TargetEncoder",
+        modules=("sklearn.preprocessing._target_encoder",),
+        library="scikit-learn",
+        releases=((1, 3), (1, 9)),
+        used=known("categories_ encodings_ target_mean_ target_type_ classes_ _infrequent_enabled"),
+        harmless=known(
+            "categories target_type smooth cv shuffle random_state _label_encoder _missing_indices"
+        ),
+        read=_read_target,
+        graph=_graph,
+        oracle=_targets,
         probe=_probe,
         back=_back,
     ),

@@ -129,7 +129,7 @@ def _trees(attributes: Attributes, reader: Reader, width: int, totals: int) -> t
     check_size(sum(one.count("node_count") for one in grown), totals)
     trees = []
     for place, one in enumerate(grown):
-        tree = read_tree(one, width, 1, False)
+        tree = read_tree(one, width, 1)
         values = np.zeros((len(tree.values), totals))
         values[:, place % totals] = rate * tree.values[:, 0]
         trees.append(

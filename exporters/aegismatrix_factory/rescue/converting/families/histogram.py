@@ -1,7 +1,8 @@
 """scikit-learn's histogram gradient boosting, whose trees compare in float64.
 
 Trees of ONNX compare in float32. So each column becomes the count of its thresholds that are below
-it, which float32 holds, and a tree compares those counts.
+it, which float32 holds, and a tree compares those counts. A column of categories becomes one column
+for each set of them that the trees ask for (`aegismatrix_factory.rescue.converting.bitsets`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 
 from aegismatrix_factory.rescue.converting import ensembles
 from aegismatrix_factory.rescue.converting.attributes import Attributes, known, whole_numbers
+from aegismatrix_factory.rescue.converting.bitsets import Coded, Sets, read_columns, unpacked
 from aegismatrix_factory.rescue.converting.counting import count_below
 from aegismatrix_factory.rescue.converting.errors import (
     InconsistentModelError,
@@ -52,23 +54,26 @@ class Histogram:
 
     Attributes
     ----------
+    columns : tuple of (int or Coded)
+        What each column of the trees is in the rows.
     thresholds : tuple of ndarray
-        Of each column, in order.
+        Of each of these columns, in order.
+    sets : Sets
+        Those of categories, whose columns follow.
     trees : Ensemble
-        Their sum; its columns are counts.
+        Their sum; its columns are counts, and sides.
     link : {'none', 'exp', 'sigmoid', 'softmax'}
     """
 
+    columns: tuple[int | Coded, ...]
     thresholds: tuple[FloatArray, ...]
+    sets: Sets
     trees: Ensemble
     link: Literal["none", "exp", "sigmoid", "softmax"]
 
 
 def _read(attributes: Attributes, reader: Reader) -> Model:
-    del reader
     name = attributes.name
-    if attributes.get("_preprocessor") is not None:
-        raise UnsupportedModelError(f"its {name} takes categories")
     totals = attributes.count("n_trees_per_iteration_")
     loss = attributes.text("loss")
     classifies = name.endswith("Classifier")
@@ -84,20 +89,26 @@ def _read(attributes: Attributes, reader: Reader) -> Model:
         raise UnsupportedModelError(f"its {name} has an unknown loss")
     width = _width(attributes)
     every = [_nodes(one, name) for one in _predictors(attributes, totals)]
-    check_size(sum(len(nodes) for nodes in every), totals)
-    thresholds = _thresholds(every, width)
+    check_size(sum(len(nodes) for nodes, _ in every), totals)
+    columns = read_columns(attributes, reader, width)
+    thresholds = _thresholds([nodes for nodes, _ in every], width)
+    sets = _sets(every, columns, thresholds)
+    features = sets.number()
     base = np.asarray(attributes.need("_baseline_prediction"), dtype=np.float64).reshape(-1)
     if base.shape != (totals,) or not np.isfinite(base).all():
         raise InconsistentModelError(f"{name} begins with another number of values")
     trees = tuple(
-        _tree(nodes, thresholds, place % totals, totals) for place, nodes in enumerate(every)
+        _tree(nodes, left, thresholds, sets, (place % totals, totals, features))
+        for place, (nodes, left) in enumerate(every)
     )
     missing = attributes.since(0, 22)
     histogram = Histogram(
+        columns=tuple(columns),
         thresholds=thresholds,
+        sets=sets,
         trees=Ensemble(
             trees=trees,
-            n_features=width,
+            n_features=features,
             strict=False,
             total="sum",
             base=base,
@@ -139,10 +150,12 @@ def _predictors(attributes: Attributes, totals: int) -> list[Any]:
     return found
 
 
-def _nodes(given: object, name: str) -> Any:
+def _nodes(given: object, name: str) -> tuple[Any, Any]:
+    """The nodes of a tree, and the sets of categories that go to the left in it."""
     if not isinstance(given, Record) or given.name != "TreePredictor":
         raise InconsistentModelError(f"a {name} holds something else than trees")
-    nodes = Attributes(given, _PREDICTOR).need("nodes")
+    predictor = Attributes(given, _PREDICTOR)
+    nodes = predictor.need("nodes")
     fields = nodes.dtype.names if isinstance(nodes, np.ndarray) else None
     if fields is None or nodes.ndim != 1 or not len(nodes):
         raise InconsistentModelError(f"the nodes of a {name} are none")
@@ -151,11 +164,39 @@ def _nodes(given: object, name: str) -> Any:
     unknown = set(fields) - set(_FIELDS) - _MORE
     if unknown:
         raise UnsupportedModelError(f"the nodes of a {name} have {sorted(unknown)[0]}")
-    if "is_categorical" in fields and nodes["is_categorical"].any():
-        raise UnsupportedModelError(f"its {name} takes categories")
+    left = np.zeros((0, 0), dtype=np.bool_)
+    if _asks_for_sets(nodes).any():
+        left = unpacked(predictor.need("raw_left_cat_bitsets"))
     if not np.isfinite(nodes["value"][nodes["is_leaf"] != 0]).all():
         raise NonFiniteModelError(f"{name}.nodes")
-    return nodes
+    return nodes, left
+
+
+def _asks_for_sets(nodes: Any) -> Any:
+    """Which nodes ask for a set of categories."""
+    inner = nodes["is_leaf"] == 0
+    if "is_categorical" not in nodes.dtype.names:
+        return np.zeros(len(nodes), dtype=np.bool_)
+    return inner & (nodes["is_categorical"] != 0)
+
+
+def _sets(
+    every: list[tuple[Any, Any]], columns: list[int | Coded], thresholds: tuple[FloatArray, ...]
+) -> Sets:
+    sets = Sets(len(columns))
+    for nodes, left in every:
+        for node in np.flatnonzero(_asks_for_sets(nodes)).tolist():
+            feature, place = int(nodes["feature_idx"][node]), int(nodes["bitset_idx"][node])
+            if not 0 <= feature < len(columns) or not 0 <= place < len(left):
+                raise InconsistentModelError("a tree asks for a set that is not there")
+            coded = columns[feature]
+            if isinstance(coded, int):
+                raise InconsistentModelError("a tree asks a column of numbers for categories")
+            sets.gather(feature, coded, left[place])
+    for coded, own in zip(columns, thresholds, strict=True):
+        if isinstance(coded, Coded) and len(own):
+            raise InconsistentModelError("a tree compares a column of categories")
+    return sets
 
 
 def _compared(nodes: Any) -> FloatArray:
@@ -166,7 +207,7 @@ def _compared(nodes: Any) -> FloatArray:
 def _thresholds(every: list[Any], width: int) -> tuple[FloatArray, ...]:
     found: list[list[float]] = [[] for _ in range(width)]
     for nodes in every:
-        inner = nodes["is_leaf"] == 0
+        inner = (nodes["is_leaf"] == 0) & ~_asks_for_sets(nodes)
         columns = whole_numbers(nodes["feature_idx"][inner], (int(inner.sum()),), "feature_idx")
         if len(columns) and (columns.min() < 0 or columns.max() >= width):
             raise InconsistentModelError("a tree compares a column that is not there")
@@ -180,7 +221,14 @@ def _thresholds(every: list[Any], width: int) -> tuple[FloatArray, ...]:
     return tuple(np.unique(np.array(one, dtype=np.float64)) for one in found)
 
 
-def _tree(nodes: Any, thresholds: tuple[FloatArray, ...], total: int, totals: int) -> Any:
+def _tree(
+    nodes: Any,
+    left: Any,
+    thresholds: tuple[FloatArray, ...],
+    sets: Sets,
+    place: tuple[int, int, int],
+) -> Any:
+    total, totals, features = place
     size = len(nodes)
     leaf = nodes["is_leaf"] != 0
     feature = np.where(leaf, 0, nodes["feature_idx"].astype(np.int64))
@@ -189,6 +237,9 @@ def _tree(nodes: Any, thresholds: tuple[FloatArray, ...], total: int, totals: in
     for column, own in enumerate(thresholds):
         mine = ~leaf & (feature == column)
         counts[mine] = np.searchsorted(own, compared[mine], side="left")
+    for node in np.flatnonzero(_asks_for_sets(nodes)).tolist():
+        chosen = left[int(nodes["bitset_idx"][node])]
+        feature[node], counts[node] = sets.place(int(feature[node]), chosen), 0.5
     missing = np.zeros(size, dtype=np.bool_)
     if "missing_go_to_left" in nodes.dtype.names:
         missing = nodes["missing_go_to_left"] != 0
@@ -201,21 +252,28 @@ def _tree(nodes: Any, thresholds: tuple[FloatArray, ...], total: int, totals: in
         np.where(leaf, LEAF, nodes["right"].astype(np.int64)),
         missing,
         values,
-        len(thresholds),
+        features,
     )
 
 
 def _graph(part: Part, answer: Answer, writer: Writer, x: Table) -> Table:
     histogram: Histogram = part.parameters
-    value = x.numbers()
     columns = []
-    for place, own in enumerate(histogram.thresholds):
-        column = writer.add("Gather", [value, writer.axes(place)], axis=1)
+    for source, own in zip(histogram.columns, histogram.thresholds, strict=True):
+        if isinstance(source, Coded):
+            # No tree compares it: what they ask for are its sets, behind the others.
+            columns.append(writer.add("Gather", [x.tensor, writer.axes(source.column)], axis=1))
+            continue
+        column = writer.chosen(x, [source]).numbers()
         if len(own):
             count = count_below(writer, column, own)
             there = writer.add("Equal", [column, column])
             column = writer.add("Where", [there, count, column])
         columns.append(column)
+    for feature in sorted(histogram.sets.by_column):
+        coded = histogram.columns[feature]
+        assert isinstance(coded, Coded)
+        columns.append(coded.sides(writer, x, list(histogram.sets.by_column[feature].values())))
     counts = writer.joined(columns)
     sums = ensembles.write(writer, histogram.trees, counts)
     total = len(histogram.trees.base)
@@ -236,7 +294,11 @@ def _probe(part: Part, random: np.random.Generator, rows: int) -> Probes:
     width = len(histogram.thresholds)
     drawn = random.normal(size=(rows, width))
     edges = random.normal(size=(min(rows, 128), width))
-    for column, own in enumerate(histogram.thresholds):
+    for column, own in zip(histogram.columns, histogram.thresholds, strict=True):
+        if isinstance(column, Coded):
+            drawn[:, column.column] = column.probe(random, rows)
+            edges[:, column.column] = column.probe(random, len(edges))
+            continue
         if not len(own):
             continue
         low, high = own[0], own[-1]
@@ -251,8 +313,7 @@ def _probe(part: Part, random: np.random.Generator, rows: int) -> Probes:
 
 def _oracle(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) -> FloatArray:
     """Tree after tree in float64, node by node as they stand."""
-    del oracle
-    x = np.asarray(rows, dtype=np.float64)
+    x, seen = _coded(attributes, rows, oracle)
     base = np.asarray(attributes.need("_baseline_prediction"), dtype=np.float64).reshape(-1)
     sums = np.repeat(base[None], len(x), axis=0)
     every = np.arange(len(x))
@@ -269,7 +330,14 @@ def _oracle(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) 
                 value = x[every, np.where(inner, nodes["feature_idx"][at], 0)]
                 below = value <= compared[at]
                 if "missing_go_to_left" in names:
-                    below |= np.isnan(value) & (nodes["missing_go_to_left"][at] != 0)
+                    gone = np.isnan(value)
+                    if "is_categorical" in names and nodes["is_categorical"].any():
+                        asks = inner & (nodes["is_categorical"][at] != 0)
+                        sets = predictor.state["raw_left_cat_bitsets"]
+                        held, known_one = _held(nodes[at], sets, seen, value, asks)
+                        below = np.where(asks, held, below)
+                        gone |= asks & ~held & ~known_one
+                    below = np.where(gone, nodes["missing_go_to_left"][at] != 0, below)
                 to = np.where(below, nodes["left"][at], nodes["right"][at]).astype(np.int64)
                 at = np.where(inner, to, at)
             sums[:, column] += nodes["value"][at]
@@ -279,6 +347,64 @@ def _oracle(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) 
         return sums
     shares = both(expit(sums)) if sums.shape[1] == 1 else softmax(sums)
     return shares.argmax(axis=1).astype(np.float64)[:, None] if answer == "label" else shares
+
+
+def _coded(
+    attributes: Attributes, rows: Rows, oracle: Oracle
+) -> tuple[FloatArray, dict[int, set[int]]]:
+    """The columns as the trees have them, and which categories of each were seen."""
+    mask = attributes.get("is_categorical_")
+    if mask is None or not mask.any():
+        return np.asarray(rows, dtype=np.float64), {}
+    order, where = list(range(len(mask))), np.flatnonzero(mask).tolist()
+    coder = attributes.get("_preprocessor")
+    if coder is None:
+        x = np.array(rows, dtype=np.float64)
+        asked = {
+            int(one["feature_idx"])
+            for turn in attributes.need("_predictors")
+            for predictor in turn
+            for one in predictor.state["nodes"]
+            if one["is_categorical"] and not one["is_leaf"]
+        }
+        for place in asked:
+            # What eight bits do not hold is undefined in C, and what each machine makes of it.
+            beyond, negative = x[:, place] >= 256.0, x[:, place] < 0.0
+            if not attributes.since(1, 2):
+                beyond, negative = beyond | (x[:, place] <= -1.0), beyond
+            oracle.refuse(beyond)
+            x[beyond | negative, place] = np.nan
+    else:
+        order = where + [place for place in order if place not in where]
+        x = np.empty(rows.shape)
+        steps = {name: step for name, step, _ in coder.state["transformers_"]}
+        listed = steps["encoder"].state["categories_"]
+        for place, column in enumerate(order):
+            given = rows[:, column].tolist()
+            if place >= len(where):
+                x[:, place] = given
+                continue
+            codes = {
+                one: float(code) for code, one in enumerate(listed[place].tolist()) if one == one
+            }
+            x[:, place] = [codes.get(one, np.nan) for one in given]
+    lines = attributes.need("_bin_mapper").state["bin_thresholds_"]
+    count = len(where)
+    places = where if coder is None else range(count)
+    return x, {place: {int(one) for one in lines[place]} for place in places}
+
+
+def _held(
+    nodes: Any, sets: Any, seen: dict[int, set[int]], value: FloatArray, asks: Any
+) -> tuple[Any, Any]:
+    """Whether the category of each row is in its node's set, and whether it was ever seen."""
+    held, known_one = np.zeros(len(value), dtype=np.bool_), np.zeros(len(value), dtype=np.bool_)
+    for row in np.flatnonzero(asks & (value > -1.0)).tolist():
+        code = int(value[row])
+        word = int(sets[int(nodes["bitset_idx"][row])][code // 32])
+        held[row] = word >> (code % 32) & 1
+        known_one[row] = code in seen[int(nodes["feature_idx"][row])]
+    return held, known_one
 
 
 _PREDICTOR = known("nodes binned_left_cat_bitsets raw_left_cat_bitsets")
@@ -291,15 +417,18 @@ _MORE = frozenset(
 )
 _GROWN = known(
     """
-    _bin_mapper bin_mapper_ _feature_subsample_rng _is_categorical_remapped _label_encoder _loss
+    bin_mapper_ _feature_subsample_rng _is_categorical_remapped _label_encoder _loss
     loss_ _random_seed _scorer scorer_ _use_validation_data categorical_features class_weight
-    do_early_stopping_ early_stopping interaction_cst is_categorical_ l2_regularization
+    do_early_stopping_ early_stopping interaction_cst l2_regularization
     learning_rate max_bins max_depth max_features max_iter max_leaf_nodes min_samples_leaf
     monotonic_cst n_iter_no_change random_state scoring tol train_score_ validation_fraction
     validation_score_ verbose warm_start quantile _in_fit n_bins _raw_predictions
     """
 )
-_USED = "_predictors _baseline_prediction n_trees_per_iteration_ loss _preprocessor"
+_USED = (
+    "_predictors _baseline_prediction n_trees_per_iteration_ loss _preprocessor is_categorical_"
+    " _bin_mapper"
+)
 
 FAMILIES = tuple(
     Family(
@@ -313,6 +442,7 @@ FAMILIES = tuple(
         graph=_graph,
         oracle=_oracle,
         probe=_probe,
+        takes_endless=True,
     )
     for name, more in (
         ("HistGradientBoostingClassifier", " classes_"),

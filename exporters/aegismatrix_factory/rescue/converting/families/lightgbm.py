@@ -45,7 +45,7 @@ from aegismatrix_factory.rescue.converting.parameters import (
     IntArray,
     Tree,
 )
-from aegismatrix_factory.rescue.converting.trees import grow
+from aegismatrix_factory.rescue.converting.trees import check_size, grow
 from aegismatrix_factory.rescue.converting.writing import Table, Writer, computed
 from aegismatrix_factory.rescue.reading.errors import clipped
 from aegismatrix_factory.rescue.reading.records import Record
@@ -56,6 +56,8 @@ Missing = Literal["none", "zero", "nan"]
 _ZERO = float(np.float32(1e-35))
 """LightGBM drops numbers up to here from a row: they are 0."""
 _MISSING: tuple[Missing, ...] = ("none", "zero", "nan")
+_MOST_FACTORS = 20_000
+"""Trees, times the columns that their leaves multiply: numbers that a row makes on its way."""
 _MOST_SETS = 50_000_000
 """Categories of a column, times the sets of them that its nodes ask for."""
 
@@ -132,6 +134,8 @@ class Leafwise:
         Of a sigmoid.
     divisor : float
         Of the sums: the rounds, where they are averaged.
+    lined : tuple of int
+        Columns that leaves multiply. The trees say of each total a number and a factor of each.
     """
 
     compared: tuple[Compared, ...]
@@ -140,6 +144,12 @@ class Leafwise:
     link: Link
     steepness: float
     divisor: float
+    lined: tuple[int, ...] = ()
+
+    @property
+    def totals(self) -> int:
+        """Sums."""
+        return len(self.trees.base) // (1 + len(self.lined))
 
 
 def _read_booster(attributes: Attributes, reader: Reader) -> Model:
@@ -152,13 +162,15 @@ def _read_booster(attributes: Attributes, reader: Reader) -> Model:
         raise InconsistentModelError(f"its objective answers {text.totals} questions at once")
     trees = text.trees[: kept * text.totals]
     compared, memberships = _compared(trees), _memberships(text, trees)
+    lined = _lined(text, trees)
     parameters = Leafwise(
         compared=compared,
         memberships=memberships,
-        trees=_ensemble(trees, text.totals, _Layout(compared, memberships)),
+        trees=_ensemble(trees, text.totals, _Layout(compared, memberships, lined)),
         link=link,
         steepness=steepness,
         divisor=float(kept) if text.averages else 1.0,
+        lined=lined,
     )
     shares = answer == "probability"
     classes = max(text.totals, 2) if shares else 0
@@ -239,6 +251,19 @@ def _objective(text: Text) -> tuple[Link, Answer, float]:
     return link, answer, steepness
 
 
+def _lined(text: Text, trees: Sequence[Grown]) -> tuple[int, ...]:
+    """What columns the leaves multiply."""
+    columns = {column for tree in trees for line in tree.lines for column in line.columns.tolist()}
+    if columns & text.categories.keys():
+        raise UnsupportedModelError(
+            "it multiplies what pandas had as categories", code="categorical-splits"
+        )
+    size = len(trees) * (1 + len(columns))
+    if columns and size > _MOST_FACTORS:
+        raise OversizedModelError(f"its leaves have {size} factors of a row")
+    return tuple(sorted(columns))
+
+
 def _compared(trees: Sequence[Grown]) -> tuple[Compared, ...]:
     """What of each column the trees compare, each threshold once."""
     found: dict[tuple[int, Missing], list[FloatArray]] = {}
@@ -294,7 +319,12 @@ def _membership(column: int, sets: list[IntArray], given: list[Any] | None) -> M
 class _Layout:
     """Where among the columns of the trees a node finds what it asks for."""
 
-    def __init__(self, compared: Sequence[Compared], memberships: Sequence[Membership]) -> None:
+    def __init__(
+        self,
+        compared: Sequence[Compared],
+        memberships: Sequence[Membership],
+        lined: Sequence[int] = (),
+    ) -> None:
         self.compared = {(one.column, one.missing): one.thresholds for one in compared}
         self.places = {key: place for place, key in enumerate(self.compared)}
         begin = len(compared)
@@ -304,7 +334,10 @@ class _Layout:
                 inside = np.flatnonzero(one.outside[:, place] == 0.0)
                 self.sets[one.column, inside.tobytes()] = begin + place
             begin += one.outside.shape[1]
-        self.width = max(begin, 1)
+        # Where each column that leaves multiply is 1 where it is missing.
+        self.absent = {column: begin + place for place, column in enumerate(lined)}
+        self.factors = {column: 1 + place for place, column in enumerate(lined)}
+        self.width = max(begin + len(lined), 1)
 
     def find(self, tree: Grown, node: int) -> tuple[int, float]:
         """Return the column and what it is compared with."""
@@ -324,7 +357,7 @@ def _ensemble(trees: Sequence[Grown], totals: int, layout: _Layout) -> Ensemble:
         n_features=layout.width,
         strict=False,
         total="sum",
-        base=np.zeros(totals),
+        base=np.zeros(totals * (1 + len(layout.factors))),
         link="none",
         answer="value",
         takes_missing=True,
@@ -332,6 +365,8 @@ def _ensemble(trees: Sequence[Grown], totals: int, layout: _Layout) -> Ensemble:
 
 
 def _tree(tree: Grown, total: int, totals: int, layout: _Layout) -> Tree:
+    if layout.factors:
+        return _lined_tree(tree, total, totals, layout)
     splits, leaves = len(tree.feature), len(tree.leaves)
     feature, threshold = np.zeros(splits + leaves, dtype=np.int64), np.zeros(splits + leaves)
     for node in range(splits):
@@ -356,27 +391,99 @@ def _tree(tree: Grown, total: int, totals: int, layout: _Layout) -> Tree:
     )
 
 
+def _lined_tree(tree: Grown, total: int, totals: int, layout: _Layout) -> Tree:
+    """The same with leaves of factors, which say their number where a column of theirs is missing.
+
+    Each asks its columns for that in turn.
+    """
+    splits, each = len(tree.feature), 1 + len(layout.factors)
+    nodes: list[tuple[int, float, int, int, bool]] = []
+    for node in range(splits):
+        column, threshold = layout.find(tree, node)
+        left, right = (
+            int(one if one >= 0 else splits - 1 - one)
+            for one in (tree.left[node], tree.right[node])
+        )
+        nodes.append((column, threshold, left, right, bool(tree.decision[node] & 2)))
+    nodes += [(0, 0.0, LEAF, LEAF, False)] * len(tree.leaves)
+    said: dict[int, dict[int, float]] = {}
+    for leaf, value in enumerate(tree.leaves.tolist()):
+        here = splits + leaf
+        line = tree.lines[leaf] if tree.lines else None
+        columns = [] if line is None else line.columns.tolist()
+        for column in columns:
+            there, gone = len(nodes), len(nodes) + 1
+            nodes += [(0, 0.0, LEAF, LEAF, False)] * 2
+            nodes[here] = (layout.absent[column], 0.5, there, gone, False)
+            said[gone] = {0: value}
+            here = there
+        said[here] = {0: value if line is None else line.constant}
+        if line is not None:
+            said[here] |= {
+                layout.factors[column]: factor
+                for column, factor in zip(columns, line.factors.tolist(), strict=True)
+            }
+    check_size(len(nodes), totals * each)
+    values = np.zeros((len(nodes), totals * each))
+    for node, numbers in said.items():
+        for place, one in numbers.items():
+            values[node, total * each + place] = one
+    feature, threshold_of, left_of, right_of, missing = zip(*nodes, strict=True)
+    return grow(
+        np.array(feature, dtype=np.int64),
+        np.array(threshold_of, dtype=np.float64),
+        np.array(left_of, dtype=np.int64),
+        np.array(right_of, dtype=np.int64),
+        np.array(missing, dtype=np.bool_),
+        values,
+        layout.width,
+    )
+
+
 def _graph_booster(part: Part, answer: Answer, writer: Writer, x: Table) -> Table:
     model: Leafwise = part.parameters
     columns = [_counts(writer, one, x) for one in model.compared]
     columns += [_outside(writer, one, x) for one in model.memberships]
+    if model.lined:
+        given = writer.chosen(x, model.lined).numbers()
+        there = writer.add("Equal", [given, given])
+        columns.append(writer.doubled(writer.add("Not", [there])))
     if not columns:
         # Trees of one leaf ask for nothing, and the number of rows is told by a column.
         columns = [writer.chosen(x, [0]).numbers()]
     counts = writer.joined(columns)
     sums = ensembles.write(writer, model.trees, counts)
+    if model.lined:
+        sums = _multiplied(writer, model, sums, given, there)
     if model.divisor != 1.0:
         sums = writer.add("Div", [sums, writer.number(model.divisor)])
     if model.steepness != 1.0:
-        sums = writer.scaled(sums, np.full(len(model.trees.base), model.steepness))
+        sums = writer.scaled(sums, np.full(model.totals, model.steepness))
     said = _linked(writer, model.link, sums)
     if answer == "value":
         return computed(said, 1)
-    if len(model.trees.base) == 1:
+    if model.totals == 1:
         said = writer.both(said)
     if answer == "label":
         return computed(writer.largest(said), 1)
-    return computed(said, max(len(model.trees.base), 2))
+    return computed(said, max(model.totals, 2))
+
+
+def _multiplied(writer: Writer, model: Leafwise, sums: str, given: str, there: str) -> str:
+    """Write each total: its number, and its factors times the columns that they are of."""
+    zero = writer.number(0.0)
+    small = writer.add("LessOrEqual", [writer.add("Abs", [given]), writer.number(_ZERO)])
+    kept = writer.add("Where", [there, writer.add("Where", [small, zero, given]), zero])
+    each = 1 + len(model.lined)
+    totals = []
+    for total in range(model.totals):
+        begin = total * each
+        number_of = writer.add("Gather", [sums, writer.axes(begin)], axis=1)
+        factors = writer.add("Gather", [sums, writer.axes(*range(begin + 1, begin + each))], axis=1)
+        moved = writer.add("Mul", [factors, kept])
+        added = writer.add("ReduceSum", [moved, writer.axes(1)], keepdims=1)
+        totals.append(writer.add("Add", [number_of, added]))
+    return writer.joined(totals)
 
 
 def _linked(writer: Writer, link: Link, sums: str) -> str:
@@ -537,7 +644,7 @@ def _coded(rows: Rows, behind: str, infos: list[str]) -> FloatArray:
 def _walked(tree: Mapping[str, str], x: FloatArray) -> FloatArray:
     values = np.array(tree["leaf_value"].split(" "), dtype=np.float64)
     if len(values) == 1:
-        return np.repeat(values, len(x))
+        return _lines_of(tree, x, np.zeros(len(x), dtype=np.int64), np.repeat(values, len(x)))
     feature, decision, left, right = (
         np.array(tree[key].split(" "), dtype=np.int64)
         for key in ("split_feature", "decision_type", "left_child", "right_child")
@@ -555,7 +662,27 @@ def _walked(tree: Mapping[str, str], x: FloatArray) -> FloatArray:
             mine = node == one
             to_left[mine] = _in_set(tree, int(limit[one]), x[mine, feature[one]])
         at = np.where(at < 0, at, np.where(to_left, left[node], right[node]))
-    return np.asarray(values[-1 - at])
+    return _lines_of(tree, x, -1 - at, values[-1 - at])
+
+
+def _lines_of(
+    tree: Mapping[str, str], x: FloatArray, leaf: IntArray, values: FloatArray
+) -> FloatArray:
+    """What a leaf says of each row where it is a line: its number where a column is missing."""
+    if tree.get("is_linear", "0") != "1":
+        return np.asarray(values)
+    constants = [float(one) for one in tree["leaf_const"].split(" ")]
+    counts = [int(one) for one in tree["num_features"].split(" ")]
+    columns, factors = tree["leaf_features"].split(), tree["leaf_coeff"].split()
+    said = np.array(values)
+    for row, one in enumerate(leaf.tolist()):
+        begin = sum(counts[:one])
+        own = [int(column) for column in columns[begin : begin + counts[one]]]
+        given = np.where(np.abs(x[row, own]) <= _ZERO, 0.0, x[row, own])
+        if not np.isnan(given).any():
+            by = np.array(factors[begin : begin + counts[one]], dtype=np.float64)
+            said[row] = constants[one] + float((given * by).sum())
+    return said
 
 
 def _in_set(tree: Mapping[str, str], which: int, value: FloatArray) -> NDArray[np.bool_]:
@@ -642,7 +769,8 @@ _TRAINED = known(
 FAMILIES = (
     Family(
         name="Booster",
-        modules=("lightgbm.basic",),
+        # The other is a file of its own, which is loaded as a Booster.
+        modules=("lightgbm.basic", "lightgbm.file"),
         library=LIBRARY,
         releases=((2, 3), (4, 7)),
         used=known("_handle handle best_iteration"),
@@ -651,6 +779,7 @@ FAMILIES = (
         graph=_graph_booster,
         oracle=_oracle_booster,
         probe=_probe_booster,
+        takes_endless=True,
         says_release=False,
     ),
     *(
@@ -665,6 +794,7 @@ FAMILIES = (
             graph=_graph_wrapper,
             oracle=_oracle_wrapper,
             probe=_probe_wrapper,
+            takes_endless=True,
             says_release=False,
         )
         for name, more in (

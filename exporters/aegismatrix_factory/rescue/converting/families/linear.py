@@ -8,7 +8,7 @@ up to 1.7, 'warn' standing for 'ovr' up to 0.21; newton-cholesky fits each class
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -56,12 +56,18 @@ class Linear:
         From sums to probabilities or values.
     factor : float
         What the sums are multiplied by before the link.
+    centre : ndarray of shape (n_features,) or None
+        What is taken away from the columns before they are projected.
+    axes : ndarray of shape (n_features, columns) or None
+        What they are projected to, where it transforms.
     """
 
     coefficients: FloatArray
     intercepts: FloatArray
     link: Link
     factor: float = 1.0
+    centre: FloatArray | None = None
+    axes: FloatArray | None = None
 
 
 def _sums(attributes: Attributes, rows: int | None = None) -> tuple[FloatArray, FloatArray]:
@@ -226,11 +232,28 @@ def _read_discriminant(attributes: Attributes, reader: Reader) -> Model:
     link: Link = "sigmoid"
     if len(classes) > 2:
         link = "softmax" if attributes.since(0, 21) else "divided"
-    return _classifier(attributes, classes, link)
+    model = _classifier(attributes, classes, link)
+    solver = attributes.text("solver")
+    if solver not in ("svd", "eigen"):
+        return model
+    given, width = attributes.need("scalings_"), model.n_features or 0
+    if not isinstance(given, np.ndarray) or given.ndim != 2 or given.shape[0] != width:
+        raise InconsistentModelError("LinearDiscriminantAnalysis.scalings_ is no matrix")
+    axes = attributes.numbers("scalings_", given.shape)[:, : attributes.count("_max_components")]
+    centre = attributes.numbers("xbar_", (width,)) if solver == "svd" else None
+    if not axes.size:
+        raise InconsistentModelError("LinearDiscriminantAnalysis has no axes")
+    return replace(
+        model,
+        parameters=replace(model.parameters, centre=centre, axes=axes),
+        answers={**model.answers, "transformed": axes.shape[1]},
+    )
 
 
 def _graph(part: Part, answer: Answer, writer: Writer, x: Table) -> Table:
     model: Linear = part.parameters
+    if answer == "transformed":
+        return _projected(model, writer, x)
     sums = writer.affine(x.numbers(), model.coefficients, model.intercepts)
     count = len(model.intercepts)
     if answer == "decision" or (answer == "value" and model.link == "none"):
@@ -243,6 +266,14 @@ def _graph(part: Part, answer: Answer, writer: Writer, x: Table) -> Table:
     if model.factor != 1.0:
         sums = writer.add("Mul", [sums, writer.number(model.factor)])
     return computed(_probability(writer, model.link, sums, count), max(count, 2))
+
+
+def _projected(model: Linear, writer: Writer, x: Table) -> Table:
+    assert model.axes is not None
+    value = x.numbers()
+    if model.centre is not None:
+        value = writer.add("Sub", [value, writer.weight(model.centre)])
+    return computed(writer.add("MatMul", [value, writer.weight(model.axes)]), model.axes.shape[1])
 
 
 def _probability(writer: Writer, link: Link, sums: str, count: int) -> str:
@@ -341,6 +372,12 @@ def _divided(each: FloatArray) -> FloatArray:
 
 
 def _discriminant(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) -> FloatArray:
+    if answer == "transformed":
+        x = np.array(rows, dtype=np.float64)
+        if attributes.need("solver") == "svd":
+            x -= np.asarray(attributes.need("xbar_"), dtype=np.float64)
+        every = x @ np.asarray(attributes.need("scalings_"), dtype=np.float64)
+        return np.asarray(every[:, : attributes.need("_max_components")])
     if answer != "probability":
         return _bare(attributes, answer, rows, oracle)
     sums = _summed(attributes, rows)
@@ -403,8 +440,8 @@ _LOGISTIC_PATH = known(
 )
 _DISCRIMINANT = known(
     """
-    _max_components _n_features_out covariance_ covariance_estimator explained_variance_ratio_
-    means_ n_components priors priors_ scalings_ shrinkage solver store_covariance tol xbar_
+    _n_features_out covariance_ covariance_estimator explained_variance_ratio_ means_ n_components
+    priors priors_ shrinkage store_covariance tol
     """
 )
 
@@ -530,7 +567,7 @@ FAMILIES = (
     _family(
         "LinearDiscriminantAnalysis",
         ("sklearn.discriminant_analysis",),
-        "classes_",
+        "classes_ solver scalings_ xbar_ _max_components",
         _DISCRIMINANT,
         read=_read_discriminant,
         oracle=_discriminant,

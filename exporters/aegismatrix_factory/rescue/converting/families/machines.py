@@ -346,7 +346,8 @@ def _probability(writer: Writer, machine: Machine, sums: str) -> str:
             moved_share = _round(writer, table, rows, share, pull, mean)
             share = writer.add("Where", [reached, share, moved_share])
     assert reached is not None
-    return writer.add("Where", [reached, share, writer.nan()])
+    writer.refuse(writer.add("Not", [reached]))
+    return share
 
 
 def _round(

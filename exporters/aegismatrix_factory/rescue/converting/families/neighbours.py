@@ -137,20 +137,15 @@ def _graph(part: Part, answer: Answer, writer: Writer, x: Table) -> Table:
         room = writer.add("Mul", [room, last_weight])
     summed = writer.add("MatMul", [weights, writer.weight(given.said)])
     summed = writer.add("Add", [summed, share])
+    unknown = _total(writer, summed)
+    writer.refuse(writer.add("Not", [writer.add("Equal", [unknown, unknown])]))
     if answer == "label":
-        return computed(_labelled(writer, summed), 1)
+        return computed(writer.largest(summed), 1)
     if answer == "probability":
         total = writer.add("ReduceSum", [summed, writer.axes(1)], keepdims=1)
     else:
         total = writer.add("Add", [_total(writer, weights), room])
     return computed(writer.add("Div", [summed, total]), columns)
-
-
-def _labelled(writer: Writer, summed: str) -> str:
-    """The largest of each row; NaN where there is one, which is no number's place."""
-    unknown = writer.add("ReduceSum", [summed, writer.axes(1)], keepdims=1)
-    own = writer.add("Equal", [unknown, unknown])
-    return writer.add("Where", [own, writer.largest(summed), writer.nan()])
 
 
 def _total(writer: Writer, each: str) -> str:
@@ -236,7 +231,6 @@ def _probe(part: Part, random: np.random.Generator, rows: int) -> Probes:
 
 def _oracle(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) -> FloatArray:
     """Row by row: all distances, a stable sort, and the vote or the mean of the first."""
-    del oracle
     fitted = attributes.need("_fit_X")
     if isinstance(fitted, Record):
         fitted = matrix(fitted, "_fit_X")
@@ -279,11 +273,8 @@ def _oracle(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) 
         counted = weights[-1] != 0.0 and len(order) > k
         if counted and not set(tied) <= set(near.tolist()) and len(np.unique(y[tied], axis=0)) > 1:
             out[row] = np.nan
-    if answer != "label":
-        return out
-    places = out.argmax(axis=1).astype(np.float64)
-    places[np.isnan(out).any(axis=1)] = np.nan
-    return np.asarray(places[:, None])
+    oracle.refuse(np.isnan(out).any(axis=1))
+    return np.asarray(out.argmax(axis=1).astype(np.float64)[:, None]) if answer == "label" else out
 
 
 _HOW = known(

@@ -92,20 +92,39 @@ def _read_classes(attributes: Attributes, reader: Reader) -> Model:
     binarizer = attributes.need("_label_binarizer")
     if not isinstance(binarizer, Record) or binarizer.name != "LabelBinarizer":
         raise InconsistentModelError("MLPClassifier._label_binarizer is none")
-    if reader.known(binarizer)[1].text("y_type_") not in ("binary", "multiclass"):
-        raise UnsupportedModelError("its classifier answers several questions at once")
+    kind = reader.known(binarizer)[1].text("y_type_")
+    if kind not in ("binary", "multiclass", "multilabel-indicator"):
+        raise UnsupportedModelError("its MLPClassifier was fitted on an unknown kind of label")
     classes = attributes.labels("classes_")
     outputs = len(layers.weights[-1][1])
+    width = attributes.width(len(layers.weights[0][0]))
+    if kind == "multilabel-indicator":
+        return _marks(attributes, layers, classes, width)
     if (outputs, layers.last) != (
         (1, "logistic") if len(classes) == 2 else (len(classes), "softmax")
     ):
         raise InconsistentModelError("MLPClassifier contradicts itself about its classes")
-    width = attributes.width(len(layers.weights[0][0]))
     return Model(
         parameters=layers,
         n_features=width,
         answers={"probability": len(classes), "label": 1},
         classes=classes,
+        feature_names=attributes.column_names(width),
+    )
+
+
+def _marks(attributes: Attributes, layers: Layers, classes: tuple[str, ...], width: int) -> Model:
+    """A network that says of each of several marks whether a row has it."""
+    count = len(classes)
+    if (len(layers.weights[-1][1]), layers.last) != (count, "logistic"):
+        raise InconsistentModelError("MLPClassifier contradicts itself about its classes")
+    return Model(
+        parameters=layers,
+        n_features=width,
+        answers={"probability": count, "label": count},
+        shown=("probability", "label"),
+        classes=classes,
+        questions=(("0", "1"),) * count,
         feature_names=attributes.column_names(width),
     )
 
@@ -118,6 +137,8 @@ def _graph(part: Part, answer: Answer, writer: Writer, x: Table) -> Table:
         last = place == len(layers.weights) - 1
         value = _activated(writer, layers.last if last else layers.between, value)
     count = len(layers.weights[-1][1])
+    if part.model.questions:
+        return computed(writer.above(value, 0.5) if answer == "label" else value, count)
     if layers.last == "logistic":
         if answer == "label":
             return computed(writer.above(value, 0.5), 1)
@@ -138,7 +159,6 @@ def _activated(writer: Writer, kind: str, value: str) -> str:
 
 
 def _oracle(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) -> FloatArray:
-    del oracle
     value = np.asarray(rows, dtype=np.float64)
     coefficients, intercepts = attributes.need("coefs_"), attributes.need("intercepts_")
     for place, (weight, constant) in enumerate(zip(coefficients, intercepts, strict=True)):
@@ -152,6 +172,9 @@ def _oracle(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) 
             elif kind == "logistic":
                 value = expit(value)
     kind = attributes.need("out_activation_")
+    if kind == "logistic" and _has_marks(attributes, oracle):
+        value = expit(value)
+        return (value > 0.5).astype(np.float64) if answer == "label" else value
     if kind == "logistic":
         value = both(expit(value))
         if answer == "label":
@@ -159,6 +182,11 @@ def _oracle(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) 
     elif kind == "softmax":
         value = softmax(value)
     return value.argmax(axis=1).astype(np.float64)[:, None] if answer == "label" else value
+
+
+def _has_marks(attributes: Attributes, oracle: Oracle) -> bool:
+    kind = oracle.attributes(attributes.need("_label_binarizer")).need("y_type_")
+    return bool(kind == "multilabel-indicator")
 
 
 _TRAINED = known(

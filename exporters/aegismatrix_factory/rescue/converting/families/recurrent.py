@@ -69,19 +69,29 @@ def is_state_dict(value: object) -> bool:
     )
 
 
-def _read(attributes: Attributes, reader: Reader) -> Model:
-    del reader
-    weights = attributes.everything
-    _refuse_endless(weights)
+def is_own(weights: Mapping[str, Any]) -> bool:
+    """Whether a state dict has the names of this project's own network, all and no other."""
+    return "lstm.weight_ih_l0" in weights and not _expected(weights)[1] ^ set(weights)
+
+
+def _expected(weights: Mapping[str, Any]) -> tuple[int, set[str]]:
+    """How many layers there are, and the names that a network of them has."""
     depth = 0
     while f"lstm.weight_ih_l{depth}" in weights and depth <= MAX_LAYERS:
         depth += 1
-    expected = {*_HEAD} | {
+    return depth, {*_HEAD} | {
         f"lstm.{part}_l{layer}{end}"
         for layer in range(depth)
         for part in _PARTS
         for end in ("", "_reverse")
     }
+
+
+def _read(attributes: Attributes, reader: Reader) -> Model:
+    del reader
+    weights = attributes.everything
+    _refuse_endless(weights)
+    depth, expected = _expected(weights)
     odd = sorted(expected ^ set(weights))
     if odd or not 1 <= depth <= MAX_LAYERS:
         named = clipped(odd[0]) if odd else "lstm.weight_ih_l0"

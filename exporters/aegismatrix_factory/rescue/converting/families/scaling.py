@@ -77,8 +77,7 @@ def _scaler(attributes: Attributes, scaling: Scaling, width: int | None) -> Mode
         parameters=scaling,
         n_features=width,
         answers={"transformed": None},
-        # A bound lets NaN through here, and not in every runtime.
-        takes_missing=scaling.lowest is None,
+        takes_missing=True,
         output_names=_SCALED,
         feature_names=names,
     )
@@ -180,7 +179,9 @@ def _graph_scaling(part: Part, answer: Answer, writer: Writer, x: Table) -> Tabl
             value = writer.add(operator, [value, writer.weight(given)])
     if scaling.lowest is not None and scaling.highest is not None:
         bounds = [writer.weight(np.array(bound)) for bound in (scaling.lowest, scaling.highest)]
-        value = writer.add("Clip", [value, *bounds])
+        # Runtimes differ in what they make of NaN between bounds.
+        there = writer.add("Equal", [value, value])
+        value = writer.add("Where", [there, writer.add("Clip", [value, *bounds]), value])
     return Table(value, _unnamed(x))
 
 
@@ -280,7 +281,11 @@ def _graph_normalizer(part: Part, answer: Answer, writer: Writer, x: Table) -> T
         norm = writer.add("ReduceSum", [writer.add("Abs", [value]), axis], keepdims=1)
     else:
         sized = value if given.signed else writer.add("Abs", [value])
-        norm = writer.add("ReduceMax", [sized, axis], keepdims=1)
+        largest = writer.add("ReduceMax", [sized, axis], keepdims=1)
+        # The largest of numbers beside NaN is one of them; a sum is NaN.
+        total = writer.add("ReduceSum", [value, axis], keepdims=1)
+        there = writer.add("Equal", [total, total])
+        norm = writer.add("Where", [there, largest, total])
     none = writer.add("Equal", [norm, writer.number(0.0)])
     divisor = writer.add("Where", [none, writer.number(1.0), norm])
     return Table(writer.add("Div", [value, divisor]), _unnamed(x))

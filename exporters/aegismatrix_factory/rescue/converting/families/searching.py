@@ -1,4 +1,4 @@
-"""scikit-learn's searches, which answer as the best estimator that they found does."""
+"""scikit-learn's searches and frozen models, which answer as the estimator inside does."""
 
 from __future__ import annotations
 
@@ -20,9 +20,16 @@ from aegismatrix_factory.rescue.converting.family import (
 from aegismatrix_factory.rescue.converting.parameters import FloatArray
 from aegismatrix_factory.rescue.converting.writing import Table, Writer
 
+_INSIDE = {"FrozenEstimator": "estimator"}
+"""Where the estimator is that answers, if not under the name that all searches have."""
+
+
+def _inside(attributes: Attributes) -> object:
+    return attributes.need(_INSIDE.get(attributes.name, "best_estimator_"))
+
 
 def _read(attributes: Attributes, reader: Reader) -> Model:
-    best = reader.part(attributes.need("best_estimator_"))
+    best = reader.part(_inside(attributes))
     names = best.model.feature_names or attributes.column_names(best.n_features)
     return replace(
         best.model,
@@ -38,7 +45,7 @@ def _graph(part: Part, answer: Answer, writer: Writer, x: Table) -> Table:
 
 
 def _oracle(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) -> FloatArray:
-    return oracle.answer(attributes.need("best_estimator_"), answer, rows)
+    return oracle.answer(_inside(attributes), answer, rows)
 
 
 def _probe(part: Part, random: np.random.Generator, rows: int) -> Probes:
@@ -69,22 +76,28 @@ FAMILIES = tuple(
         modules=modules,
         library="scikit-learn",
         releases=((0, 20), (1, 9)),
-        used=known("best_estimator_"),
-        harmless={**_SEARCH, **harmless},
+        used=known(_INSIDE.get(name, "best_estimator_")),
+        harmless=harmless,
         read=_read,
         graph=_graph,
         oracle=_oracle,
         probe=_probe,
+        looks=False,
         sparse=None,
     )
     for name, modules, harmless in (
-        ("GridSearchCV", _MODULES, known("param_grid")),
-        ("RandomizedSearchCV", _MODULES, known("param_distributions n_iter random_state")),
-        ("HalvingGridSearchCV", _HALVED, {**_HALVING, **known("param_grid")}),
+        ("GridSearchCV", _MODULES, {**_SEARCH, **known("param_grid")}),
+        (
+            "RandomizedSearchCV",
+            _MODULES,
+            {**_SEARCH, **known("param_distributions n_iter random_state")},
+        ),
+        ("HalvingGridSearchCV", _HALVED, {**_SEARCH, **_HALVING, **known("param_grid")}),
         (
             "HalvingRandomSearchCV",
             _HALVED,
-            {**_HALVING, **known("param_distributions n_candidates")},
+            {**_SEARCH, **_HALVING, **known("param_distributions n_candidates")},
         ),
+        ("FrozenEstimator", ("sklearn.frozen._frozen",), {}),
     )
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from onnx import TensorProto
@@ -22,6 +23,7 @@ from aegismatrix_factory.rescue.converting.family import (
     Reader,
     Rows,
 )
+from aegismatrix_factory.rescue.converting.normal import normal_quantile
 from aegismatrix_factory.rescue.converting.parameters import FloatArray
 from aegismatrix_factory.rescue.converting.writing import Table, Writer, computed
 
@@ -31,7 +33,7 @@ _SPREADS = (0.5, 2.0, 8.0)
 _NEAREST = 1e-4
 """A power nearer to a logarithm than this loses its digits, as a graph has no ``expm1``."""
 _WITHIN = 1e-7
-"""What 0.20 takes for an end."""
+"""What 0.20 takes for an end, and all releases before a normal distribution."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,11 +63,14 @@ class Ranks:
     shares : ndarray of shape (Q,)
     within : float
         How near to an end a number is taken for it, and no share comes nearer to 0 or 1.
+    normal : bool
+        Whether a share becomes the number below which the normal distribution has it.
     """
 
     quantiles: FloatArray
     shares: FloatArray
     within: float
+    normal: bool
 
 
 def _read_powers(attributes: Attributes, reader: Reader) -> Model:
@@ -109,6 +114,7 @@ def _graph_powers(part: Part, answer: Answer, writer: Writer, x: Table) -> Table
 def _positive(writer: Writer, column: str, exponent: float) -> str:
     zero = writer.number(0.0)
     there = writer.add("Greater", [column, zero])
+    writer.refuse(writer.add("LessOrEqual", [column, zero]))
     return writer.add("Where", [there, _power(writer, column, exponent), writer.nan()])
 
 
@@ -147,6 +153,7 @@ def _oracle_powers(
         for place, exponent in enumerate(attributes.need("lambdas_").tolist()):
             column = x[:, place]
             if attributes.need("method") == "box-cox":
+                oracle.refuse(column <= 0.0)
                 out[:, place] = np.where(column > 0.0, power(np.log(column), exponent), np.nan)
                 continue
             above = power(np.log1p(column), exponent)
@@ -171,8 +178,10 @@ def _probe_powers(part: Part, random: np.random.Generator, rows: int) -> Probes:
 def _read_ranks(attributes: Attributes, reader: Reader) -> Model:
     del reader
     name = attributes.name
-    if attributes.text("output_distribution") != "uniform":
-        raise UnsupportedModelError(f"its {name} makes a normal distribution, not a uniform one")
+    distribution = attributes.text("output_distribution")
+    if distribution not in ("uniform", "normal"):
+        raise UnsupportedModelError(f"its {name} makes an unknown distribution")
+    normal = distribution == "normal"
     shares = attributes.line("references_")
     given = attributes.need("quantiles_")
     if not isinstance(given, np.ndarray) or given.ndim != 2:
@@ -181,8 +190,9 @@ def _read_ranks(attributes: Attributes, reader: Reader) -> Model:
     quantiles = attributes.numbers("quantiles_", (len(shares), width))
     if (np.diff(quantiles, axis=0) < 0.0).any() or (np.diff(shares) < 0.0).any():
         raise InconsistentModelError(f"{name} has quantiles that are not in order")
+    within = 0.0 if attributes.since(0, 21) and not normal else _WITHIN
     return Model(
-        parameters=Ranks(quantiles, shares, 0.0 if attributes.since(0, 21) else _WITHIN),
+        parameters=Ranks(quantiles, shares, within, normal),
         n_features=width,
         answers={"transformed": width},
         takes_missing=True,
@@ -198,8 +208,8 @@ def _graph_ranks(part: Part, answer: Answer, writer: Writer, x: Table) -> Table:
     for place in range(width):
         column = writer.add("Gather", [value, writer.axes(place)], axis=1)
         columns.append(_share(writer, column, ranks.quantiles[:, place], ranks))
-    joined = columns[0] if width == 1 else writer.add("Concat", columns, axis=1)
-    return computed(joined, width)
+    joined = writer.joined(columns)
+    return computed(normal_quantile(writer, joined) if ranks.normal else joined, width)
 
 
 def _share(writer: Writer, column: str, quantiles: FloatArray, ranks: Ranks) -> str:
@@ -257,15 +267,30 @@ def _oracle_ranks(attributes: Attributes, answer: Answer, rows: Rows, oracle: Or
         up = np.interp(column[there], own, shares)
         down = np.interp(-column[there], -own[::-1], -shares[::-1])
         out[there, place] = 0.5 * (up - down)
-        if attributes.since(0, 21):
+        uniform = attributes.need("output_distribution") == "uniform"
+        if attributes.since(0, 21) and uniform:
             lower, upper = column == own[0], column == own[-1]
         else:
             lower, upper = column - _WITHIN < own[0], column + _WITHIN > own[-1]
         out[upper, place] = 1.0
         out[lower, place] = 0.0
+    if attributes.need("output_distribution") == "normal":
+        return _normal(out)
     if attributes.since(0, 21):
         return out
     return np.asarray(np.clip(out, _WITHIN - np.spacing(1.0), 1.0 - (_WITHIN - np.spacing(1.0))))
+
+
+def _normal(shares: FloatArray) -> FloatArray:
+    """Share after share by Python's own normal distribution, its ends as scikit-learn cuts them."""
+    quantile = NormalDist().inv_cdf
+    end = _WITHIN - np.spacing(1.0)
+    first, last = quantile(end), quantile(1.0 - end)
+    found = [
+        one if one != one else first if one <= end else last if one >= 1.0 - end else quantile(one)
+        for one in shares.reshape(-1).tolist()
+    ]
+    return np.array(found).reshape(shares.shape)
 
 
 def _probe_ranks(part: Part, random: np.random.Generator, rows: int) -> Probes:
@@ -281,6 +306,9 @@ def _probe_ranks(part: Part, random: np.random.Generator, rows: int) -> Probes:
 
 def _back_ranks(part: Part, rows: FloatArray) -> FloatArray:
     ranks: Ranks = part.parameters
+    if ranks.normal:
+        below = NormalDist().cdf
+        rows = np.array([below(one) for one in rows.reshape(-1).tolist()]).reshape(rows.shape)
     columns = [
         np.interp(rows[:, place], ranks.shares, ranks.quantiles[:, place])
         for place in range(rows.shape[1])

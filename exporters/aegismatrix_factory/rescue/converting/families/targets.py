@@ -79,6 +79,7 @@ def _read(attributes: Attributes, reader: Reader) -> Model:
         warnings=regressor.model.warnings,
         details=regressor.model.details,
         vocabulary=regressor.model.vocabulary,
+        documents=regressor.model.documents,
         tolerance=regressor.model.tolerance,
     )
 
@@ -160,5 +161,6 @@ FAMILIES = (
         graph=_graph,
         oracle=_oracle,
         probe=_probe,
+        looks=False,
     ),
 )

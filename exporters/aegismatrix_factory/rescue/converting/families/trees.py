@@ -21,7 +21,6 @@ from aegismatrix_factory.rescue.converting.attributes import (
 )
 from aegismatrix_factory.rescue.converting.errors import (
     InconsistentModelError,
-    UnsupportedModelError,
 )
 from aegismatrix_factory.rescue.converting.family import (
     Answer,
@@ -33,6 +32,12 @@ from aegismatrix_factory.rescue.converting.family import (
 )
 from aegismatrix_factory.rescue.converting.hazards import forest_hazards
 from aegismatrix_factory.rescue.converting.parameters import Ensemble, FloatArray, Tree
+from aegismatrix_factory.rescue.converting.questions import (
+    Questions,
+    largest_of_each,
+    named,
+    read_questions,
+)
 from aegismatrix_factory.rescue.converting.trees import check_size, grow
 from aegismatrix_factory.rescue.reading.records import Record
 
@@ -79,16 +84,25 @@ def _model(attributes: Attributes, members: list[Attributes]) -> Model:
     outputs = attributes.count("n_outputs_")
     classifies = name.endswith("Classifier")
     classes: tuple[str, ...] = ()
-    if classifies:
-        if outputs != 1:
-            raise UnsupportedModelError("its classifier answers several questions at once")
+    questions: Questions = ()
+    groups: tuple[int, ...] | None = None
+    if classifies and outputs == 1:
         classes = attributes.labels("classes_")
-        outputs = len(classes)
-        if attributes.count("n_classes_") != outputs:
+        groups = (len(classes),)
+        if attributes.count("n_classes_") != len(classes):
             raise InconsistentModelError(f"{name} contradicts itself about its classes")
+    elif classifies:
+        questions = read_questions(attributes.need("classes_"), outputs, f"{name}.classes_")
+        groups, classes = tuple(len(one) for one in questions), named(questions)
+        given = attributes.need("n_classes_")
+        counts = given.tolist() if isinstance(given, np.ndarray) else given
+        if not isinstance(counts, list) or counts != list(groups):
+            raise InconsistentModelError(f"{name} contradicts itself about its classes")
+    labels = outputs
+    outputs = outputs if groups is None else sum(groups)
     grown = [grown_tree(member) for member in members]
     check_size(sum(one.count("node_count") for one in grown), outputs)
-    trees = tuple(read_tree(one, width, outputs, classifies) for one in grown)
+    trees = tuple(read_tree(one, width, outputs, groups) for one in grown)
     takes_missing = (
         attributes.since(*_MISSING_SINCE[name.removesuffix("Classifier").removesuffix("Regressor")])
         and attributes.get("monotonic_cst") is None
@@ -108,8 +122,10 @@ def _model(attributes: Attributes, members: list[Attributes]) -> Model:
     return Model(
         parameters=model,
         n_features=width,
-        answers={"probability": outputs, "label": 1} if classifies else {"value": outputs},
+        answers={"probability": outputs, "label": labels} if classifies else {"value": outputs},
+        shown=("probability", "label") if questions else (),
         classes=classes,
+        questions=questions,
         takes_missing=takes_missing,
         feature_names=attributes.column_names(width),
         warnings=forest_hazards((attributes.release or (0, 0, 0))[:2], classifies=classifies),
@@ -140,7 +156,9 @@ def grown_tree(member: Attributes) -> Attributes:
     return Attributes(grown, _TREE)
 
 
-def read_tree(attributes: Attributes, width: int, outputs: int, classifies: bool) -> Tree:
+def read_tree(
+    attributes: Attributes, width: int, outputs: int, groups: tuple[int, ...] | None = None
+) -> Tree:
     """Read the arrays of a fitted tree.
 
     Parameters
@@ -148,9 +166,9 @@ def read_tree(attributes: Attributes, width: int, outputs: int, classifies: bool
     attributes : Attributes
         Of its `tree_`.
     width, outputs : int
-        Columns, and classes or values.
-    classifies : bool
-        Whether its values are counts or shares of classes.
+        Columns, and classes of all questions or values.
+    groups : tuple of int or None
+        Classes of each question, whose values are counts or shares; None of a regression.
 
     Returns
     -------
@@ -171,13 +189,16 @@ def read_tree(attributes: Attributes, width: int, outputs: int, classifies: bool
     arguments = attributes.arguments
     if len(arguments) != 3 or counted(arguments[0], "Tree.n_features") != width:
         raise InconsistentModelError("a tree contradicts its model about its features")
-    shape = (size, 1, outputs) if classifies else (size, outputs, 1)
-    said = numbers(values, shape, "Tree.values").reshape(size, outputs)
-    if classifies:
-        if (said < 0.0).any():
+    # One question has as many values as the one with most classes, the rest is 0.
+    shape = (size, outputs, 1) if groups is None else (size, len(groups), max(groups))
+    given = numbers(values, shape, "Tree.values")
+    said = given.reshape(size, -1)
+    if groups is not None:
+        if (given < 0.0).any():
             raise InconsistentModelError("Tree.values has a negative share")
-        total = said.sum(axis=1, keepdims=True)
-        said = said / np.where(total == 0.0, 1.0, total)
+        total = given.sum(axis=2, keepdims=True)
+        shares = given / np.where(total == 0.0, 1.0, total)
+        said = np.concatenate([shares[:, i, :one] for i, one in enumerate(groups)], axis=1)
     # Infinite where only NaN goes to the right: no finite float32 is above the largest one.
     threshold = np.where(nodes["threshold"] == np.inf, _LARGEST, nodes["threshold"])
     missing = np.zeros(size, dtype=np.int64)
@@ -205,8 +226,11 @@ def _all(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) -> 
 
 
 def _answered(attributes: Attributes, answer: Answer, mean: FloatArray) -> FloatArray:
-    del attributes
-    return mean.argmax(axis=1).astype(np.float64)[:, None] if answer == "label" else mean
+    if answer != "label":
+        return mean
+    classes = attributes.need("classes_")
+    counts = [len(one) for one in classes] if isinstance(classes, list) else [len(classes)]
+    return largest_of_each(mean, counts)
 
 
 def _walked(members: list[Attributes], attributes: Attributes, rows: Rows) -> FloatArray:
@@ -216,11 +240,15 @@ def _walked(members: list[Attributes], attributes: Attributes, rows: Rows) -> Fl
     total: FloatArray | None = None
     for nodes, values in _stored(members):
         held = values[leaf_of(nodes, single)]
-        # (N, 1, classes) of a classifier, (N, outputs, 1) of a regression.
-        held = held[:, 0, :] if classifies else held[:, :, 0]
+        # (N, questions, classes) of a classifier, (N, outputs, 1) of a regression.
         if classifies:
-            whole = held.sum(axis=1)
-            held = held / np.where(whole == 0.0, 1.0, whole)[:, None]
+            whole = held.sum(axis=2, keepdims=True)
+            held = held / np.where(whole == 0.0, 1.0, whole)
+            classes = attributes.need("classes_")
+            each = classes if isinstance(classes, list) else [classes]
+            held = np.concatenate([held[:, i, : len(one)] for i, one in enumerate(each)], axis=1)
+        else:
+            held = held[:, :, 0]
         total = held if total is None else total + held
     assert total is not None
     return np.asarray(total / len(members))
