@@ -1,4 +1,4 @@
-"""Put what is generated into the documents: tables of skill, fields and loads, a report's lines."""
+"""Put what is generated into the documents: tables of skill, fields, loads and peers, a report."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ try:
 
     from aegismatrix.desk.cli.main import main as aegismatrix
     from aegismatrix.desk.report import schema
+    from benchmarks import peers
     from scripts.legacy_loads import VENVS, tables
 except ModuleNotFoundError as error:
     print(
@@ -93,9 +94,12 @@ def documents() -> dict[Path, str]:
     """Return each document as it should be."""
     manifest = REPOSITORY / "models_onnx" / "manifest.json"
     content = json.loads(manifest.read_text(encoding="utf-8"))
-    readme, models, report, pickles = (
+    readme, models, report, pickles, rescue = (
         REPOSITORY / name
-        for name in ("README.md", "docs/models.md", "docs/report.md", "docs/why-pickles-fail.md")
+        for name in (
+            *("README.md", "docs/models.md", "docs/report.md", "docs/why-pickles-fail.md"),
+            "docs/rescue.md",
+        )
     )
     own_market = next(one for one in content["artifacts"] if one["training"])["training"][0]
     text = readme.read_text(encoding="utf-8")
@@ -108,6 +112,11 @@ def documents() -> dict[Path, str]:
         readme: between_marks(text, "skill table", skill_table(content, own_market["market"])),
         models: between_marks(
             models.read_text(encoding="utf-8"), "skill table", skill_table(content)
+        ),
+        rescue: between_marks(
+            rescue.read_text(encoding="utf-8"),
+            "peers",
+            peers.table(json.loads(peers.KEPT.read_text(encoding="utf-8"))),
         ),
         report: between_marks(report.read_text(encoding="utf-8"), "fields", field_table()),
     }

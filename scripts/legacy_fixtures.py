@@ -174,7 +174,11 @@ ERAS = (
         "xgboost==2.0.3 lightgbm==4.1.0",
     ),
     ("3.11", "scikit-learn==1.3.1 numpy==1.25.2 joblib==1.3.2 pandas==2.1.4", ""),
-    ("3.11", "scikit-learn==1.3.2 numpy==1.26.0 joblib==1.3.2 pandas==2.1.4", ""),
+    (
+        "3.11",
+        "scikit-learn==1.3.2 numpy==1.26.0 joblib==1.3.2 pandas==2.1.4",
+        "xgboost==2.1.4",
+    ),
     (
         "3.11",
         "scikit-learn==1.4.2 numpy==1.26.4 joblib==1.4.2 pandas==2.2.2 dill==0.3.8 "

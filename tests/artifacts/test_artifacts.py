@@ -284,6 +284,22 @@ def test_a_manifest_with_another_digest_is_refused(folder: Path) -> None:
     assert "its own digest" in manifest_refusal(folder).problem
 
 
+def test_verdicts_of_before_and_after_their_correction_are_read(folder: Path) -> None:
+    file = folder / MANIFEST_NAME
+    content = {**read_manifest(folder).content}
+    judged = next(one["judgements"] for one in content["artifacts"] if one["name"] == "trap")
+    for one in judged:
+        for key in ("p_value", "corrected_p", "windows"):
+            one.pop(key, None)
+    judged[0] |= {"verdict": "indicated"}
+    judged[1] |= {"p_value": 1e-6, "corrected_p": 4e-5, "windows": 57}
+    file.write_bytes(render_manifest(content))
+    read = read_manifest(folder).model("trap").judgements
+    assert [one["verdict"] for one in read[:2]] == ["indicated", judged[1]["verdict"]]
+    assert read[1]["corrected_p"] == 4e-5
+    assert "p_value" not in read[0]
+
+
 def test_a_manifest_whose_content_changed_under_its_digest_is_refused(folder: Path) -> None:
     file = folder / MANIFEST_NAME
     text = file.read_text()

@@ -415,6 +415,11 @@ FORGERIES: dict[str, Callable[[dict[str, Any]], object]] = {
         skills={"x": {"skill": "1", "lower": 0, "upper": 1}}, strongest="x"
     ),
     "judgement that steers a terminal": judged(verdict=STEERING),
+    "verdict that is none": judged(verdict="excellent"),
+    "verdict that is a list": judged(verdict=["demonstrated"]),
+    "chance of two": judged(p_value=2.0),
+    "chance that is text": judged(corrected_p="0.001"),
+    "half a window": judged(windows=40.5),
     "judgements that are text": entry(judgements=["demonstrated"]),
     "eleven hundred entries": lambda content: content["artifacts"].extend(
         {**content["artifacts"][0], "name": f"x{n}", "file": f"x{n}.onnx"} for n in range(1_100)

@@ -36,7 +36,7 @@ from tests.artifacts.test_runs import attribute_of, field
 
 X = helper.make_tensor_value_info("x", TensorProto.DOUBLE, ["N"])
 Y = helper.make_tensor_value_info("y", TensorProto.DOUBLE, ["N"])
-LEAST_CANDIDATES, MOST_SECONDS, MOST_MEGABYTES = 1_000, 5.0, 500.0
+LEAST_CANDIDATES, MOST_SECONDS, MOST_MEGABYTES = 2_000, 5.0, 500.0
 OPSETS = [helper.make_opsetid("", 18), helper.make_opsetid(ML_DOMAIN, 3)]
 
 

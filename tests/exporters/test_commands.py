@@ -287,7 +287,7 @@ def test_a_file_that_needs_lz4_is_refused_with_what_brings_it(
     [
         (["completion", "bash"], "shtab", "completion"),
         (["report", "--sample", "--html"], "jinja2", "report"),
-        (["report", "--sample", "--html"], "jsonschema", "report"),
+        (["report", "--sample", "--validate"], "jsonschema", "report"),
         (["report", "--yahoo"], "pandas", "yahoo"),
         (["report", "--yahoo"], "platformdirs", "yahoo"),
         (["report", "--yahoo"], "tenacity", "yahoo"),

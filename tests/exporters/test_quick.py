@@ -57,7 +57,14 @@ class Boastful(Spike):
 
     def judge(self, market: MarketRows, walks: Mapping[str, Forecasts]) -> list[Judgement]:
         return [
-            replace(one, verdict="demonstrated", skills={"climatology": Skill(0.9, 0.8, 0.95)})
+            replace(
+                one,
+                verdict="demonstrated",
+                skills={"climatology": Skill(0.9, 0.8, 0.95)},
+                strongest="climatology",
+                p_value=0.0,
+                windows=100,
+            )
             for one in super().judge(market, walks)
         ]
 

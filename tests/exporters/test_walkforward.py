@@ -291,7 +291,9 @@ def test_brier_skill_is_one_minus_the_ratio_of_brier_scores() -> None:
     expected = 1 - brier_score_loss(label, probability) / brier_score_loss(label, np.full(500, 0.3))
     assert result.skills["climatology"].skill == pytest.approx(expected)
     assert result.auc == pytest.approx(roc_auc_score(label, probability))
-    assert result.verdict == "demonstrated"
+    assert result.verdict == "indicated"
+    assert result.p_value < 0.001
+    assert (result.windows, result.corrected_p) == (11, None)
 
 
 def test_climatology_itself_has_no_skill_and_none_is_demonstrated() -> None:
@@ -378,3 +380,21 @@ def test_shuffling_keeps_what_is_unknown_and_how_often_it_happened() -> None:
     assert np.isnan(mixed[-2:]).all()
     assert mixed[:-2].sum() == label[:-2].sum()
     assert (mixed[:-2] != label[:-2]).any()
+
+
+def test_what_was_forecast_of_days_without_an_outcome_is_kept_apart() -> None:
+    label = np.where(np.arange(len(DATES)) % 3 == 0, 1.0, 0.0)
+    label[1500:] = np.nan
+    walked = walk_forward(
+        every_day(DATES, 5), label, FROM, TO, constant(0.25), {"climatology": climatology(label)}
+    )
+    first, last = np.searchsorted(DATES, [FROM, TO])
+    np.testing.assert_array_equal(walked.rows, np.arange(first, 1500))
+    said = walked.by_row(len(DATES))
+    np.testing.assert_array_equal(np.flatnonzero(~np.isnan(said)), np.arange(first, last + 1))
+    assert set(said[first : last + 1]) == {0.25}
+
+
+def test_forecasts_that_were_made_by_hand_are_all_that_was_said() -> None:
+    made = Forecasts(np.array([1, 3]), DATES[[1, 3]], np.zeros(2), np.full((2, 2), 0.5), {})
+    np.testing.assert_array_equal(np.isnan(made.by_row(5)).all(axis=1), [1, 0, 1, 0, 1])

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from aegismatrix.artifacts.forecasts import FORECASTS_NAME
 from aegismatrix.artifacts.manifest import find_artifacts, read_manifest
 
 pytestmark = pytest.mark.slow
@@ -83,7 +84,12 @@ def test_each_wheel_holds_every_module_and_its_licence(
 
 
 def test_the_package_carries_the_artifacts_and_the_factory_none(wheels: dict[str, Path]) -> None:
-    sealed = {f"aegismatrix/models_onnx/{file.name}" for file in find_artifacts().iterdir()}
+    sealed = {
+        f"aegismatrix/models_onnx/{file.name}"
+        for file in find_artifacts().iterdir()
+        if file.name != FORECASTS_NAME
+    }
+    assert wheels["aegismatrix"].stat().st_size < 1_000_000
     assert {n for n in names(wheels["aegismatrix"]) if "/models_onnx/" in n} == sealed
     assert not [n for n in names(wheels["aegismatrix_factory"]) if n.endswith((".onnx", ".csv"))]
 

@@ -14,7 +14,7 @@ import aegismatrix as am
 from aegismatrix.desk.cli.main import main
 from aegismatrix.desk.job.publish import Settings, check_open, publish
 from aegismatrix.desk.job.schedule import next_run
-from aegismatrix.desk.sessions import CALENDAR_WARNING_DAYS
+from aegismatrix.desk.sessions import CALENDAR_WARNING_DAYS, calendar_notes
 from aegismatrix.desk.sources.fetched import Fetched
 from aegismatrix.errors import CalendarError, CalendarRangeError
 from aegismatrix.market.bars import Bars
@@ -214,6 +214,17 @@ def test_a_report_says_that_the_calendar_ends_and_what_is_provisional(
     declared = [one.target for one in made.direction.horizons.values() if one.target]
     assert all(target <= "2026-12-31" for target in declared)
     assert all(day <= "2026-12-31" for day in made.record.sessions_ahead)
+
+
+@pytest.mark.parametrize(("own", "said"), [(False, "or update the package."), (True, "FILE).")])
+def test_only_the_packages_own_calendar_gets_longer_with_the_package(
+    bars: Bars, own: bool, said: str
+) -> None:
+    given = ended_on(bars, "2026-11-16")
+    if own:
+        given = replace(given, market=replace(NIFTY, calendar=replace(NSE, name="Mine")))
+    (note,) = calendar_notes(given)
+    assert note.endswith(said)
 
 
 def test_with_a_newer_table_nothing_is_provisional(

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aegismatrix.errors import (
     BarsError,
@@ -22,6 +24,7 @@ from aegismatrix.errors import (
     UnreadableCellError,
 )
 from aegismatrix.market.arrays import as_dates
+from aegismatrix.market.cells import read_number, read_numbers
 from aegismatrix.market.readers import read_csv, read_csv_columns, read_frame
 from aegismatrix.market.sheets import path_text
 
@@ -661,3 +664,23 @@ def test_a_date_format_that_is_none_is_refused(csv_file: WriteCsv, date_format: 
     path = csv_file(f"date,close\n{LAST_DAY},2\n")
     with pytest.raises(BarsError, match="does not say a day"):
         read_csv(path, required=("close",), date_format=date_format)
+
+
+@given(
+    st.lists(
+        st.from_regex(r"\A[0-9.]{0,6}\Z")
+        | st.sampled_from(["1,234.5", " 7 ", "-", "nan", "1e3", "1_0", "\u0661", "+2", "-3.5", "x"])
+    )
+)
+def test_a_column_is_read_as_its_cells_are_one_by_one(cells: list[str]) -> None:
+    def outcome(read: Callable[[], list[float]]) -> object:
+        try:
+            return [str(value) for value in read()]
+        except UnreadableCellError as error:
+            return str(error)
+
+    rows = list(enumerate(cells))
+    whole = outcome(lambda: read_numbers(rows, "file.csv", "close").tolist())
+    assert whole == outcome(
+        lambda: [read_number(text, "file.csv", line, "close") for line, text in rows]
+    )

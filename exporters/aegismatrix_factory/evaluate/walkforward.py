@@ -8,10 +8,17 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtr
 
+from aegismatrix.artifacts.fields import INDICATED, NONE_DEMONSTRATED
 from aegismatrix.errors import AegisError
 from aegismatrix.market.bars import Bars
-from aegismatrix.market.statistics import block_days, resampled_means
+from aegismatrix.market.statistics import (
+    block_days,
+    independent_windows,
+    resampled_means,
+    standardised_gain,
+)
 from aegismatrix.market.windows import Windows
 
 FloatArray = NDArray[np.float64]
@@ -25,7 +32,7 @@ BOOTSTRAP_SAMPLES = 2000
 SEED = 20240517
 SHUFFLED_AUC_MARGIN = 0.05
 SHUFFLED_AUC_DEVIATIONS = 3.0
-DEMONSTRATED, NONE_DEMONSTRATED = "demonstrated", "none demonstrated"
+_P_VALUE_DIGITS = 6
 
 
 class JudgingError(AegisError):
@@ -155,6 +162,9 @@ class Forecasts:
         The model's probabilities.
     baselines : mapping of str to ndarray of shape (n, ...)
         What is to be beaten, forecast in the same walk.
+    said : (rows, probabilities), of shapes (m,) and (m, ...), or None
+        All that the model forecast, of days too whose outcome is not known; None if that is all of
+        `rows` and `model`.
     """
 
     rows: IntArray
@@ -162,6 +172,25 @@ class Forecasts:
     label: FloatArray
     model: FloatArray
     baselines: Mapping[str, FloatArray]
+    said: tuple[IntArray, FloatArray] | None = None
+
+    def by_row(self, count: int) -> FloatArray:
+        """Return all that the model forecast, row by row of its market.
+
+        Parameters
+        ----------
+        count : int
+            Rows of the market.
+
+        Returns
+        -------
+        ndarray of shape (count, ...)
+            NaN where nothing was forecast.
+        """
+        rows, model = (self.rows, self.model) if self.said is None else self.said
+        values = np.full((count, *model.shape[1:]), np.nan)
+        values[rows] = model
+        return values
 
 
 @dataclass(frozen=True)
@@ -224,8 +253,17 @@ class Judgement:
         Mean absolute difference of forecast and frequency over ten quantile bins (ECE).
     years : mapping of str to tuple (n, skill against climatology)
         Year by year.
+    p_value : float
+        Of no gain on the strongest baseline, one-sided, from `gain_p_value`.
+    windows : int
+        How many stretches of the scored days count as independent, from
+        `aegismatrix.market.statistics.independent_windows`.
     verdict : str
-        ``demonstrated`` only if the lower bound against the strongest baseline is above 0.
+        What is known of this output alone: ``indicated`` if the lower bound against the strongest
+        baseline is above 0. What is ``demonstrated`` depends on all that was judged beside it
+        (`aegismatrix_factory.evaluate.verdicts`).
+    corrected_p : float or None
+        `p_value` after Holm's correction for all that was judged beside it; None before.
     losses : Losses
         What the skills were made of, day by day.
     """
@@ -244,7 +282,10 @@ class Judgement:
     auc_upper: float
     calibration_error: float
     years: Mapping[str, tuple[int, float]]
+    p_value: float
+    windows: int
     verdict: str
+    corrected_p: float | None
     losses: Losses = field(repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
@@ -273,7 +314,10 @@ class Judgement:
             "years": {
                 year: {"n": n, "skill": round(skill, 6)} for year, (n, skill) in self.years.items()
             },
+            "p_value": self.p_value,
+            "windows": self.windows,
             "verdict": self.verdict,
+            **({} if self.corrected_p is None else {"corrected_p": self.corrected_p}),
         }
 
 
@@ -438,6 +482,31 @@ def skill_against(
     return Skill(float(1.0 - loss.mean() / baseline_loss.mean()), float(lower), float(upper))
 
 
+def gain_p_value(loss: FloatArray, baseline_loss: FloatArray, horizon_days: int) -> float:
+    """Return how likely a gain as large as this is where there is none, one-sided.
+
+    `aegismatrix.market.statistics.standardised_gain` goes through Student's t, whose far tail scipy
+    has to the last digit.
+
+    Parameters
+    ----------
+    loss, baseline_loss : ndarray of shape (n,)
+        Per forecast, oldest first.
+    horizon_days : int
+        As for `bootstrap_rows`.
+
+    Returns
+    -------
+    float
+        Rounded to six significant digits; 1 with fewer than two stretches.
+    """
+    found = standardised_gain(loss, baseline_loss, horizon_days)
+    if found is None:
+        return 1.0
+    value, degrees = found
+    return float(f"{stdtr(degrees, -value):.{_P_VALUE_DIGITS}g}")
+
+
 def paired_gain(
     loss: FloatArray,
     other_loss: FloatArray,
@@ -544,7 +613,10 @@ def judge(
         auc_upper=float(auc_upper),
         calibration_error=float(np.mean([calibration_error(p, y) for p, y in events])),
         years=years,
-        verdict=DEMONSTRATED if skills[strongest].lower > 0 else NONE_DEMONSTRATED,
+        p_value=gain_p_value(model_loss, against[strongest], horizon_days),
+        windows=independent_windows(len(model_loss), horizon_days),
+        verdict=INDICATED if skills[strongest].lower > 0 else NONE_DEMONSTRATED,
+        corrected_p=None,
         losses=Losses(forecasts.dates, model_loss, horizon_days),
     )
 
@@ -722,7 +794,8 @@ def walk_forward(
     test = np.concatenate(rows)
     known = ~np.isnan(label[test].reshape(len(test), -1)).any(axis=1)
     forecast = {"model": of_model, **of_baselines}
-    said = {name: np.concatenate(parts)[known] for name, parts in forecast.items()}
+    every = {name: np.concatenate(parts) for name, parts in forecast.items()}
+    said = {name: values[known] for name, values in every.items()}
     for name, values in said.items():
         if np.isnan(values).any():
             raise JudgingError(
@@ -735,6 +808,7 @@ def walk_forward(
         label=label[test][known],
         model=said.pop("model"),
         baselines=said,
+        said=(test, every["model"]),
     )
 
 

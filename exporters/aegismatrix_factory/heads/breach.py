@@ -172,6 +172,16 @@ class Breach(Head):
                 measures.append(_held(what, market, walked, held, horizon_days))
         return measures
 
+    def said(self, market: MarketRows, walks: Mapping[str, Forecasts]) -> FloatArray:
+        """Return the sides at the horizons and distances that the engine takes by default."""
+        count = len(market.dates)
+        sides = [
+            [walks[BREACH.judged(days, side)].by_row(count) for days in HORIZONS_DAYS]
+            for side in SIDES
+        ]
+        # Sides, horizons, rows, distances.
+        return np.asarray(np.moveaxis(np.array(sides), 2, 0))
+
     def refits(self, market: MarketRows) -> int:
         """Return two walk-forwards, one with shuffled labels."""
         timeline = market.timeline(LONGEST_DAYS)

@@ -93,6 +93,11 @@ class Direction(Head):
             for horizon_days, output in zip(HORIZONS_DAYS, _OUTPUTS, strict=True)
         ]
 
+    def said(self, market: MarketRows, walks: Mapping[str, Forecasts]) -> FloatArray:
+        """Return the classes horizon by horizon."""
+        count = len(market.dates)
+        return np.column_stack([walks[output].by_row(count) for output in _OUTPUTS])
+
     def refits(self, market: MarketRows) -> int:
         """Return two walk-forwards, one with shuffled labels, that serve all horizons."""
         timeline = market.timeline(max(HORIZONS_DAYS))

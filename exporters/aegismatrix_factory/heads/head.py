@@ -203,6 +203,28 @@ class Head(ABC):
         del market, walks
         return []
 
+    def said(self, market: MarketRows, walks: Mapping[str, Forecasts]) -> FloatArray | None:
+        """Return what the walk-forward forecast, as the model's output would be.
+
+        It travels with the release, so that a history can be had out of sample.
+
+        Parameters
+        ----------
+        market, walks
+            As for `judge`.
+
+        Returns
+        -------
+        ndarray of shape (N, ...) or None
+            Of every row of the market, NaN where nothing was forecast; of a surface at the horizons
+            and distances that the engine takes by default. None if no walk bears the name of each
+            column, unless a head says otherwise: no out-of-sample history has its columns then.
+        """
+        if not all(column in walks for column in self.columns):
+            return None
+        count = len(market.dates)
+        return np.column_stack([walks[column].by_row(count) for column in self.columns])
+
     @abstractmethod
     def refits(self, market: MarketRows) -> int:
         """Return how many refits `walk` and `check_shuffled` make, for a progress bar."""

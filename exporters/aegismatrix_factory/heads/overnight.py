@@ -111,6 +111,7 @@ class Overnight(Head):
                 label=served.label[same],
                 model=served.model[same],
                 baselines={name: values[same] for name, values in served.baselines.items()},
+                said=None,
             )
         return walks
 
@@ -167,6 +168,16 @@ class Overnight(Head):
         over = "the same model on the daily features instead"
         gains.append(_gain(market, of_direction, without, ranked_probability, DIRECTION, over))
         return [*gains, *_after_the_open(market, of_direction)]
+
+    def said(self, market: MarketRows, walks: Mapping[str, Forecasts]) -> FloatArray:
+        """Return the classes of the walks, which know no rows but nights that are known."""
+        known = _nights(market).known
+        count = int(known.sum())
+        values = np.full((len(known), len(self.columns)), np.nan)
+        values[known] = np.column_stack(
+            [walks[output].by_row(count) for output in (*_SPIKES, DIRECTION)]
+        )
+        return values
 
     def refits(self, market: MarketRows) -> int:
         """Return four walk-forwards, two of them with shuffled labels."""
@@ -259,6 +270,7 @@ class Overnight(Head):
                     label=_is(spikes, number),
                     model=spikes.model[:, number],
                     baselines={name: said[:, number] for name, said in spikes.baselines.items()},
+                    said=spikes.said and (spikes.said[0], spikes.said[1][:, number]),
                 )
                 for output, number in _SPIKES.items()
             },

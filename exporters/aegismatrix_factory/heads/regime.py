@@ -96,6 +96,10 @@ class Regime(Head):
             )
         ]
 
+    def said(self, market: MarketRows, walks: Mapping[str, Forecasts]) -> FloatArray:
+        """Return the classes of the one walk."""
+        return walks[self.name].by_row(len(market.dates))
+
     def refits(self, market: MarketRows) -> int:
         """Return two walk-forwards, one with shuffled labels."""
         timeline = market.timeline(REGIME_HORIZON_DAYS)

@@ -9,6 +9,9 @@ from aegismatrix.artifacts.manifest import QUICK_KEY
 
 _JUDGED_KINDS = ("head", "optional")
 
+RULE_KEY = "verdict_rule"
+"""In the manifest, by what its verdicts were reached."""
+
 Row = Sequence[str]
 
 _TERCILES = ("low", "middle", "high")
@@ -45,25 +48,27 @@ def skill_table(content: Mapping[str, Any], market: str | None = None) -> str:
     str
         A Markdown table: skills in per cent with their 95 % interval.
     """
-    rows = [
-        _skill_row(judgement)
-        for judgement in _judgements(content)
-        if market in (None, judgement["market"])
-    ]
-    return _table(
-        (
-            "output",
-            "market",
-            "scored",
-            "base rate",
-            "skill vs climatology [95 %]",
-            "vs strongest baseline [95 %]",
-            "AUC [95 %]",
-            "ECE",
-            "verdict",
-        ),
-        rows,
+    judged = [one for one in _judgements(content) if market in (None, one["market"])]
+    header: Row = (
+        "output",
+        "market",
+        "scored",
+        "base rate",
+        "skill vs climatology [95 %]",
+        "vs strongest baseline [95 %]",
+        "AUC [95 %]",
+        "ECE",
+        "verdict",
     )
+    rows = [_skill_row(one) for one in judged]
+    # Artifacts that were sealed before verdicts were corrected hold no such figure.
+    if any("corrected_p" in one for one in judged):
+        header = (*header[:-1], "corrected p", header[-1])
+        rows = [
+            (*row[:-1], f"{one['corrected_p']:.2g}" if "corrected_p" in one else "", row[-1])
+            for row, one in zip(rows, judged, strict=True)
+        ]
+    return _table(header, rows)
 
 
 def comparison_text(replaces: Mapping[str, Any]) -> str:
@@ -171,9 +176,9 @@ def _card_lines(content: Mapping[str, Any]) -> Iterator[str]:
         yield ""
     yield (
         "Skill is 1 - loss / loss of the baseline, in per cent; 0 is no better than the baseline."
-        " A verdict is `demonstrated` only if the lower end of the 95 % interval against the"
-        " strongest baseline is above 0. Every forecast scored here was made by a model that was"
-        " fitted on labels that had ended at least five trading days before (expanding window,"
+        f" {_rule_text(content.get(RULE_KEY))}"
+        " Every forecast scored here was made by a model that was fitted on labels that had ended"
+        " at least five trading days before (expanding window,"
         f" {refit}); intervals come from a circular block bootstrap. The modelled"
         " market is judged as it is served; the other market alone or pooled in turn, whichever"
         " serves it better."
@@ -221,6 +226,22 @@ def _card_lines(content: Mapping[str, Any]) -> Iterator[str]:
     yield "## Made with"
     yield ""
     yield ", ".join(f"{name} {version}" for name, version in content["made_with"].items()) + "."
+
+
+def _rule_text(rule: Mapping[str, Any] | None) -> str:
+    if rule is None:
+        return (
+            "A verdict is `demonstrated` only if the lower end of the 95 % interval against the"
+            " strongest baseline is above 0."
+        )
+    return (
+        "A verdict is `demonstrated` only if skill against the strongest baseline holds at a level"
+        f" of {100 * rule['family_level']:g} % after correction for all outputs of a market (Holm;"
+        " the package's own models are one family, those of others another), is at least"
+        f" {100 * rule['least_effect']:g} % and rests on at least {rule['least_windows']}"
+        " stretches of days that count as independent. It is `indicated` if the lower end of its"
+        " own 95 % interval is above 0, and no more."
+    )
 
 
 def _head_lines(entry: Mapping[str, Any]) -> Iterator[str]:

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import aegismatrix
+from aegismatrix.artifacts.forecasts import FORECASTS_NAME, render_forecasts
 from aegismatrix.artifacts.manifest import (
     CARD_KEY,
+    FORECASTS_KEY,
     GOLDEN_KEY,
     MANIFEST_NAME,
     MANIFEST_VERSION,
@@ -24,8 +26,9 @@ from aegismatrix.artifacts.manifest import (
 from aegismatrix.engine.verify import verify_manifest
 from aegismatrix_factory.evaluate.challenge import Comparison, compare, decide
 from aegismatrix_factory.evaluate.losses import LOSSES_NAME, render_losses
+from aegismatrix_factory.evaluate.verdicts import RULE
 from aegismatrix_factory.heads.head import Head
-from aegismatrix_factory.release.card import comparison_text, model_card
+from aegismatrix_factory.release.card import RULE_KEY, comparison_text, model_card
 from aegismatrix_factory.release.golden import GOLDEN_NAME, golden_values
 from aegismatrix_factory.release.parity import prove_engine, prove_features, prove_head, prove_past
 from aegismatrix_factory.release.staging import (
@@ -80,7 +83,7 @@ def export(
     if comparison is not None:
         report(comparison_text(comparison.to_dict()))
     forced = decide(comparison, target, force)
-    losses = render_losses([training.losses])
+    losses, walked = render_losses([training.losses]), render_forecasts(training.walked)
     heads = [head for head in heads if head.name in training.estimators]
     candidates = prove_all(training, heads, report)
     golden = golden_values({candidate.name: candidate.model for candidate in candidates})
@@ -94,7 +97,9 @@ def export(
             **sealed_entry(LOSSES_NAME, losses),
             "market": training.losses.market,
         },
+        FORECASTS_KEY: sealed_entry(FORECASTS_NAME, walked),
         GOLDEN_KEY: sealed_entry(GOLDEN_NAME, golden),
+        RULE_KEY: RULE,
     }
     if effort.is_quick:
         content[QUICK_KEY] = asdict(effort)
@@ -105,6 +110,7 @@ def export(
         for candidate in candidates:
             (fresh / str(candidate.entry["file"])).write_bytes(candidate.data)
         (fresh / LOSSES_NAME).write_bytes(losses)
+        (fresh / FORECASTS_NAME).write_bytes(walked)
         (fresh / GOLDEN_NAME).write_bytes(golden)
         (fresh / CARD_NAME).write_bytes(card)
         (fresh / MANIFEST_NAME).write_bytes(render_manifest(content))

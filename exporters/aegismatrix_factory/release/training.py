@@ -17,12 +17,19 @@ from numpy.typing import NDArray
 from skops import io as skops_io
 from threadpoolctl import threadpool_limits
 
+from aegismatrix.artifacts.forecasts import (
+    FORECASTS_NAME,
+    WalkForward,
+    parse_forecasts,
+    render_forecasts,
+)
 from aegismatrix.artifacts.manifest import QUICK_KEY, TrainingSpan
 from aegismatrix.engine.model import Model
 from aegismatrix.errors import AegisError
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.market import Market
 from aegismatrix_factory.evaluate.fetching import FetchedMarket
+from aegismatrix_factory.evaluate.forecasts import walk_forward_of
 from aegismatrix_factory.evaluate.losses import (
     LOSSES_NAME,
     MarketLosses,
@@ -31,13 +38,11 @@ from aegismatrix_factory.evaluate.losses import (
     render_losses,
 )
 from aegismatrix_factory.evaluate.markets import MarketRows, MarketSource, market_rows
-from aegismatrix_factory.evaluate.walkforward import (
-    FULL,
-    NONE_DEMONSTRATED,
-    Effort,
-    Judgement,
-)
+from aegismatrix_factory.evaluate.verdicts import RULE, settled
+from aegismatrix_factory.evaluate.walkforward import FULL, Effort, Judgement
 from aegismatrix_factory.heads.head import Estimators, Head
+from aegismatrix_factory.heads.registry import HEADS
+from aegismatrix_factory.release.card import RULE_KEY
 from aegismatrix_factory.release.parity import expected_of, market_feed
 from aegismatrix_factory.release.staging import meanings_of, stage_features
 from aegismatrix_factory.sealing import sealed_folder
@@ -45,7 +50,7 @@ from aegismatrix_factory.sealing import sealed_folder
 FloatArray = NDArray[np.float64]
 
 RECORD_NAME = "training.json"
-RECORD_VERSION = 3
+RECORD_VERSION = 4
 US_MARKET = "us overnight"
 _LIBRARIES = (
     "numpy",
@@ -97,6 +102,8 @@ class Training:
         Library versions.
     losses : MarketLosses
         The walk-forward on the market that is modelled, day by day.
+    walked : WalkForward
+        What every head forecast in it.
     effort : Effort
         How much work was put into the judgements.
     """
@@ -111,6 +118,7 @@ class Training:
     us_span: TrainingSpan | None
     made_with: Mapping[str, str]
     losses: MarketLosses
+    walked: WalkForward
     effort: Effort = FULL
 
 
@@ -161,6 +169,7 @@ def train(
         ]
         market, *pool = (market_rows(source, features, effort) for source in stored)
         heads = [head for head in heads if head.serves(market)]
+        said: dict[str, FloatArray] = {}
         for head in heads:
             served = [judged for judged in (market, *pool) if head.serves(judged)]
             steps = sum(head.refits(judged) for judged in served)
@@ -172,19 +181,28 @@ def train(
                 steady = steadied_by if judged is market else around
                 head.check_shuffled(judged, step)
                 walks = head.walk(judged, steady, step)
-                judgements[head.name] += _as_relied_on(head.judge(judged, walks), effort)
+                judgements[head.name] += head.judge(judged, walks)
                 measures[head.name] += head.measure(judged, walks)
+                forecast = head.said(judged, walks) if judged is market else None
+                if forecast is not None:
+                    said[head.name] = forecast
             estimators = head.fit(market, steadied_by)
             (fresh / f"{head.name}.skops").write_bytes(skops_io.dumps(dict(estimators)))
             forecasts = [_forecasts(head, estimators, judged) for judged in served]
             np.save(fresh / f"{head.name}.npy", np.concatenate(forecasts))
+        # A verdict depends on all that was judged, so it comes last.
+        judgements = settled(judgements, {head.name for head in HEADS}, effort)
         losses = render_losses([losses_of(judged, judgements) for judged in (market, *pool)])
         (fresh / LOSSES_NAME).write_bytes(losses)
+        walked = render_forecasts(walk_forward_of(market, heads, said))
+        (fresh / FORECASTS_NAME).write_bytes(walked)
         record = {
             "record_version": RECORD_VERSION,
             "losses_sha256": sha256(losses).hexdigest(),
+            "walked_sha256": sha256(walked).hexdigest(),
             "features_sha256": sha256(data).hexdigest(),
             QUICK_KEY: asdict(effort) if effort.is_quick else None,
+            RULE_KEY: RULE,
             "sources": [
                 {
                     "name": source.name,
@@ -217,13 +235,6 @@ def train(
         text = json.dumps(record, indent=1, sort_keys=True, allow_nan=False)
         (fresh / RECORD_NAME).write_text(text + "\n", encoding="utf-8")
     return judgements
-
-
-def _as_relied_on(judgements: Sequence[Judgement], effort: Effort) -> list[Judgement]:
-    """Take back what too little work would seem to demonstrate, whatever head it is of."""
-    if not effort.is_quick:
-        return list(judgements)
-    return [replace(one, verdict=NONE_DEMONSTRATED) for one in judgements]
 
 
 def read_training(folder: Path, heads: Sequence[Head]) -> Training:
@@ -259,6 +270,7 @@ def read_training(folder: Path, heads: Sequence[Head]) -> Training:
         stored = {head.name: (folder / f"{head.name}.skops").read_bytes() for head in heads}
         forecasts = {head.name: (folder / f"{head.name}.npy").read_bytes() for head in heads}
         losses = (folder / LOSSES_NAME).read_bytes()
+        walked = (folder / FORECASTS_NAME).read_bytes()
     except (OSError, ValueError) as error:
         raise TrainingRecordError(str(folder), str(error)) from error
     features, data = stage_features()
@@ -274,6 +286,11 @@ def read_training(folder: Path, heads: Sequence[Head]) -> Training:
             raise TrainingRecordError(str(folder), f"{head.name}.npy is of another training")
     if record["losses_sha256"] != sha256(losses).hexdigest():
         raise TrainingRecordError(str(folder), f"{LOSSES_NAME} is of another training")
+    if record["walked_sha256"] != sha256(walked).hexdigest():
+        raise TrainingRecordError(str(folder), f"{FORECASTS_NAME} is of another training")
+    if record[RULE_KEY] != RULE:
+        reason = f"its verdicts were reached by another rule, {record[RULE_KEY]}"
+        raise TrainingRecordError(str(folder), reason)
     if record["made_with"] != _made_with():
         reason = f"it was made with {record['made_with']}, here are {_made_with()}"
         raise TrainingRecordError(str(folder), reason)
@@ -295,6 +312,7 @@ def read_training(folder: Path, heads: Sequence[Head]) -> Training:
         us_span=_us_span(markets[0]),
         made_with=record["made_with"],
         losses=_of_heads(parse_losses(losses)[0], heads),
+        walked=_said_by(parse_forecasts(walked, str(folder / FORECASTS_NAME)), heads),
         effort=Effort(**quick) if quick else FULL,
     )
 
@@ -329,6 +347,14 @@ def _of_heads(losses: MarketLosses, heads: Sequence[Head]) -> MarketLosses:
     """Leave out what is trained and not exported."""
     names = {head.name for head in heads}
     return replace(losses, outputs=tuple(one for one in losses.outputs if one.head in names))
+
+
+def _said_by(walked: WalkForward, heads: Sequence[Head]) -> WalkForward:
+    """Leave out what is trained and not exported."""
+    names = {head.name for head in heads}
+    return replace(
+        walked, heads={name: said for name, said in walked.heads.items() if name in names}
+    )
 
 
 def _place(file: Path, fresh: Path) -> str:

@@ -165,6 +165,34 @@ class GoldenValuesError(ArtifactError):
 
 
 @dataclass(eq=False, repr=False)
+class SealedForecastsError(ArtifactError):
+    """There are no out-of-sample forecasts to read: `kind` says why."""
+
+    cases: ClassVar[Cases] = {
+        "not_sealed": (
+            "The artifacts in {path} seal no forecasts of their walk-forward.",
+            "Train and export them again with this release (aegismatrix train, aegismatrix export),"
+            " or ask a model with sealed fits of the past (Engine.unseen).",
+        ),
+        "not_here": (
+            "{path} is sealed (sha256 {sha256:.16}) and not here: the wheel leaves it out for its"
+            " size.",
+            "Take that file from models_onnx/ in the source distribution or repository of the same"
+            " release (pip download --no-deps --no-binary aegismatrix aegismatrix) and put it"
+            " there.",
+        ),
+        "malformed": (
+            "{path} does not hold these artifacts' forecasts: {reason}.",
+            "Use the package release and the artifacts that belong together.",
+        ),
+    }
+    kind: str
+    reason: str = ""
+    _: KW_ONLY
+    sha256: str = ""
+
+
+@dataclass(eq=False, repr=False)
 class GoldenMismatchError(AegisError):
     """An artifact gives other numbers here than where it was sealed (infinite for a shape)."""
 

@@ -12,6 +12,10 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+DEMONSTRATED, INDICATED, NONE_DEMONSTRATED = "demonstrated", "indicated", "none demonstrated"
+"""The verdicts of a judgement: how far the walk-forward showed skill."""
+
+_VERDICTS = frozenset([DEMONSTRATED, INDICATED, NONE_DEMONSTRATED])
 _FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 # Windows opens a device by these names, whatever stands behind the first dot.
 _DEVICES = frozenset(
@@ -78,8 +82,15 @@ def sha256(value: object) -> str:
 
 def judgement(value: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a value that is a judgement: who judged what, against what, and the verdict."""
-    for key in ("output", "market", "score", "strongest", "verdict"):
+    for key in ("output", "market", "score", "strongest"):
         text(value[key])
+    if text(value["verdict"]) not in _VERDICTS:
+        raise ValueError(f"{value['verdict'][:40]!a} is no verdict")
+    # Artifacts that were sealed before verdicts were corrected have neither.
+    for key in ("p_value", "corrected_p"):
+        if not 0.0 <= number(value.get(key, 0.0)) <= 1.0:
+            raise ValueError(f"a {key} is not within 0 and 1")
+    expect_int(value.get("windows", 0))
     for baseline, skill in value["skills"].items():
         text(baseline)
         for key in ("skill", "lower", "upper"):

@@ -32,6 +32,8 @@ SIGNATURE_NAME = "manifest.sig"
 ENGINE_NAME = "engine"
 WALKFORWARD_KEY = "walkforward"
 """The key, in the manifest, of the sealed losses of the walk-forward."""
+FORECASTS_KEY = "forecasts"
+"""The key, in the manifest, of the sealed forecasts of the walk-forward."""
 GOLDEN_KEY = "golden"
 """The key, in the manifest, of the sealed golden values."""
 QUICK_KEY = "quick"
@@ -42,6 +44,8 @@ CARD_KEY = "card"
 """The key, in the manifest, of the sealed model card."""
 RELEASE_KEY = "release"
 """Where a manifest says how many times artifacts were exported to its folder, this one included."""
+TRAVELS_APART = frozenset({FORECASTS_KEY})
+"""Attachments that may be missing from the folder: the wheel leaves them out for their size."""
 MAX_ARTIFACT_BYTES = 128 * 1024 * 1024
 """What one sealed file may have."""
 MAX_FOLDER_BYTES, MAX_ARTIFACTS = 256 * 1024 * 1024, 1024
@@ -235,8 +239,8 @@ class Manifest:
     content : dict
         All that the file says.
     attachments : mapping of str to SealedFile
-        What is sealed besides the models, by `WALKFORWARD_KEY`, `GOLDEN_KEY`, `REPORT_KEY` and
-        `CARD_KEY`; without those that were not sealed. Not read until asked for.
+        What is sealed besides the models, by `WALKFORWARD_KEY`, `FORECASTS_KEY`, `GOLDEN_KEY`,
+        `REPORT_KEY` and `CARD_KEY`; without those that were not sealed. Not read until asked for.
     sha256 : str
         Of the file's bytes as they were read: what a signature is held against.
     release : int
@@ -400,7 +404,7 @@ def read_manifest(path: str | os.PathLike[str] | None = None) -> Manifest:
         # Artifacts that were sealed before there were such files have none.
         attachments = {
             key: _parse_file(content[key])
-            for key in (WALKFORWARD_KEY, GOLDEN_KEY, REPORT_KEY, CARD_KEY)
+            for key in (WALKFORWARD_KEY, FORECASTS_KEY, GOLDEN_KEY, REPORT_KEY, CARD_KEY)
             if content.get(key) is not None
         }
         release = entries.expect_int(content.get(RELEASE_KEY, 0))
@@ -453,6 +457,15 @@ def read_attachment(manifest: Manifest, key: str) -> bytes | None:
     if actual != sealed.sha256:
         raise errors.ArtifactHashError(str(path), expected=sealed.sha256, actual=actual)
     return data
+
+
+def is_here(manifest: Manifest, key: str) -> bool:
+    """Whether the folder has an attachment at all, or may and does go without it."""
+    sealed = manifest.attachments.get(key)
+    # Not Path.exists, which raises on a path that is too long; a broken link is something.
+    return sealed is not None and (
+        key not in TRAVELS_APART or os.path.lexists(manifest.folder / sealed.file)
+    )
 
 
 def list_models(path: str | os.PathLike[str] | None = None) -> tuple[ModelSpec, ...]:

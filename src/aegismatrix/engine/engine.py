@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from aegismatrix import errors
 from aegismatrix.artifacts.manifest import (
     ENGINE_NAME,
+    FORECASTS_KEY,
     ArraySpec,
     Manifest,
     ModelSpec,
@@ -34,6 +35,7 @@ from aegismatrix.market.arrays import (
     as_real,
     as_rows,
     as_text,
+    as_truth,
     as_whole,
 )
 from aegismatrix.market.bars import Bars
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
+    from aegismatrix.artifacts.forecasts import WalkForward
     from aegismatrix.market.overnight import Nights
 
 LONGEST_DAYS = 30
@@ -104,6 +107,9 @@ class Forecast(Published):
         By model name: the columns of `table`.
     manifest_digest : str
         Which set of artifacts said so.
+    walk_forward : ndarray of shape (N,), bool, or None
+        Of an out-of-sample history, which fit spoke: one of the walk-forward's, or, where False,
+        the served model, of a day after its training. None in any other forecast.
 
     Examples
     --------
@@ -126,6 +132,7 @@ class Forecast(Published):
     probabilities: Mapping[str, FloatArray]
     columns: Mapping[str, tuple[str, ...]]
     manifest_digest: str
+    walk_forward: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.dates)
@@ -182,7 +189,8 @@ class Forecast(Published):
     def to_pandas(self) -> pd.DataFrame:
         """Return every day and every probability as a pandas frame of N rows (extra ``frames``).
 
-        Its columns are date, close, iv and in_sample, then those of `table`.
+        Its columns are date, close, iv and in_sample, of an out-of-sample history walk_forward,
+        then those of `table`.
 
         Raises
         ------
@@ -225,8 +233,9 @@ class Forecast(Published):
 
     def _columns(self) -> dict[str, NDArray[Any]]:
         """Every column by its name: of the bars, and of `table`."""
-        bars = {"close": self.close, "iv": self.iv_percent, "in_sample": self.in_sample}
-        return {"date": self.dates, **bars, **self.table()}
+        known = {"date": self.dates, "close": self.close, "iv": self.iv_percent}
+        fits = {} if self.walk_forward is None else {"walk_forward": self.walk_forward}
+        return {**known, "in_sample": self.in_sample, **fits, **self.table()}
 
     def __repr__(self) -> str:
         last = ", ".join(f"{column} {value:.3f}" for column, value in list(self.row().items())[:3])
@@ -277,6 +286,7 @@ class Engine:
         self._model = load_model(manifest, ENGINE_NAME, self._threads)
         _check_engine(manifest)
         self._opened: dict[str, Model] = {}
+        self._walked: WalkForward | None = None
         self._heads = [out for out in self._model.spec.outputs if out.unit == _PROBABILITY]
         self._inputs = {array.name for array in self._model.spec.inputs}
         self._spans = _training_spans(manifest)
@@ -340,6 +350,7 @@ class Engine:
         *,
         horizon_days: ArrayLike = HORIZONS_DAYS,
         distance: ArrayLike = DISTANCES,
+        out_of_sample: bool = False,
     ) -> Forecast:
         """Forecast from every bar that has enough history: T - lookback_bars + 1 days.
 
@@ -349,11 +360,25 @@ class Engine:
         ----------
         bars, horizon_days, distance
             As for `predict`.
+        out_of_sample : bool
+            Whether to leave out what the served model says of days that it has learnt from. On
+            those days its walk-forward speaks, with fits that had seen nothing later, as it was
+            sealed: to 1/8192, of the models that `SealedForecasts` are of, and at no horizons and
+            distances but those that stand here by default. After the training the served model
+            speaks. `Forecast.walk_forward` says which, `Forecast.in_sample` is False throughout.
+            Days before the first scored one, and any other day of the training that was not
+            forecast, are left out.
 
         Raises
         ------
         InsufficientHistoryError
             Saying how many bars are missing.
+        SealedForecastsError
+            If the artifacts seal no such forecasts, or the file is not here.
+        OutOfSampleBarsError
+            If these are other bars than those that were forecast, or none of them was.
+        ContractError
+            If a surface is asked for at horizons or distances that were not sealed.
 
         Examples
         --------
@@ -363,7 +388,10 @@ class Engine:
         >>> len(past) == 400 - engine.lookback_bars + 1, past.in_sample.all().item()
         (True, True)
         """
-        return self._forecast(bars, horizon_days, distance, last_only=False)
+        forecast = self._forecast(bars, horizon_days, distance, last_only=False)
+        if not as_truth(out_of_sample, "out_of_sample"):
+            return forecast
+        return self._out_of_sample(forecast, bars)
 
     def breach_distances(
         self, bars: Bars, targets: Sequence[tuple[int, float]], *, head: str | None = None
@@ -470,7 +498,8 @@ class Engine:
         """Forecast the session after each night from what the US markets did in it.
 
         The result is by column of ``overnight.onnx``, which is no part of the fused artifact, in
-        shape (N,).
+        shape (N,). On the days of an out-of-sample history on which the walk-forward speaks, it is
+        what the walk-forward said.
 
         Parameters
         ----------
@@ -514,7 +543,60 @@ class Engine:
             implied_sigma=np.ascontiguousarray(forecast.implied_sigma),
             **nights.inputs(),
         )[_PROBABILITY]
+        if forecast.walk_forward is not None:
+            from aegismatrix.engine.out_of_sample import sealed_nights
+
+            walked, path = self._walk_forward()
+            days, columns = forecast.dates[forecast.walk_forward], model.spec.outputs[0].columns
+            probability = probability.copy()
+            probability[forecast.walk_forward] = sealed_nights(
+                walked, OVERNIGHT, columns, days, path
+            )
         return dict(zip(model.spec.outputs[0].columns, probability.T, strict=True))
+
+    def _walk_forward(self) -> tuple[WalkForward, str]:
+        """Read what the walk-forward forecast, when it is first asked for, and say from where."""
+        from aegismatrix.artifacts.forecasts import read_forecasts
+
+        if self._walked is None:
+            self._walked = read_forecasts(self.manifest)
+        sealed = self.manifest.attachments[FORECASTS_KEY]
+        return self._walked, str(self.manifest.folder / sealed.file)
+
+    def _out_of_sample(self, forecast: Forecast, bars: Bars) -> Forecast:
+        from aegismatrix.engine.out_of_sample import pick_days, sealed_cells
+
+        walked, path = self._walk_forward()
+        asked = forecast.horizon_days, forecast.distance
+        sealed = {
+            head.name: sealed_cells(walked, head, *asked, path)
+            for head in self._heads
+            if head.name in walked.heads
+        }
+        if not sealed:
+            raise errors.SealedForecastsError(
+                path, "malformed", "none of its models is the engine's"
+            )
+        trained_until = self._spans[-1][1] if self._spans else forecast.dates[-1]
+        rows, places = pick_days(walked, sealed, bars, forecast.dates, trained_until)
+        by_walk = places >= 0
+        probabilities = {}
+        for name, values in sealed.items():
+            kept = forecast[name][rows].copy()
+            kept[by_walk] = values[places[by_walk]]
+            probabilities[name] = kept
+        return replace(
+            forecast,
+            dates=forecast.dates[rows],
+            in_sample=np.zeros(len(rows), dtype=bool),
+            close=forecast.close[rows],
+            iv_percent=forecast.iv_percent[rows],
+            implied_sigma=forecast.implied_sigma[rows],
+            features=forecast.features[rows],
+            probabilities=probabilities,
+            columns={name: forecast.columns[name] for name in probabilities},
+            walk_forward=by_walk,
+        )
 
     def _open(self, name: str) -> Model:
         """Open an artifact beside the fused one, when it is first asked for."""

@@ -33,6 +33,32 @@ class InsufficientHistoryError(BarsError):
 
 
 @dataclass(eq=False, repr=False)
+class OutOfSampleBarsError(BarsError):
+    """These bars have no out-of-sample history: `kind` says why, `dates` on which days."""
+
+    cases: ClassVar[Cases] = {
+        "other_bars": (
+            "These are other bars than those that were forecast ({market}, {first} to {last}): a"
+            " bar differs, is missing or is one too many on: {where}.",
+            "Give the bars of the training, to the last digit; of any other bars the models have"
+            " no out-of-sample history, so train on them (aegismatrix train).",
+        ),
+        "no_days": (
+            "None of these bars was forecast out of sample: that begins on {first} ({market}) and,"
+            " after {last}, goes on once the training has ended.",
+            "Give bars that reach further; Engine.history(bars) alone gives every day.",
+        ),
+    }
+    kind: str
+    _: KW_ONLY
+    market: str
+    first: str
+    last: str
+    rows: Sequence[int] = ()
+    dates: Sequence[str] = ()
+
+
+@dataclass(eq=False, repr=False)
 class NonFiniteOutputError(ContractError):
     """A model gave NaN or infinity."""
 

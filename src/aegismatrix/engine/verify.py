@@ -7,14 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aegismatrix import errors
+from aegismatrix.artifacts.forecasts import read_forecasts
 from aegismatrix.artifacts.golden import GoldenCase, check_golden, read_golden
 from aegismatrix.artifacts.manifest import (
     CARD_KEY,
     ENGINE_NAME,
+    FORECASTS_KEY,
     GOLDEN_KEY,
     REPORT_KEY,
     WALKFORWARD_KEY,
     Manifest,
+    is_here,
     read_attachment,
     read_manifest,
     unlisted_files,
@@ -92,6 +95,11 @@ def verify_manifest(manifest: Manifest, *, golden: bool, all_kinds: bool = False
             read_attachment(manifest, key)
         except AegisError as error:
             of_attachments.append(Finding(key, error))
+    if is_here(manifest, FORECASTS_KEY):
+        try:
+            read_forecasts(manifest)
+        except AegisError as error:
+            of_attachments.append(Finding(FORECASTS_KEY, error))
     try:
         cases = read_golden(manifest) or {}
     except AegisError as error:

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Sequence
 
 import numpy as np
 
 from aegismatrix import errors
+from aegismatrix.market.arrays import FloatArray
 
 _BLANKS = frozenset({"", ".", "-", "--", "na", "n/a", "null", "none", "nan", "#n/a"})
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|infinity)", re.IGNORECASE)
 _GROUPED_NUMBER = re.compile(r"[+-]?\d{1,3}(,\d{2,3})*,\d{3}(\.\d+)?")
 
 
+def read_numbers(cells: Sequence[tuple[int, str]], source: str, column: str) -> FloatArray:
+    """Read a column of numbers, each with the number of its line, as `read_number` reads one."""
+    texts = [text for _, text in cells]
+    joined = "\n".join(texts)
+    # Almost every column is of digits and points: one look at all of it, and what is no number of
+    # theirs fails to convert.
+    if joined.isascii() and joined.replace(".", "").replace("\n", "").isdigit():
+        with contextlib.suppress(ValueError):
+            return np.array([float(text) for text in texts])
+    return np.array(
+        [read_number(text, source, line, column) for line, text in cells], dtype=np.float64
+    )
+
+
 def read_number(text: str, source: str, line: int, column: str) -> float:
     """Read a number as people write it, grouped by thousands or by lakhs too."""
-    # Almost every cell is of digits and a point; what else there may be costs several searches.
-    if text.isascii() and text.replace(".", "", 1).isdigit():
-        return float(text)
     cell = text.strip()
     if cell.lower() in _BLANKS:
         return np.nan

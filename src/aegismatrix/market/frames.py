@@ -24,7 +24,7 @@ from aegismatrix.market.arrays import (
     clock_named,
     read_dates,
 )
-from aegismatrix.market.cells import read_number
+from aegismatrix.market.cells import read_numbers
 from aegismatrix.market.headers import (
     date_format_of,
     date_place,
@@ -62,10 +62,7 @@ class FrameColumns:
         if values.dtype.kind in "iuf":
             return values.astype(np.float64)
         cells = ("" if _is_blank(cell) else str(cell) for cell in values)
-        return np.array(
-            [read_number(cell, source, row, name) for row, cell in enumerate(cells)],
-            dtype=np.float64,
-        )
+        return read_numbers(list(enumerate(cells)), source, name)
 
 
 def columns_of(

@@ -27,7 +27,7 @@ from aegismatrix.market.arrays import (
     parsed,
     read_dates,
 )
-from aegismatrix.market.cells import read_number
+from aegismatrix.market.cells import read_numbers
 from aegismatrix.market.headers import (
     column_places,
     date_format_of,
@@ -227,10 +227,7 @@ def _expiries(columns: FrameColumns) -> tuple[str, ...] | None:
 
 def _sheet_columns(sheet: Sheet, places: Mapping[str, int], source: str) -> dict[str, FloatArray]:
     return {
-        name: np.array(
-            [read_number(cells[place], source, line, name) for line, cells in sheet.rows],
-            dtype=np.float64,
-        )
+        name: read_numbers([(line, cells[place]) for line, cells in sheet.rows], source, name)
         for name, place in places.items()
     }
 

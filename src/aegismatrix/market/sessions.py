@@ -69,8 +69,8 @@ class SessionReport:
         ]
         if self.unchecked and self.calendar is not None:
             said.append(
-                f"Bars beyond the calendar {self.calendar}, which were not compared with it:"
-                f" {self.unchecked}."
+                f"Bars of days outside of the calendar {self.calendar}, which were not compared"
+                f" with it: {self.unchecked}."
             )
         return tuple(said)
 

@@ -93,11 +93,7 @@ def read_sheet(source: str) -> Sheet:
     delimiter = max(",;\t", key=lines[skipped].count)
     reader = csv.reader(io.StringIO("\n".join(lines[skipped:])), delimiter=delimiter)
     try:
-        rows = [
-            (skipped + reader.line_num, cells)
-            for cells in reader
-            if any(cell.strip() for cell in cells)
-        ]
+        rows = [(skipped + reader.line_num, cells) for cells in reader if "".join(cells).strip()]
     except csv.Error as error:
         raise errors.FileUnreadableError(source, str(error)) from error
     if not rows:
