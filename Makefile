@@ -43,11 +43,14 @@ benchmarks: $(DEV)/.installed
 	$(DEV)/bin/python benchmarks/speed.py
 	$(DEV)/bin/python benchmarks/forests.py
 
-# Half an hour or more: every bit flip, every thread, every version that has wheels.
+# An hour or more: every bit flip, manifests of nothing, every thread, every version that has wheels.
 proofs: $(DEV)/.installed
 	$(DEV)/bin/python benchmarks/flips.py
 	$(DEV)/bin/python benchmarks/mutations.py
+	$(DEV)/bin/python benchmarks/drift.py
+	$(DEV)/bin/python benchmarks/peers.py
 	$(DEV)/bin/python benchmarks/opening.py --candidates 2000
+	$(DEV)/bin/python benchmarks/null_verdicts.py
 	$(DEV)/bin/python benchmarks/load.py
 	$(DEV)/bin/python benchmarks/portability.py
 	$(DEV)/bin/python benchmarks/portability.py --others

@@ -48,7 +48,7 @@ SPOKEN = (
     *(("buyer", "spike_direction_bias"), ("buyer", "theta_edge"), ("buyer", "buyer_environment")),
 )
 NO_NUMBER = re.compile(r"\b(nan|inf)\b")
-VERDICTS = {"demonstrated", "none demonstrated", "not judged"}
+VERDICTS = {"demonstrated", "indicated", "none demonstrated", "not judged"}
 
 
 def assert_typed(error: AegisError) -> None:

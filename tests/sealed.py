@@ -4,20 +4,33 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from aegismatrix_factory.release.golden import GOLDEN_NAME, golden_of
 from aegismatrix_factory.sealing import sealed_entry
 
+from aegismatrix.artifacts.forecasts import (
+    FORECASTS_NAME,
+    PROBABILITY_STEPS,
+    SealedForecasts,
+    WalkForward,
+    bar_checks,
+    in_steps,
+    render_forecasts,
+)
 from aegismatrix.artifacts.manifest import (
+    FORECASTS_KEY,
     GOLDEN_KEY,
     MANIFEST_NAME,
     find_artifacts,
     read_manifest,
     render_manifest,
 )
+from aegismatrix.engine.engine import DISTANCES, HORIZONS_DAYS
+from aegismatrix.market.bars import Bars
 
 
 def seal_golden(folder: Path, data: bytes) -> None:
@@ -82,3 +95,36 @@ def change_entry(folder: Path, name: str, change: Callable[[dict[str, Any]], obj
         if entry["name"] == name:
             change(entry)
     (folder / MANIFEST_NAME).write_bytes(render_manifest(content))
+
+
+def copy_with_walk(
+    place: Path, bars: Bars, rows: slice, models: Sequence[str], gap: int | None = None
+) -> Path:
+    """Copy the bundled artifacts beside a made-up walk-forward of chance numbers over some bars.
+
+    Nothing is said of the day numbered `gap`.
+    """
+    folder = Path(shutil.copytree(find_artifacts(), place))
+    random, dates = np.random.default_rng(3), bars.dates[rows]
+    manifest, heads = read_manifest(folder), {}
+    for name in models:
+        (output,) = manifest.model(name).outputs
+        is_surface = len(output.shape) > 2
+        cells = (len(HORIZONS_DAYS), len(DISTANCES)) if is_surface else ()
+        values = random.uniform(0.0, 1.0, (len(dates), len(output.columns), *cells))
+        if gap is not None:
+            values[gap] = np.nan
+        heads[name] = SealedForecasts(
+            output.columns, PROBABILITY_STEPS, in_steps(values, PROBABILITY_STEPS)
+        )
+    walked = WalkForward(
+        "made up",
+        dates,
+        bar_checks(bars.high[rows], bars.low[rows], bars.close[rows], bars.iv[rows]),
+        tuple(map(float, HORIZONS_DAYS)),
+        DISTANCES,
+        heads,
+    )
+    (folder / FORECASTS_NAME).write_bytes(render_forecasts(walked))
+    seal_file(folder, FORECASTS_KEY, FORECASTS_NAME)
+    return folder

@@ -409,6 +409,9 @@ def test_a_verdict_says_its_evidence_in_words() -> None:
     assert trust("none demonstrated", judged).detail.endswith("it did worse.")
     assert "does not clear zero" in trust("none demonstrated", {**judged, "upper": 0.01}).detail
     above = {**judged, "skill": 0.02, "lower": 0.01, "upper": 0.03}
+    hinted = trust("indicated", above)
+    assert (hinted.mark, hinted.words) == ("hinted", "Skill indicated, not demonstrated")
+    assert "too little to count among all that was judged" in hinted.detail
     assert trust("none demonstrated", above).detail.endswith("from too few refits to count.")
     assert trust("not judged", None, "Why.").detail == "Why."
     assert skill_and_interval({"skill": 0.0368, "lower": -0.0003, "upper": 0.0}, "") == (

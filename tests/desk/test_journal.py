@@ -59,7 +59,7 @@ def test_a_report_claims_every_probability_that_its_future_decides(report: Repor
     cells = len(surface.horizon_days) * len(surface.distance_points)
     # The night is forecast where US bars are given; it is not logged.
     events = {column for column, output in OUTPUTS.items() if output.head != "overnight"}
-    assert len(claims) == len(claims_of(report)) == len(events) + 3 * cells + 1
+    assert len(claims) == len(claims_of(report)) == len(events) + 3 * cells + 6 + 1
     assert events < set(claims)
     seller, buyer = report.seller, report.buyer
     assert claims["trap_10"].probability == seller.trap.score
@@ -329,7 +329,7 @@ def test_what_is_no_log_is_refused_and_left_alone(
 
 def test_a_place_that_cannot_be_used_is_named(tmp_path: Path, report: Report) -> None:
     (tmp_path / "file").touch()
-    with raising((JournalError, "unusable"), match="writable folder"):
+    with raising((JournalError, "unusable"), match="Make it writable"):
         Journal(tmp_path / "file" / "log").append(report)
     with raising((JournalError, "unusable")):
         Journal(tmp_path).append(report)

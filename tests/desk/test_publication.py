@@ -422,7 +422,11 @@ class TestCheck:
         assert [one.what for one in wrong(out)] == [PAGE_NAME, JOURNAL_NAME]
 
     @pytest.mark.parametrize(
-        "text", [b"", b"{", b"[]", b"\xff", b'{"as_of": NaN}', b'{"generated_at": "\x1b[2J"}']
+        "text",
+        [
+            *(b"", b"{", b"[]", b"\xff", b'{"as_of": NaN}', b'{"a": 1, "a": 1}'),
+            b'{"generated_at": "\x1b[2J"}',
+        ],
     )
     def test_what_is_no_report(self, text: bytes, report: Report, out: Path) -> None:
         put_in_place(out, making(report, 1), journal_in(out))

@@ -31,7 +31,9 @@ from aegismatrix.desk.sources.local import SampleSource
 from aegismatrix.errors import (
     BarsBehindError,
     CalendarRangeError,
+    ContractError,
     MarketClosedError,
+    MissingExtraError,
     OutputError,
     TransientSourceError,
 )
@@ -66,6 +68,24 @@ def engine() -> am.Engine:
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()} if folder.exists() else {}
+
+
+def test_a_run_checks_the_schema_only_where_it_is_asked_to(
+    nifty: am.Bars, engine: am.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A report that says what the schema does not know.
+    monkeypatch.setattr(
+        "aegismatrix.desk.job.publish.analyze",
+        lambda *given, **named: replace(am.analyze(*given, **named), session="sideways"),
+    )
+    out = tmp_path / "out"
+    with pytest.raises(ContractError, match="sideways"):
+        publish(Held(nifty), Settings(out, html=False, validate=True), engine=engine, now=EVENING)
+    assert contents(out) == {}
+    monkeypatch.setitem(sys.modules, "jsonschema", None)
+    publish(Held(nifty), Settings(out, html=False), engine=engine, now=EVENING)
+    with pytest.raises(MissingExtraError, match="jsonschema"):
+        publish(Held(nifty), Settings(out, html=False, validate=True), engine=engine, now=EVENING)
 
 
 def test_a_run_writes_report_page_and_journal(

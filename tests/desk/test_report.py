@@ -21,6 +21,7 @@ from aegismatrix_factory.evaluate.markets import MarketSource
 
 import aegismatrix as am
 from aegismatrix.desk.cli.main import main
+from aegismatrix.desk.html.page import render_page
 from aegismatrix.desk.report import schema
 from aegismatrix.errors import (
     CalendarRangeError,
@@ -315,6 +316,19 @@ def test_provenance_names_artifacts_and_a_verdict_for_each_output(report: am.Rep
     assert {name: one["verdict"] for name, one in provenance["skill"].items()} == {
         name: one["verdict"] for name, one in judged.items()
     }
+
+
+def test_what_is_only_indicated_stands_apart_from_what_is_demonstrated(report: am.Report) -> None:
+    skill = report.provenance.skill
+    said = {output: {**skill[output], "verdict": "indicated"} for output in ("trap_10", "theta")}
+    hinted = replace(report, provenance=replace(report.provenance, skill={**skill, **said}))
+    hinted.validate()
+    assert hinted.verdict("trap_10") == "indicated"
+    (line,) = [one for one in hinted.summary().splitlines() if one.startswith("  trap ")]
+    assert re.search(r"5 d \d+% \(\w+\), 10 d \d+% \(indicated\)", line)
+    page = render_page(hinted.to_dict())
+    assert page.count("Skill indicated, not demonstrated") == 2
+    assert "\N{CIRCLE WITH LEFT HALF BLACK} 10 d" in page
 
 
 def test_a_report_that_breaks_its_schema_is_refused(report: am.Report) -> None:

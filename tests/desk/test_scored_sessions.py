@@ -162,6 +162,12 @@ class ByHand:
         is_whole = all(one in self.rows for one in promised)
         inside = [one for one in self.days if day < one <= promised[-1]]
         close, iv = self.rows[day][2:]
+        if claim.series.startswith("move_interval"):
+            if promised[-1] not in self.rows:
+                return MISSING_SESSIONS
+            assert claim.lower_edge is not None
+            assert claim.upper_edge is not None
+            return float(claim.lower_edge <= self.rows[promised[-1]][2] <= claim.upper_edge)
         if claim.lower_edge is not None or claim.upper_edge is not None:
             if not is_whole:
                 return MISSING_SESSIONS
@@ -225,7 +231,7 @@ def test_500_days_are_scored_as_counted_session_by_session(
             elif came is not None:
                 pairs[claim.series].append((claim.probability, came))
     scores = {one.output: one for one in found.outputs}
-    ranges = {one.output: one for one in found.safe_ranges}
+    ranges = {one.output: one for one in (*found.safe_ranges, *found.move_intervals)}
     assert scores.keys() | ranges.keys() == pairs.keys()
     for name, said in pairs.items():
         forecast, happened = (np.array(values) for values in zip(*said, strict=True))
@@ -327,7 +333,9 @@ def test_a_closure_that_was_declared_later_makes_claims_across_it_unscorable(
     assert before.unscorable == {}
     assert {one.horizon_days for one in after.outputs} == {1, 2}
     counts = {one.output: one.n for one in before.outputs}
-    assert after.unscorable == {CALENDAR_CHANGED: len(counts) + 1 - len(after.outputs)}
+    kept = len(after.outputs) + len(after.move_intervals)
+    claimed = len(counts) + len(before.move_intervals) + 1
+    assert after.unscorable == {CALENDAR_CHANGED: claimed - kept}
 
 
 def test_bars_that_begin_too_late_are_said_to(

@@ -280,6 +280,7 @@ VALID: Mapping[str, Make] = {
     "Model.from_bytes.path": lambda w: "trap.onnx",
     "path": lambda w: w.engine.manifest.folder,
     "golden": lambda w: False,
+    "out_of_sample": lambda w: False,
     "strikes": lambda w: w.chain.strikes,
     "call_open_interest": lambda w: w.chain.call_open_interest,
     "put_open_interest": lambda w: w.chain.put_open_interest,

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
+from aegismatrix.artifacts.fields import DEMONSTRATED
 from aegismatrix.desk.age import age_of
 from aegismatrix.desk.arguments import (
     check_engine,
@@ -21,7 +22,7 @@ from aegismatrix.desk.chain_end import chain_end
 from aegismatrix.desk.json_text import stamp_of
 from aegismatrix.desk.outputs import further_models, missing_from
 from aegismatrix.desk.provenance import provenance_of, record_of
-from aegismatrix.desk.report import DEMONSTRATED, PriceHistory, Publication, Report
+from aegismatrix.desk.report import PriceHistory, Publication, Report
 from aegismatrix.desk.sessions import calendar_notes, targets
 from aegismatrix.desk.signals import direction as directed
 from aegismatrix.desk.signals import seller as selling

@@ -129,7 +129,8 @@ class JournalError(StoreError):
         ),
         "unusable": (
             "The forecast log {path} cannot be used: {reason}.",
-            "Choose a file in a writable folder with free space; what was logged is kept.",
+            "Make it writable, or give another file (--journal) in a folder with free space; what"
+            " was logged is kept.",
         ),
         "vanished": (
             "The forecast log {path} is not the one that this job has written to: {reason}.",

@@ -40,9 +40,6 @@ from aegismatrix.market.thresholds import STALE_CALENDAR_DAYS
 FORMAT_VERSION = 2
 """The form of the report; docs/report.md lists what changed with each."""
 
-DEMONSTRATED = "demonstrated"
-"""The verdict on what the walk-forward showed to have skill."""
-
 NOT_JUDGED = "not judged"
 """In place of a verdict on what no walk-forward has scored."""
 
@@ -617,7 +614,7 @@ class Report(Published):
         Returns
         -------
         str
-            ``demonstrated``, ``none demonstrated`` or ``not judged``.
+            ``demonstrated``, ``indicated``, ``none demonstrated`` or ``not judged``.
 
         Examples
         --------

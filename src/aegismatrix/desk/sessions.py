@@ -7,6 +7,7 @@ from typing import Any
 
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.events import LABELS
+from aegismatrix.market.market import market_named
 from aegismatrix.market.windows import sessions_ahead
 
 CALENDAR_WARNING_DAYS = 45
@@ -36,9 +37,12 @@ def calendar_notes(bars: Bars, expiry: str | None = None) -> list[str]:
     notes = []
     if (ends - today).days <= CALENDAR_WARNING_DAYS:
         ended = "ended" if today > ends else "ends"
+        # A newer package has a newer table of its own exchange alone.
+        shipped = market_named("nifty").calendar
+        newer = ", or update the package" if calendar == shipped else ""
         notes.append(
-            f"The exchange's calendar {ended} on {ends}: update the package, or give a newer table"
-            " (--calendar FILE)."
+            f"The exchange's calendar {calendar.name} {ended} on {ends}: give a newer table"
+            f" (--calendar FILE){newer}."
         )
     if today > ends or (expiry is not None and calendar.is_provisional(expiry)):
         notes.append(

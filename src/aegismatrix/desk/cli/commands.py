@@ -19,6 +19,7 @@ from aegismatrix.artifacts.manifest import (
     ENGINE_NAME,
     GOLDEN_KEY,
     Manifest,
+    is_here,
     list_models,
     read_manifest,
 )
@@ -195,7 +196,9 @@ def monitor(arguments: argparse.Namespace) -> int:
     from aegismatrix.desk.monitoring.monitor import CRITICAL
     from aegismatrix.desk.monitoring.monitor import monitor as monitored
 
-    if not Path(arguments.journal).exists():
+    if arguments.demo:
+        _make_demo(arguments)
+    elif not Path(arguments.journal).exists():
         raise JournalError(arguments.journal, "missing")
     manifest = read_manifest(arguments.models)
     bars = _source(arguments).fetch().bars
@@ -205,6 +208,16 @@ def monitor(arguments: argparse.Namespace) -> int:
     elif not arguments.quiet:
         print(result.summary())
     return FINDING if any(one.severity == CRITICAL for one in result.alerts) else DONE
+
+
+def _make_demo(arguments: argparse.Namespace) -> None:
+    from aegismatrix.desk.monitoring.demo import demo_journal
+    from aegismatrix.engine.engine import Engine
+
+    if arguments.yahoo or arguments.index or arguments.iv:
+        arguments.parser.error("--demo is made of the sample and goes without other bars")
+    arguments.sample = True
+    demo_journal(arguments.journal, engine=Engine(arguments.models))
 
 
 def check(arguments: argparse.Namespace) -> int:
@@ -243,6 +256,7 @@ def _settings(arguments: argparse.Namespace, *, check_current: bool) -> Settings
         allow_stale=arguments.allow_stale,
         chain=_chain(arguments),
         overnight=_overnight(arguments),
+        validate=arguments.validate,
     )
 
 
@@ -392,7 +406,7 @@ def history(arguments: argparse.Namespace) -> int:
     bars = _source(arguments).fetch().bars
     _refuse_to_overwrite(arguments, Path(arguments.out))
     engine = Engine(arguments.models)
-    forecast = engine.history(bars)
+    forecast = engine.history(bars, out_of_sample=arguments.out_of_sample)
     lines = _history_lines(forecast) if arguments.json else _history_rows(forecast)
     text = "".join(f"{line}\n" for line in lines)
     if arguments.out == "-":
@@ -424,24 +438,42 @@ def drop_output() -> None:
 
 def _history_rows(forecast: Forecast) -> Iterable[str]:
     """Write CSV: of each day what is known and what is forecast, probabilities in twelve digits."""
-    yield ",".join(["date", "close", "iv", "in_sample", *forecast.table()])
-    for day, close, iv, seen, *values in _days(forecast):
-        flag = "true" if seen else "false"
-        yield ",".join([day, f"{close!r}", f"{iv!r}", flag, *(f"{value:.12f}" for value in values)])
+    yield ",".join(["date", "close", "iv", *_flags(forecast), *forecast.table()])
+    for day, close, iv, flags, values in _days(forecast):
+        said = ["true" if flag else "false" for flag in flags]
+        yield ",".join(
+            [day, f"{close!r}", f"{iv!r}", *said, *(f"{value:.12f}" for value in values)]
+        )
 
 
 def _history_lines(forecast: Forecast) -> Iterable[str]:
     """Write the same as one JSON object a line."""
-    names = ["date", "close", "iv", "in_sample", *forecast.table()]
-    for day, close, iv, seen, *values in _days(forecast):
-        row = [day, close, iv, seen, *(round(value, 12) for value in values)]
+    names = ["date", "close", "iv", *_flags(forecast), *forecast.table()]
+    for day, close, iv, flags, values in _days(forecast):
+        row = [day, close, iv, *flags, *(round(value, 12) for value in values)]
         yield json.dumps(dict(zip(names, row, strict=True)), allow_nan=False)
 
 
-def _days(forecast: Forecast) -> Iterable[tuple[Any, ...]]:
-    """Every day: its date, close, iv, whether it is in-sample, and its probabilities."""
-    known = (forecast.close, forecast.iv_percent, forecast.in_sample, *forecast.table().values())
-    return zip(forecast.dates.astype(str).tolist(), *(each.tolist() for each in known), strict=True)
+def _flags(forecast: Forecast) -> dict[str, list[bool]]:
+    """Whether each day is in-sample, and, of an out-of-sample history, which fit spoke."""
+    flags = {"in_sample": forecast.in_sample.tolist()}
+    if forecast.walk_forward is not None:
+        flags["walk_forward"] = forecast.walk_forward.tolist()
+    return flags
+
+
+def _days(
+    forecast: Forecast,
+) -> Iterable[tuple[str, float, float, tuple[bool, ...], tuple[float, ...]]]:
+    """Every day: its date, close, iv, flags and probabilities."""
+    return zip(
+        forecast.dates.astype(str).tolist(),
+        forecast.close.tolist(),
+        forecast.iv_percent.tolist(),
+        zip(*_flags(forecast).values(), strict=True),
+        zip(*(values.tolist() for values in forecast.table().values()), strict=True),
+        strict=True,
+    )
 
 
 def _last_day(forecast: Forecast, bars: Bars, manifest: Manifest) -> Iterable[str]:
@@ -596,7 +628,9 @@ def _print_passed(
         if name not in failed:
             print(f"ok   {model.file}: {model.size_bytes} bytes, sha256 {model.sha256[:16]}")
     for key, file in manifest.attachments.items():
-        if key not in failed | {GOLDEN_KEY}:
+        if not is_here(manifest, key):
+            print(f"     {file.file}: not here; only an out-of-sample history needs it")
+        elif key not in failed | {GOLDEN_KEY}:
             print(f"ok   {file.file}: {file.size_bytes} bytes, sha256 {file.sha256[:16]}")
     values = manifest.attachments.get(GOLDEN_KEY)
     if values is None:

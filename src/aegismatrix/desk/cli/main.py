@@ -173,6 +173,11 @@ def _parser(others: Mapping[str, Command | AegisError]) -> argparse.ArgumentPars
     monitor.add_argument(
         "--journal", metavar="FILE", required=True, help="read the forecast log that `run` keeps"
     )
+    monitor.add_argument(
+        "--demo",
+        action="store_true",
+        help="first make that log: a month of reports on the embedded sample, to look at",
+    )
     _add_models(monitor)
     monitor.set_defaults(run=commands.monitor)
 
@@ -180,6 +185,11 @@ def _parser(others: Mapping[str, Command | AegisError]) -> argparse.ArgumentPars
     _add_bars(history)
     history.add_argument(
         "--out", metavar="FILE", default="-", help="write to this file; - is standard output"
+    )
+    history.add_argument(
+        "--out-of-sample",
+        action="store_true",
+        help="write what the walk-forward said of the training's days, and leave out the others",
     )
     _add_models(history)
     history.set_defaults(run=commands.history)
@@ -286,6 +296,11 @@ def _add_publishing(parser: argparse.ArgumentParser) -> None:
         "--html",
         action=argparse.BooleanOptionalAction,
         help="require the page, or leave it out (default: written if extra 'report' is installed)",
+    )
+    parser.add_argument(
+        "--validate",
+        action="store_true",
+        help="hold the report against its JSON Schema before it is written (extra 'report')",
     )
     until = parser.add_mutually_exclusive_group()
     until.add_argument(

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from html import escape
-from pathlib import Path
 from typing import Any
 
 from aegismatrix.desk.html import figures, wording
 from aegismatrix.desk.html.breach import curve, heat_map
 from aegismatrix.desk.html.price import price_chart, trace
 from aegismatrix.desk.html.scales import Scale, spanning
+from aegismatrix.desk.html.templates import template
 from aegismatrix.desk.html.verdicts import SIGNS, Trust, skill_and_interval, trust
 from aegismatrix.desk.json_text import as_json, sha256_of
 from aegismatrix.desk.signals.seller import HEADLINE_TRAP_DAYS
-from aegismatrix.errors import ContractError, MissingExtraError
+from aegismatrix.errors import ContractError
 from aegismatrix.market.events import (
     BREACH,
     BREAKOUT,
@@ -64,10 +64,7 @@ def render_page(report: Mapping[str, Any]) -> str:
     ContractError
         If a number is not finite.
     """
-    try:
-        import jinja2
-    except ImportError as error:
-        raise MissingExtraError("jinja2", extra="report") from error
+    page = template("page.html.jinja")
     try:
         text = as_json(report)
     except ValueError as error:
@@ -77,29 +74,8 @@ def render_page(report: Mapping[str, Any]) -> str:
             "holds a number that is not finite",
             remedy="Nothing was drawn; report the bars that led here as a bug.",
         ) from error
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        percent=figures.percent,
-        bare_percent=figures.bare_percent,
-        whole_percent=figures.whole_percent,
-        signed_percent=figures.signed_percent,
-        points=figures.points,
-        signed_points=figures.signed_points,
-        indian_clock=figures.indian_clock,
-        long_day=figures.long_day,
-        short_day=figures.short_day,
-        plain=wording.plain,
-        reason=wording.reason,
-        skill_and_interval=skill_and_interval,
-    )
     view = {**_view(report), "json_sha256": sha256_of(text)}
-    drawn = environment.get_template("page.html.jinja").render(view)
+    drawn = page.render(view)
     return "\n".join(stripped for row in drawn.splitlines() if (stripped := row.strip())) + "\n"
 
 

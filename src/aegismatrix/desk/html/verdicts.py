@@ -6,16 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from aegismatrix.artifacts.fields import DEMONSTRATED, INDICATED, NONE_DEMONSTRATED
 from aegismatrix.desk.html.figures import MINUS, SPACE
 
-DEMONSTRATED = "demonstrated"
-NONE_DEMONSTRATED = "none demonstrated"
-
-SIGNS = {DEMONSTRATED: "\N{BLACK CIRCLE}", NONE_DEMONSTRATED: "\N{WHITE CIRCLE}"}
+SIGNS = {
+    DEMONSTRATED: "\N{BLACK CIRCLE}",
+    INDICATED: "\N{CIRCLE WITH LEFT HALF BLACK}",
+    NONE_DEMONSTRATED: "\N{WHITE CIRCLE}",
+}
 """Of verdicts, in a table whose caption explains them."""
 
-_WORDS = {DEMONSTRATED: "Skill demonstrated", NONE_DEMONSTRATED: "Skill: none demonstrated"}
-_MARKS = {DEMONSTRATED: "shown", NONE_DEMONSTRATED: "unshown"}
+_WORDS = {
+    DEMONSTRATED: "Skill demonstrated",
+    INDICATED: "Skill indicated, not demonstrated",
+    NONE_DEMONSTRATED: "Skill: none demonstrated",
+}
+_MARKS = {DEMONSTRATED: "shown", INDICATED: "hinted", NONE_DEMONSTRATED: "unshown"}
 
 
 @dataclass(frozen=True)
@@ -24,7 +30,7 @@ class Trust:
 
     Attributes
     ----------
-    mark : {'shown', 'unshown', 'unjudged', 'measured'}
+    mark : {'shown', 'hinted', 'unshown', 'unjudged', 'measured'}
         Which sign stands before it.
     words : str
         The verdict.
@@ -43,7 +49,7 @@ def trust(verdict: str, judged: Mapping[str, Any] | None, otherwise: str = "") -
     Parameters
     ----------
     verdict : str
-        ``demonstrated``, ``none demonstrated`` or ``not judged``.
+        ``demonstrated``, ``indicated``, ``none demonstrated`` or ``not judged``.
     judged : mapping or None
         The output's entry of ``provenance.skill``, where it has one.
     otherwise : str
@@ -89,6 +95,8 @@ def _evidence(verdict: str, judged: Mapping[str, Any]) -> str:
     measured = f"{skill_and_interval(judged)} against {judged['baseline']}"
     if verdict == DEMONSTRATED:
         return f"{measured}; walk-forward on {judged['market']}."
+    if verdict == INDICATED:
+        return f"{measured}; too little to count among all that was judged beside it."
     if judged["upper"] < 0.0:
         return f"{measured}: it did worse."
     if judged["lower"] > 0.0:

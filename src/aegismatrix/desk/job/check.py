@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
+from aegismatrix.artifacts.manifest import parse_strict_json
 from aegismatrix.desk.errors import JournalError, PublicationError
 from aegismatrix.desk.job.lock import holding
 from aegismatrix.desk.job.publication import (
@@ -134,7 +134,7 @@ def _read(path: Path) -> _Published:
     except OSError as error:
         raise ValueError(f"it cannot be read: {error.strerror or error}") from error
     try:
-        said = json.loads(data, parse_constant=_refuse)
+        said = parse_strict_json(data)
         publication: Mapping[str, Any] = said.get("publication", {})
         made = _text(said["generated_at"], _STAMP)
         _text(publication.get("generated_at", made), re.escape(made))
@@ -153,10 +153,6 @@ def _text(given: object, form: str) -> str:
     if not isinstance(given, str) or not re.fullmatch(form, given, re.ASCII):
         raise ValueError(f"{given!r} has not the form {form}")
     return given
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
 
 
 def _page(path: Path, published: _Published) -> Checked:

@@ -54,6 +54,10 @@ class Settings:
         For max pain and skew.
     overnight : Bars or None
         Of the US market that closes in the night.
+    validate : bool
+        Whether to hold the report against the JSON Schema before anything is written (extra
+        ``report``). What this package writes passes: its tests hold every kind of report to that.
+        The check costs more than all the rest, so a run makes it only where it is asked for.
     """
 
     folder: Path
@@ -67,6 +71,7 @@ class Settings:
     exchange: Market = NIFTY
     chain: OptionChain | None = None
     overnight: Bars | None = None
+    validate: bool = False
 
 
 @dataclass(frozen=True)
@@ -202,6 +207,8 @@ def publish(
     def make(log_head: str | None) -> tuple[Report, Mapping[str, str]]:
         nonlocal missing
         made = _published(report, age_notes, log_head)
+        if settings.validate:
+            made.validate()
         page, missing = page_of(made, settings.html)
         files = {REPORT_NAME: made.to_json()}
         return made, files if page is None else {**files, PAGE_NAME: page}
@@ -226,7 +233,7 @@ def page_of(report: Report, wanted: bool | None) -> tuple[str | None, MissingExt
     Parameters
     ----------
     report : Report
-        What to draw, validated first.
+        What to draw.
     wanted : bool or None
         True: it must be there. False: it must not. None: where its extra is installed.
 
@@ -245,7 +252,6 @@ def page_of(report: Report, wanted: bool | None) -> tuple[str | None, MissingExt
     if wanted is False:
         return None, None
     try:
-        report.validate()
         return report.to_html(), None
     except MissingExtraError as error:
         if wanted:

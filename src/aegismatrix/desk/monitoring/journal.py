@@ -23,6 +23,7 @@ from aegismatrix.desk.database import Database, Kind
 from aegismatrix.desk.errors import JournalError
 from aegismatrix.desk.json_text import sha256_of
 from aegismatrix.desk.report import Report
+from aegismatrix.desk.signals.direction import MOVE_CONFIDENCE
 from aegismatrix.desk.signals.seller import DISTANCE_FRACTIONS
 from aegismatrix.errors import ArgumentError, ContractError, shown
 from aegismatrix.market.arrays import Published, as_kind, as_rows, as_text
@@ -39,6 +40,7 @@ BUSY_SECONDS = 30.0
 """How long a run waits for others' transactions, which take milliseconds each."""
 
 SAFE_RANGE = "safe_range"
+MOVE_INTERVAL = "move_interval"
 
 START = "0" * 64
 """What stands for the entry before the first one."""
@@ -80,14 +82,15 @@ class Claim:
         (`aegismatrix.market.events.Surface.claim`).
     series : str
         What it is scored with: its output; of the surface, whose points differ from day to day, the
-        name with the distance in basis points of spot; of the safe range, the name with horizon
-        and confidence in per cent, ``safe_range_h20_c80``.
+        name with the distance in basis points of spot; of the safe range and of a move interval,
+        the name with horizon and confidence in per cent, ``safe_range_h20_c80``.
     horizon_days : int
         Trading days until it is decided.
     probability : float
-        Unrounded; of the safe range, that it holds.
+        Unrounded; of the safe range and of a move interval, that it holds.
     lower_edge, upper_edge : float or None
-        Index points whose touch is the event, or, for the safe range, its failure.
+        Index points whose touch is the event, or, for the safe range, its failure; of a move
+        interval, between which the close at the end lies if it holds.
     base_rate : float or None
         Sealed with the artifacts that said so, where there is one.
     ends_on : str or None
@@ -186,8 +189,8 @@ def claims_of(report: Report) -> tuple[Claim, ...]:
     Returns
     -------
     tuple of Claim
-        Events, then the breach surface, either edge and each side, then the safe range. What
-        nothing is known to decide is not claimed.
+        Events, then the breach surface, either edge and each side, then the move intervals and the
+        safe range. What nothing is known to decide is not claimed.
 
     Raises
     ------
@@ -201,7 +204,7 @@ def claims_of(report: Report) -> tuple[Claim, ...]:
         for base_rate, days in ((record.base_rates.get(name), record.horizon_days.get(name)),)
         if days is not None
     ]
-    claims = (*events, *_touches(report), _safe_range(report))
+    claims = (*events, *_touches(report), *_move_intervals(report), _safe_range(report))
     for name, times in Counter(claim.output for claim in claims).items():
         if times > 1:
             raise ContractError(
@@ -236,6 +239,21 @@ def _touches(report: Report) -> Iterator[Claim]:
                     base_rate=report.record.base_rates.get(series),
                     ends_on=_end(report, days),
                 )
+
+
+def _move_intervals(report: Report) -> Iterator[Claim]:
+    spot = report.market.spot
+    for name, given in report.direction.horizons.items():
+        days = given.horizon_days
+        yield Claim(
+            output=f"{MOVE_INTERVAL}_{name}",
+            series=f"{MOVE_INTERVAL}_h{days}_c{MOVE_CONFIDENCE * 100:g}",
+            horizon_days=days,
+            probability=MOVE_CONFIDENCE,
+            lower_edge=spot + given.move_interval_80.lower,
+            upper_edge=spot + given.move_interval_80.upper,
+            ends_on=_end(report, days),
+        )
 
 
 def _safe_range(report: Report) -> Claim:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta, timezone
 from statistics import NormalDist
@@ -12,7 +12,7 @@ import numpy as np
 
 from aegismatrix.artifacts.manifest import FeatureRange, Manifest, read_manifest
 from aegismatrix.desk.analysis import session_state
-from aegismatrix.desk.monitoring.journal import SAFE_RANGE, Claim, Journal, Run
+from aegismatrix.desk.monitoring.journal import MOVE_INTERVAL, SAFE_RANGE, Claim, Journal, Run
 from aegismatrix.desk.monitoring.scores import (
     CATALOGUE,
     Decided,
@@ -25,8 +25,17 @@ from aegismatrix.desk.monitoring.scores import (
     score_output,
     score_range,
     sealed_skills,
+    sealed_verdicts,
+    verdict_of,
+)
+from aegismatrix.desk.monitoring.verdicts import (
+    LEAST_WINDOWS,
+    Evidence,
+    counted,
+    live_verdicts,
 )
 from aegismatrix.desk.outputs import outputs_of
+from aegismatrix.desk.report import NOT_JUDGED
 from aegismatrix.errors import ContractError, NaiveMomentError
 from aegismatrix.market.arrays import DateArray, Published, as_kind, as_moment
 from aegismatrix.market.bars import Bars
@@ -162,6 +171,10 @@ class MonitorReport(Published):
     unscorable : mapping of str to int
         By reason, how many claims whose horizon has passed cannot be scored over exactly their
         sessions.
+    move_intervals : tuple of RangeScore
+        By horizon: how often the close at the end lay within the move interval.
+    evidence_days : int
+        Scored days that prove something: outside of the training span and logged in time.
 
     Examples
     --------
@@ -185,6 +198,8 @@ class MonitorReport(Published):
     alerts: tuple[Alert, ...]
     notes: tuple[Note, ...]
     unscorable: Mapping[str, int] = field(default_factory=dict)
+    move_intervals: tuple[RangeScore, ...] = ()
+    evidence_days: int = 0
 
     @property
     def calibration_broken(self) -> tuple[str, ...]:
@@ -206,7 +221,43 @@ class MonitorReport(Published):
         >>> am.monitor(am.Journal("forecasts.sqlite3"), am.sample_bars()).to_dict()["through"]
         '2018-12-31'
         """
-        return {**asdict(self), "unscorable": dict(self.unscorable)}
+        return {
+            "overview": self.overview(),
+            **asdict(self),
+            "unscorable": dict(self.unscorable),
+        }
+
+    def overview(self) -> dict[str, Any]:
+        """Return what the rows come to, as plain values.
+
+        Returns
+        -------
+        dict
+            ``scored_days`` and ``evidence_days``; ``verdicts``, how many outputs the log shows to
+            be demonstrated, indicated, none demonstrated and not judged on days of evidence;
+            ``least_windows`` of a demonstration and ``most_windows`` that an output has;
+            ``coverage``: of each safe range and move interval output, n, confidence, rate with its
+            95 % interval, and whether that covers the confidence.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> watched = am.monitor(am.Journal("forecasts.sqlite3"), am.sample_bars())
+        >>> watched.overview()["verdicts"]["demonstrated"]
+        0
+        """
+        lives = [one.live for one in self.outputs]
+        return {
+            "scored_days": self.scored_days,
+            "evidence_days": self.evidence_days,
+            "verdicts": counted([NOT_JUDGED if one is None else one.verdict for one in lives]),
+            "least_windows": LEAST_WINDOWS,
+            "most_windows": max((one.windows for one in lives if one is not None), default=0),
+            "coverage": [
+                {**asdict(one), "covers": one.covers}
+                for one in (*self.safe_ranges, *self.move_intervals)
+            ],
+        }
 
     def block(self) -> dict[str, Any]:
         """Return a handful of values for a page that has little room.
@@ -243,7 +294,7 @@ class MonitorReport(Published):
         }
 
     def summary(self) -> str:
-        """Return lines for a terminal: alerts, scores by output, drift, notes.
+        """Return lines for a terminal: the overview, alerts, scores by output, drift, notes.
 
         Examples
         --------
@@ -256,21 +307,19 @@ class MonitorReport(Published):
             f"{self.through}  {self.scored_days} days scored of {self.days} logged in"
             f" {self.runs} runs, {len(self.outputs)} outputs, {len(self.alerts)} alerts"
         ]
+        if self.scored_days:
+            lines += self._overview_lines()
         lines += [f"{one.severity:<8} {one.code}: {one.sentence}" for one in self.alerts]
         if self.outputs:
             lines.append(
                 f"{'output':<22} {'n':>5} {'forecast':>9} {'happened':>9} {'brier':>7} {'skill':>7}"
-                f" {'sealed':>7}"
+                f" {'sealed':>7}  verdict here (sealed)"
             )
         lines += [
             f"{one.output:<22} {one.n:>5} {one.forecast:>9.1%} {one.frequency:>9.1%}"
             f" {one.brier:>7.4f} {_percent(one.skill):>7} {_percent(one.sealed_skill):>7}"
+            f"  {one.live.verdict if one.live else NOT_JUDGED} ({one.sealed_verdict or NOT_JUDGED})"
             for one in self.outputs
-        ]
-        lines += [
-            f"{one.output:<22} {one.n:>5} held {one.rate:.1%} [{one.lower:.1%}, {one.upper:.1%}],"
-            f" stated {one.confidence:.0%}"
-            for one in self.safe_ranges
         ]
         lines += [
             f"{one.feature}: {one.days_outside} of {one.days} days outside of training, shift"
@@ -279,6 +328,22 @@ class MonitorReport(Published):
         ]
         lines += [f"note: {one.sentence}" for one in self.notes]
         return "\n".join(lines)
+
+    def _overview_lines(self) -> list[str]:
+        found = self.overview()
+        said = ", ".join(f"{number} {verdict}" for verdict, number in found["verdicts"].items())
+        return [
+            f"evidence: {self.evidence_days} of these days are outside of the training and were"
+            " logged in time",
+            f"verdicts on them: {said}; a demonstration needs {LEAST_WINDOWS} independent stretches"
+            f" of days, the most are {found['most_windows']}",
+            *(
+                f"{one.output:<22} {one.n:>5} held {one.rate:.1%} [{one.lower:.1%},"
+                f" {one.upper:.1%}], stated {one.confidence:.0%}:"
+                f" {'as stated' if one.covers else 'NOT as stated'}"
+                for one in (*self.safe_ranges, *self.move_intervals)
+            ),
+        ]
 
     def __repr__(self) -> str:
         return self.summary()
@@ -342,17 +407,28 @@ def monitor(
     known = [run for run in days if matches(run, completed)]
     claims = journal.claims(known)
     events, reasons = _events(manifest, completed)
+    judged = {column: output.judged for column, output in outputs_of(manifest).items()}
     decisions = decide(known, claims, completed, events)
     decided = decisions.decided
     scored = {day for one in decided.values() for day in one.dates.astype(str).tolist()}
-    counted = [run for run in known if run.as_of.isoformat() in scored]
+    scored_runs = [run for run in known if run.as_of.isoformat() in scored]
     judgements = [one for model in manifest.models.values() for one in model.own_judgements()]
-    sealed = sealed_skills(judgements, events)
+    sealed, verdicts = sealed_skills(judgements, events), sealed_verdicts(judgements)
     ranges = manifest.model("features").training_range
     drift = _drift(runs, days, ranges)
-    outputs = {name: one for name, one in decided.items() if not name.startswith(SAFE_RANGE)}
-    kept = {name: one for name, one in decided.items() if name.startswith(SAFE_RANGE)}
-    late = sum(_is_late(run, sessions) for run in counted)
+    ranges_of = {
+        family: {name: one for name, one in decided.items() if name.startswith(family)}
+        for family in (SAFE_RANGE, MOVE_INTERVAL)
+    }
+    kept, moves = ranges_of[SAFE_RANGE], ranges_of[MOVE_INTERVAL]
+    outputs = {name: one for name, one in decided.items() if name not in {**kept, **moves}}
+    late = sum(_is_late(run, sessions) for run in scored_runs)
+    proving = {
+        run.as_of.isoformat()
+        for run in scored_runs
+        if not run.in_sample and not _is_late(run, sessions)
+    }
+    live = live_verdicts(_evidence(outputs, proving))
     alerts = (
         *_frozen(runs, bars.market),
         *_broken(kept, SAFE_RANGE_BROKEN),
@@ -360,7 +436,7 @@ def monitor(
         *_out_of_range(runs, drift),
     )
     unknown = sum(str(run.as_of) <= str(completed.dates[-1]) for run in days) - len(known)
-    in_sample = sum(run.in_sample for run in counted)
+    in_sample = sum(run.in_sample for run in scored_runs)
     return MonitorReport(
         through=str(completed.dates[-1]),
         market=bars.market.name,
@@ -370,17 +446,36 @@ def monitor(
         scored_days=len(scored),
         in_sample_days=in_sample,
         late_days=late,
-        outputs=tuple(score_output(one, sealed.get(name)) for name, one in outputs.items()),
+        outputs=tuple(
+            score_output(one, sealed.get(name), verdict_of(name, judged, verdicts), live.get(name))
+            for name, one in outputs.items()
+        ),
         safe_ranges=tuple(score_range(one) for one in kept.values()),
+        move_intervals=tuple(score_range(one) for one in moves.values()),
+        evidence_days=len(proving),
         drift=drift,
         alerts=tuple(sorted(alerts, key=lambda alert: alert.severity != CRITICAL)),
         unscorable=decisions.unscorable,
         notes=(
             *_unscorable(decisions.unscorable),
-            *_notes(len(runs), len(scored), in_sample, late, unknown, counted, bool(ranges)),
+            *_notes(len(runs), len(scored), in_sample, late, unknown, scored_runs, bool(ranges)),
             *_undecidable(claims, events, reasons),
         ),
     )
+
+
+def _evidence(outputs: Mapping[str, Decided], proving: Container[str]) -> dict[str, Evidence]:
+    """Squared errors on the days that prove something, where a base rate is known that can lose."""
+    found = {}
+    for name, one in outputs.items():
+        rows = np.array([day in proving for day in one.dates.astype(str).tolist()], dtype=bool)
+        happened_then = one.happened[rows]
+        reference = (one.base_rate[rows] - happened_then) ** 2
+        # NaN where no base rate was sealed; 0 where it was certain and right.
+        if len(reference) and (reference > 0.0).all():
+            losses = (one.probability[rows] - happened_then) ** 2
+            found[name] = Evidence(one.horizon_days, losses, reference)
+    return found
 
 
 def _events(manifest: Manifest, bars: Bars) -> tuple[dict[str, Event], dict[str, str]]:

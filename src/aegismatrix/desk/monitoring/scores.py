@@ -11,7 +11,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from aegismatrix.desk.monitoring.journal import SAFE_RANGE, Claim, Run
+from aegismatrix.desk.monitoring.journal import MOVE_INTERVAL, SAFE_RANGE, Claim, Run
+from aegismatrix.desk.monitoring.verdicts import LiveVerdict
 from aegismatrix.market.arrays import DateArray, FloatArray
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.events import OUTPUTS, Event
@@ -82,6 +83,10 @@ class OutputScore:
         day are not correlated, so overlap cannot make the mean vary more than that.
     reliability : tuple of Bin
         At most ten.
+    sealed_verdict : str or None
+        That of the walk-forward that was sealed; None where it was judged otherwise or not at all.
+    live : LiveVerdict or None
+        The verdict on the days that are evidence; None where no base rate is known.
     """
 
     output: str
@@ -99,11 +104,13 @@ class OutputScore:
     gap_lower: float
     gap_upper: float
     reliability: tuple[Bin, ...]
+    sealed_verdict: str | None = None
+    live: LiveVerdict | None = None
 
 
 @dataclass(frozen=True)
 class RangeScore:
-    """How often a safe range held.
+    """How often a safe range, or a move interval, held.
 
     Attributes
     ----------
@@ -112,7 +119,8 @@ class RangeScore:
     horizon_days, n : int
         Trading days of a window; windows.
     confidence, rate : float
-        As stated; share of windows in which neither edge was touched by a high or a low.
+        As stated; share of windows in which neither edge was touched by a high or a low, or, of a
+        move interval, at whose end the close lay between the edges.
     lower, upper : float
         95 % interval of the rate (Wilson 1927) on as many windows as do not overlap.
     """
@@ -124,6 +132,11 @@ class RangeScore:
     rate: float
     lower: float
     upper: float
+
+    @property
+    def covers(self) -> bool:
+        """Whether what was stated lies in the interval of what was seen."""
+        return self.lower <= self.confidence <= self.upper
 
 
 @dataclass(frozen=True, eq=False)
@@ -233,7 +246,7 @@ def decide(
         If nothing answers one of the events.
     """
     rows = np.searchsorted(bars.dates, np.array([run.as_of for run in runs], dtype="datetime64[D]"))
-    longest = max((one.horizon_days for one in chain(*claims) if _has_edges(one)), default=1)
+    longest = max((one.horizon_days for one in chain(*claims) if _is_touch(one)), default=1)
     down, up = excursions(bars, longest)
     windows = Windows.of(bars)
     unscorable: Counter[str] = Counter()
@@ -248,7 +261,10 @@ def decide(
             if claim.ends_on not in (None, str(windows.sessions[place])):
                 unscorable[CALENDAR_CHANGED] += 1
                 continue
-            if _has_edges(claim):
+            if _is_interval(claim):
+                last = int(windows.last_row(claim.horizon_days)[row])
+                came = _ended_within(claim, float(bars.close[last])) if last >= 0 else np.nan
+            elif _has_edges(claim):
                 column = claim.horizon_days - 1
                 reached = float(down[row, column]), float(up[row, column])
                 came = _touched(claim, close, *reached)
@@ -296,6 +312,19 @@ def _has_edges(claim: Claim) -> bool:
     return claim.lower_edge is not None or claim.upper_edge is not None
 
 
+def _is_interval(claim: Claim) -> bool:
+    return claim.series.startswith(MOVE_INTERVAL)
+
+
+def _is_touch(claim: Claim) -> bool:
+    return _has_edges(claim) and not _is_interval(claim)
+
+
+def _ended_within(claim: Claim, close: float) -> float:
+    below, above = claim.lower_edge, claim.upper_edge
+    return float((below is None or close >= below) and (above is None or close <= above))
+
+
 def _touched(claim: Claim, close: float, down: float, up: float) -> float:
     """1 or 0, NaN while the horizon has not passed; of a safe range, whether it held."""
     if np.isnan(down):
@@ -320,7 +349,12 @@ def _decided(series: str, cases: Sequence[tuple[int, Claim, float]], bars: Bars)
     )
 
 
-def score_output(decided: Decided, sealed_skill: float | None = None) -> OutputScore:
+def score_output(
+    decided: Decided,
+    sealed_skill: float | None = None,
+    sealed_verdict: str | None = None,
+    live: LiveVerdict | None = None,
+) -> OutputScore:
     """Score one series.
 
     Parameters
@@ -329,6 +363,10 @@ def score_output(decided: Decided, sealed_skill: float | None = None) -> OutputS
         From `decide`.
     sealed_skill : float, optional
         Its skill in the walk-forward that was sealed.
+    sealed_verdict : str, optional
+        Its verdict there.
+    live : LiveVerdict, optional
+        Its verdict here.
 
     Returns
     -------
@@ -362,11 +400,13 @@ def score_output(decided: Decided, sealed_skill: float | None = None) -> OutputS
         gap_lower=lower,
         gap_upper=upper,
         reliability=_reliability(decided),
+        sealed_verdict=sealed_verdict,
+        live=live,
     )
 
 
 def score_range(decided: Decided) -> RangeScore:
-    """Score one safe range.
+    """Score one safe range, or one move interval.
 
     Parameters
     ----------
@@ -435,6 +475,41 @@ def sealed_skills(
         if is_single and isinstance(against, dict) and "climatology" in against:
             skills[str(one["output"])] = float(against["climatology"]["skill"])
     return skills
+
+
+def sealed_verdicts(judgements: Sequence[Mapping[str, object]]) -> dict[str, str]:
+    """Return the sealed verdicts by judged output.
+
+    Parameters
+    ----------
+    judgements : sequence of mapping
+        As a manifest has them.
+
+    Returns
+    -------
+    dict of str to str
+    """
+    return {str(one["output"]): str(one["verdict"]) for one in judgements}
+
+
+def verdict_of(series: str, judged: Mapping[str, str], verdicts: Mapping[str, str]) -> str | None:
+    """Return the sealed verdict that speaks of a series.
+
+    Parameters
+    ----------
+    series : str
+        A column, or a cell of a surface, which is judged with all distances of its horizon.
+    judged : mapping of str to str
+        By column, the name under which it was judged.
+    verdicts : mapping of str to str
+        From `sealed_verdicts`.
+
+    Returns
+    -------
+    str or None
+        None if it was not judged.
+    """
+    return verdicts.get(judged.get(series, series.rpartition("_d")[0]))
 
 
 def _frequency_interval(

@@ -21,6 +21,9 @@ from aegismatrix.market.statistics import (
     percentile_rank,
 )
 
+MOVE_CONFIDENCE = 0.80
+"""What a move interval states."""
+
 UPPER_TENTH = 1.2815515655446004
 """Nine tenths of a normal distribution lie below so many deviations."""
 
