@@ -12,6 +12,7 @@ DISTRIBUTION: Distribution = "aegismatrix-factory"
 NEEDED = {
     "rescue": ("onnx",),
     "train": (
+        "arch",
         "google.protobuf",
         "onnx",
         "onnxscript",

@@ -9,23 +9,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aegismatrix.artifacts.forecasts import (
+    LEAST_VALUE,
+    LOG_STEPS,
     PROBABILITY_STEPS,
     SealedForecasts,
     WalkForward,
     bar_checks,
+    in_log_steps,
     in_steps,
 )
 from aegismatrix.engine.engine import DISTANCES, HORIZONS_DAYS
+from aegismatrix.market.events import PROBABILITY
 from aegismatrix_factory.evaluate.markets import MarketRows
 
 FloatArray = NDArray[np.float64]
 
 
 class Named(Protocol):
-    """Whatever has a name and columns, as a head has."""
+    """Whatever has a name, columns and a unit, as a head has."""
 
     name: str
     columns: tuple[str, ...]
+    unit: str
 
 
 def walk_forward_of(
@@ -60,12 +65,14 @@ def walk_forward_of(
         horizon_days=tuple(float(days) for days in HORIZONS_DAYS),
         distance=DISTANCES,
         heads={
-            head.name: SealedForecasts(
-                head.columns,
-                PROBABILITY_STEPS,
-                in_steps(said[head.name][spoken], PROBABILITY_STEPS),
-            )
-            for head in heads
-            if head.name in said
+            head.name: _sealed(head, said[head.name][spoken]) for head in heads if head.name in said
         },
     )
+
+
+def _sealed(head: Named, said: FloatArray) -> SealedForecasts:
+    """In steps of the value, or of its logarithm where it is no probability."""
+    if head.unit == PROBABILITY:
+        return SealedForecasts(head.columns, PROBABILITY_STEPS, in_steps(said, PROBABILITY_STEPS))
+    steps = in_log_steps(said, LOG_STEPS, LEAST_VALUE)
+    return SealedForecasts(head.columns, LOG_STEPS, steps, LEAST_VALUE)

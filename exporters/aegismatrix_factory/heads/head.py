@@ -12,7 +12,7 @@ import onnx
 from numpy.typing import NDArray
 
 from aegismatrix.artifacts.manifest import ArraySpec
-from aegismatrix.market.events import Output
+from aegismatrix.market.events import PROBABILITY, Output
 from aegismatrix_factory.evaluate.markets import MarketRows
 from aegismatrix_factory.evaluate.walkforward import Forecasts, Judgement
 
@@ -72,6 +72,8 @@ class Head(ABC):
     meanings : tuple of Output
         What those columns are to readers and to monitoring that the package's catalogue does not
         have; sealed with the artifact. Without it a column is shown by its name and never scored.
+    unit : str
+        Unit of what it gives.
     tolerance : float
         Largest difference allowed between the graph and the trained estimators.
     pools : bool
@@ -92,6 +94,7 @@ class Head(ABC):
     columns: tuple[str, ...]
     tolerance: float
     meanings: tuple[Output, ...] = ()
+    unit: str = PROBABILITY
     rows: int = 1
     pools: bool = True
     pooled_elsewhere: bool = False

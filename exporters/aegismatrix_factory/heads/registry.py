@@ -22,6 +22,7 @@ from aegismatrix_factory.heads.regime import Regime
 from aegismatrix_factory.heads.spike import Spike
 from aegismatrix_factory.heads.theta import Theta
 from aegismatrix_factory.heads.trap import Trap
+from aegismatrix_factory.heads.volatility import Volatility
 
 GROUP = "aegismatrix.heads"
 """Entry points of this group are `Head` classes, heads, or functions that return one."""
@@ -59,6 +60,7 @@ def heads_on(device: str) -> tuple[Head, ...]:
         Spike(),
         Theta(),
         Direction(device),
+        Volatility(),
         Overnight(),
     )
 

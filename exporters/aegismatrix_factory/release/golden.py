@@ -20,6 +20,7 @@ from aegismatrix.engine.model import Model, load_model
 from aegismatrix.errors import AegisError
 from aegismatrix.market.arrays import ONE_DAY
 from aegismatrix.market.bars import Bars
+from aegismatrix.market.events import PROBABILITY, VOLATILITY_UNIT
 from aegismatrix.market.overnight import Nights, align
 from aegismatrix_factory.release.parity import bars_feed
 
@@ -28,9 +29,9 @@ Arrays = dict[str, NDArray[Any]]
 GOLDEN_NAME = "golden.json"
 ROWS = 3
 """Rows of output per case."""
-TOLERANCES = {"probability": 1e-6}
+TOLERANCES = {PROBABILITY: 1e-6, VOLATILITY_UNIT: 1e-6}
 TOLERANCE = 1e-12
-"""Of what is no probability: features and the standard deviation that iv implies."""
+"""Of anything else: features and the standard deviation that iv implies."""
 
 # What a caller chooses, well inside of what is allowed.
 _CHOSEN = {

@@ -53,6 +53,7 @@ RECORD_NAME = "training.json"
 RECORD_VERSION = 4
 US_MARKET = "us overnight"
 _LIBRARIES = (
+    "arch",
     "numpy",
     "onnx",
     "onnxruntime",

@@ -5,6 +5,8 @@ stream of zlib: days since 1970 (int32), a check of each day's bar (uint32), and
 differences from day to day of its steps (16 bits, zigzag; all high bytes, then all low ones). All
 numbers are little-endian. A forecast is ``step / steps``; it was rounded up, which keeps orders and
 sums of two: an edge never becomes likelier than either edge, nor either edge than both together.
+What is no probability may be small or large: then the header says its least value, and a forecast
+is ``least * exp(step / steps)``.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import struct
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,10 +41,15 @@ NO_FORECAST = 0xFFFF
 """The step that stands for a day without a forecast."""
 PROBABILITY_STEPS = 1 << 13
 """Steps of a probability: rounded up, it is off by less than 1 / 8192."""
+LOG_STEPS = 1 << 11
+"""Steps of a logarithm: rounded up, a value is off by less than 1 / 2000 of itself."""
+LEAST_VALUE = 1e-3
+"""What such values are multiples of; they reach beyond 1e10."""
 
 _LENGTH = struct.Struct("<I")
 _MOST_HEADER_BYTES, _MOST_DAYS, _MOST_VALUES = 1 << 16, 50_000, 1 << 25
 _DAY_BYTES, _STEP_BYTES = 8, 2
+_LEAST, _FEWEST_LOG_STEPS = 1e-12, 128
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,16 +57,20 @@ class SealedForecasts:
     """The forecasts of one model: `values`, uint16, are steps of 1 / `steps`.
 
     They have the shape of the model's output, days first; `NO_FORECAST` where there is none. The
-    `columns` are those of the output.
+    `columns` are those of the output. With `least` the steps are those of the logarithm of a
+    forecast over it.
     """
 
     columns: tuple[str, ...]
     steps: int
     values: NDArray[np.uint16]
+    least: float | None = None
 
     def forecasts(self) -> NDArray[np.float64]:
         """Return the forecasts, NaN where there is none."""
         exact = self.values.astype(np.float64) / self.steps
+        if self.least is not None:
+            exact = self.least * np.exp(exact)
         return np.where(self.values == NO_FORECAST, np.nan, exact)
 
 
@@ -93,6 +104,13 @@ def in_steps(forecasts: NDArray[np.float64], steps: int) -> NDArray[np.uint16]:
     if not ((known >= 0.0) & (whole < NO_FORECAST)).all():
         raise ValueError(f"a forecast does not fit into {NO_FORECAST} steps of 1 / {steps}")
     return np.where(missing, NO_FORECAST, whole).astype(np.uint16)
+
+
+def in_log_steps(forecasts: NDArray[np.float64], steps: int, least: float) -> NDArray[np.uint16]:
+    """Return the logarithms of forecasts over `least` rounded up to whole steps; NaN stays none."""
+    if (forecasts < least).any():
+        raise ValueError(f"a forecast lies below {least}")
+    return in_steps(np.log(forecasts / least), steps)
 
 
 def read_forecasts(manifest: Manifest) -> WalkForward:
@@ -140,6 +158,7 @@ def render_forecasts(walked: WalkForward) -> bytes:
                 "columns": list(head.columns),
                 "steps": head.steps,
                 "shape": list(head.values.shape[1:]),
+                **({} if head.least is None else {"least": head.least}),
             }
             for name, head in walked.heads.items()
         ],
@@ -176,7 +195,7 @@ def _parsed(data: bytes) -> WalkForward:
         raise ValueError(f"this package reads version {FORECASTS_VERSION}")
     days = entries.expect_int(header["days"])
     said = [_head(entry) for entry in header["heads"]]
-    columns = sum(math.prod(shape) for _, _, _, shape in said)
+    columns = sum(math.prod(one.shape) for one in said)
     if days > _MOST_DAYS or columns * days > _MOST_VALUES:
         raise ValueError(f"it says that it holds {columns} columns of {days} days")
     stream = _inflated(data[start + length :], days * (_DAY_BYTES + _STEP_BYTES * columns))
@@ -189,10 +208,10 @@ def _parsed(data: bytes) -> WalkForward:
     changes = (zigzag >> 1) ^ (np.uint16(0) - (zigzag & 1))
     steps = np.cumsum(changes, axis=1, dtype=np.uint16).T
     heads, place = {}, 0
-    for name, names, per_unit, shape in said:
-        width = math.prod(shape)
-        values = steps[:, place : place + width].reshape(days, *shape)
-        heads[name] = SealedForecasts(names, per_unit, values)
+    for one in said:
+        width = math.prod(one.shape)
+        values = steps[:, place : place + width].reshape(days, *one.shape)
+        heads[one.name] = SealedForecasts(one.columns, one.steps, values, one.least)
         place += width
     if len(heads) < len(said):
         raise ValueError("two of its models have one name")
@@ -206,15 +225,28 @@ def _parsed(data: bytes) -> WalkForward:
     )
 
 
-def _head(entry: Mapping[str, Any]) -> tuple[str, tuple[str, ...], int, tuple[int, ...]]:
+class _Head(NamedTuple):
+    name: str
+    columns: tuple[str, ...]
+    steps: int
+    shape: tuple[int, ...]
+    least: float | None
+
+
+def _head(entry: Mapping[str, Any]) -> _Head:
     steps = entries.expect_int(entry["steps"], least=1)
     if steps >= NO_FORECAST:
         raise ValueError(f"a unit is divided into {steps} steps")
-    return (
+    least = entries.number(entry["least"]) if "least" in entry else None
+    # The largest step must have a finite value.
+    if least is not None and not (_LEAST <= least <= 1.0 and steps >= _FEWEST_LOG_STEPS):
+        raise ValueError(f"a least value of {least:g} at {steps} steps")
+    return _Head(
         entries.text(entry["name"]),
         tuple(entries.text(column) for column in entry["columns"]),
         steps,
         tuple(entries.expect_int(size, least=1) for size in entry["shape"]),
+        least,
     )
 
 

@@ -39,6 +39,7 @@ from aegismatrix.market.arrays import (
     as_whole,
 )
 from aegismatrix.market.bars import Bars
+from aegismatrix.market.events import VOLATILITY_UNIT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,6 +73,7 @@ _TARGETS = (
 _LEAST_BYTES = 4
 
 _PROBABILITY = "probability"
+_FORECAST_UNITS = (_PROBABILITY, VOLATILITY_UNIT)
 _INPUTS = frozenset({"high", "low", "close", "iv", "horizon", "distance"})
 _SURFACE_SHAPE = ("N", 3, "H", "D")
 
@@ -102,7 +104,8 @@ class Forecast(Published):
         Log distances of the surfaces: the edges are ``close * exp(-d)`` and ``close * exp(d)``.
     probabilities : mapping of str to ndarray, float64
         By model name: shape (N, len(columns)), and (N, 3, H, D) for a surface, with either edge,
-        the lower and the upper along axis 1.
+        the lower and the upper along axis 1. Quantiles of volatility stand among them in per cent a
+        year, of shape (N, horizons, quantiles), the root of the mean square last.
     columns : mapping of str to tuple of str
         By model name: the columns of `table`.
     manifest_digest : str
@@ -152,7 +155,7 @@ class Forecast(Published):
         return iter(self.probabilities)
 
     def table(self) -> dict[str, FloatArray]:
-        """Return every probability as a column of shape (N,), in the engine's own order.
+        """Return every forecast as a column of shape (N,), in the engine's own order.
 
         Of a surface it is the probability of either edge, with the distance named in basis points
         of spot.
@@ -244,7 +247,8 @@ class Forecast(Published):
 
 def _flat(probability: FloatArray) -> FloatArray:
     """One row per day; of a surface, either edge."""
-    return probability if probability.ndim == 2 else probability[:, 0].reshape(len(probability), -1)
+    of_cells = probability[:, 0] if probability.ndim == len(_SURFACE_SHAPE) else probability
+    return of_cells.reshape(len(probability), -1)
 
 
 class Engine:
@@ -287,7 +291,7 @@ class Engine:
         _check_engine(manifest)
         self._opened: dict[str, Model] = {}
         self._walked: WalkForward | None = None
-        self._heads = [out for out in self._model.spec.outputs if out.unit == _PROBABILITY]
+        self._heads = [out for out in self._model.spec.outputs if out.unit in _FORECAST_UNITS]
         self._inputs = {array.name for array in self._model.spec.inputs}
         self._spans = _training_spans(manifest)
 
@@ -306,7 +310,7 @@ class Engine:
 
     @property
     def heads(self) -> tuple[ArraySpec, ...]:
-        """The probabilities that it gives: names and columns."""
+        """What it forecasts, probabilities and quantiles of volatility: names and columns."""
         return tuple(self._heads)
 
     def __repr__(self) -> str:
@@ -363,9 +367,10 @@ class Engine:
         out_of_sample : bool
             Whether to leave out what the served model says of days that it has learnt from. On
             those days its walk-forward speaks, with fits that had seen nothing later, as it was
-            sealed: to 1/8192, of the models that `SealedForecasts` are of, and at no horizons and
-            distances but those that stand here by default. After the training the served model
-            speaks. `Forecast.walk_forward` says which, `Forecast.in_sample` is False throughout.
+            sealed: to 1/8192, volatility to 1/2000 of itself, of the models that `SealedForecasts`
+            are of, and at no horizons and distances but those that stand here by default. After the
+            training the served model speaks. `Forecast.walk_forward` says which,
+            `Forecast.in_sample` is False throughout.
             Days before the first scored one, and any other day of the training that was not
             forecast, are left out.
 
@@ -688,12 +693,14 @@ def _check_engine(manifest: Manifest) -> None:
         of_surface = array.shape == _SURFACE_SHAPE
         if array.unit == _PROBABILITY and not (of_columns or of_surface):
             faults.append(array.name)
+        if array.unit == VOLATILITY_UNIT and not _is_spread(array):
+            faults.append(array.name)
     faults += [array.name for array in (*spec.inputs, *spec.outputs) if array.dtype != "float64"]
     # A table has one place for each column, whichever model gives it.
     columns = [
         column
         for array in spec.outputs
-        if array.unit == _PROBABILITY and array.shape != _SURFACE_SHAPE
+        if array.unit in _FORECAST_UNITS and array.shape != _SURFACE_SHAPE
         for column in array.columns
     ]
     faults += [column for column in columns if columns.count(column) > 1]
@@ -702,6 +709,13 @@ def _check_engine(manifest: Manifest) -> None:
             str(manifest.folder / spec.file),
             f"its contract is not that of an engine, by {', '.join(dict.fromkeys(faults))}"[:300],
         )
+
+
+def _is_spread(array: ArraySpec) -> bool:
+    """Whether it has a column for each quantile of each horizon."""
+    rows, *cells = array.shape
+    sizes = [size for size in cells if isinstance(size, int)]
+    return rows == "N" and len(sizes) == len(cells) == 2 and math.prod(sizes) == len(array.columns)
 
 
 def _horizons(horizon_days: ArrayLike) -> FloatArray:
@@ -801,7 +815,7 @@ def _check_nights(nights: object) -> None:
 
 
 def _columns(head: ArraySpec, horizon_days: FloatArray, distance: FloatArray) -> tuple[str, ...]:
-    if len(head.shape) == 2:
+    if head.shape != _SURFACE_SHAPE:
         return head.columns
     return _surface_columns(head.name, tuple(horizon_days.tolist()), tuple(distance.tolist()))
 

@@ -13,6 +13,7 @@ from aegismatrix.artifacts.manifest import ENGINE_NAME, ArraySpec
 from aegismatrix.errors import ContractError
 from aegismatrix.market.arrays import DateArray, FloatArray
 from aegismatrix.market.bars import Bars
+from aegismatrix.market.events import PROBABILITY
 
 _SURFACE_AXES = 4
 
@@ -27,8 +28,8 @@ def sealed_cells(
     """
     is_surface = len(head.shape) == _SURFACE_AXES
     cells = (len(head.columns), len(walked.horizon_days), len(walked.distance))
-    shape = cells if is_surface else (len(head.columns),)
-    values = _values_of(walked, head.name, head.columns, shape, path)
+    shape = cells if is_surface else (*(int(size) for size in head.shape[1:]),)
+    values = _values_of(walked, head.name, head.columns, shape, path, head.unit)
     if not is_surface:
         return values
     places = [
@@ -62,14 +63,21 @@ def sealed_nights(
 
 
 def _values_of(
-    walked: WalkForward, name: str, columns: tuple[str, ...], shape: tuple[int, ...], path: str
+    walked: WalkForward,
+    name: str,
+    columns: tuple[str, ...],
+    shape: tuple[int, ...],
+    path: str,
+    unit: str = PROBABILITY,
 ) -> FloatArray:
     sealed = walked.heads[name]
-    if sealed.values.shape[1:] != shape or sealed.columns != columns:
-        reason = f"{name} has another shape or other columns there"
+    is_probability = unit == PROBABILITY
+    fits = sealed.values.shape[1:] == shape and (sealed.least is None) == is_probability
+    if not fits or sealed.columns != columns:
+        reason = f"{name} has another shape, other columns or another unit there"
         raise errors.SealedForecastsError(path, "malformed", reason)
     values = sealed.forecasts()
-    if (values > 1.0).any():
+    if is_probability and (values > 1.0).any():
         reason = f"a probability of {name} is above 1 there"
         raise errors.SealedForecastsError(path, "malformed", reason)
     return values

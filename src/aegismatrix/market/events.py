@@ -24,7 +24,10 @@ from aegismatrix.market.arrays import (
 )
 
 PROBABILITY = "probability"
-"""The unit of every output here."""
+"""The unit of every output of single events."""
+
+VOLATILITY_UNIT = "per cent a year"
+"""The unit of quantiles of volatility."""
 
 TRAP_DAYS = (5, 10, 20)
 """Horizons of the volatility trap, in sessions."""
@@ -197,6 +200,32 @@ class Surface:
         return f"{self.judged(horizon_days, side)}_p{points}"
 
 
+@dataclass(frozen=True)
+class Spread:
+    """A model of how large volatility will be: quantiles of it, and the root of its mean square."""
+
+    head: str
+    wording: str
+    horizon_days: tuple[int, ...]
+    levels: tuple[float, ...]
+
+    def judged(self, horizon_days: int) -> str:
+        """Return the name under which a horizon is judged."""
+        return f"{self.head}_{horizon_days}"
+
+    def column(self, horizon_days: int, level: float | None) -> str:
+        """Return the name of a quantile, or of the root of the mean square where it is None."""
+        what = "mean" if level is None else f"q{round(100 * level):02}"
+        return f"{self.head}_{horizon_days}d_{what}"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column, horizon by horizon: the quantiles as they rise, then the mean."""
+        return tuple(
+            self.column(days, level) for days in self.horizon_days for level in (*self.levels, None)
+        )
+
+
 def split_judged(judged: str) -> tuple[str, str | None]:
     """Split the name of a judged output, as ``trap_10`` or ``regime``, into family and days."""
     found = _JUDGED.fullmatch(judged)
@@ -321,6 +350,14 @@ BREACH = Surface(
 )
 """P(an edge is touched), at any distance within any horizon of 1 to 30 trading days."""
 
+VOLATILITY = Spread(
+    "volatility",
+    "Realised volatility",
+    (1, 5, 10, 20),
+    (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95),
+)
+"""Realised volatility over the next sessions, in per cent a year."""
+
 OUTPUTS: Mapping[str, Output] = MappingProxyType(
     {
         output.column: output
@@ -336,12 +373,13 @@ OUTPUTS: Mapping[str, Output] = MappingProxyType(
         )
     }
 )
-"""By column, every output but those of the breach surface."""
+"""By column, every output of a single event: not the breach surface, not volatility itself."""
 
 WORDINGS: Mapping[str, str] = MappingProxyType(
     {
         **{split_judged(output.judged)[0]: output.wording for output in OUTPUTS.values()},
         **{BREACH.family(side): wording for side, wording in BREACH.wordings.items()},
+        VOLATILITY.head: VOLATILITY.wording,
     }
 )
 """By family, as `split_judged` has it: what a reader is told that an output is."""
