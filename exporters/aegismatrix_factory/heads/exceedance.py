@@ -183,10 +183,7 @@ def quantiles_graph(
     scaled = op.div(centred, of_horizons("scale"))
     bounded = op.min([op.max([scaled, constant(-CLIP)]), constant(CLIP)])
     score = op.reduce_sum(op.mul(bounded, of_horizons("weight")), constant([2]), keepdims=1)
-    at = op.add(score, constant(logit(levels)))
-    parts = [op.gather(at, constant([place]), axis=1) for place in range(len(laws))]
-    logs = [_inverse_graph(law, part, graph) for law, part in zip(laws, parts, strict=True)]
-    inner = op.exp(op.concat(logs, axis=1))
+    inner = op.exp(_inverse_graph(laws, op.add(score, constant(logit(levels))), graph))
     squares = op.mul(op.mul(inner, inner), constant(_shares(levels)))
     root = op.sqrt(op.reduce_sum(squares, constant([2]), keepdims=1))
     stretch = constant(np.stack([law["stretch"] for law in laws])[:, None])
@@ -224,19 +221,27 @@ def _inverse(law: Mapping[str, FloatArray], at: FloatArray) -> FloatArray:
     return np.asarray(np.exp(straight + (beyond * bends[1:]).sum(axis=-1)))
 
 
-def _inverse_graph(law: Mapping[str, FloatArray], at: Var, graph: Graph) -> Var:
-    """The logarithm of `_inverse` of one horizon: float64 (N, 1, Q)."""
+def _inverse_graph(laws: Sequence[Mapping[str, FloatArray]], at: Var, graph: Graph) -> Var:
+    """The logarithms of `_inverse` of all horizons: float64 (N, H, Q)."""
     constant = graph.constant
-    places, bends = _hinges(law)
-    straight = op.add(
-        op.mul(op.sub(at, constant(float(law["at"][0]))), constant(float(bends[0]))),
-        constant(float(law["log_ratio"][0])),
-    )
-    if not len(places):
+    hinges = [_hinges(law) for law in laws]
+    most = max(len(places) for places, _ in hinges)
+    # Where a law has fewer knots it bends by 0 at the places that it lacks.
+    places = np.array([np.pad(one, (0, most - len(one))) for one, _ in hinges])
+    bends = np.array([np.pad(one, (0, most + 1 - len(one))) for _, one in hinges])
+
+    def of_horizons(values: Sequence[float] | FloatArray) -> Var:
+        return constant(np.asarray(values, dtype=np.float64)[:, None])
+
+    steps = op.sub(at, of_horizons([float(law["at"][0]) for law in laws]))
+    slopes = of_horizons([float(bend[0]) for _, bend in hinges])
+    first = of_horizons([float(law["log_ratio"][0]) for law in laws])
+    straight = op.add(op.mul(steps, slopes), first)
+    if not most:
         return straight
-    beyond = op.max([op.sub(op.unsqueeze(at, constant([3])), constant(places)), constant(0.0)])
-    bent = op.reduce_sum(op.mul(beyond, constant(bends[1:])), constant([3]), keepdims=0)
-    return op.add(straight, bent)
+    beyond = op.sub(op.unsqueeze(at, constant([3])), of_horizons(places))
+    bent = op.mul(op.max([beyond, constant(0.0)]), of_horizons(bends[:, 1:]))
+    return op.add(straight, op.reduce_sum(bent, constant([3]), keepdims=0))
 
 
 def _log_odds(law: Mapping[str, FloatArray], log_ratio: float) -> float:

@@ -356,6 +356,67 @@ def _measure_lines(measures: Sequence[Mapping[str, Any]]) -> Iterator[str]:
                 f" with an AUC of {measure['auc']:.3f} [{measure['lower']:.3f},"
                 f" {measure['upper']:.3f}], {measure['n']} days."
             )
+    yield from _volatility_lines(measures)
+
+
+def _volatility_lines(measures: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    gains = [measure for measure in measures if measure["what"] == "qlike gain"]
+    if gains:
+        yield ""
+        yield (
+            "QLIKE of the root mean square, and how much more each baseline loses, paired, in"
+            " thousandths [95 %]:"
+        )
+        yield ""
+        names = list(gains[0]["over"])
+        yield _table(
+            ("output", "market", "days", "QLIKE", *names),
+            [
+                (
+                    one["output"],
+                    one["market"],
+                    str(one["n"]),
+                    f"{one['qlike']:.4f}",
+                    *(_thousandths(one["over"][name]) for name in names),
+                )
+                for one in gains
+            ],
+        )
+    covered = [measure for measure in measures if measure["what"] == "quantile coverage"]
+    if covered:
+        yield ""
+        yield "Share of windows whose volatility stayed at or below each quantile, in per cent:"
+        yield ""
+        years = sorted({year for one in covered for row in one["levels"] for year in row["years"]})
+        yield _table(
+            ("output", "market", "stated", "held [95 %]", *years),
+            [
+                (
+                    one["output"],
+                    one["market"],
+                    f"{100 * row['level']:.0f}",
+                    f"{100 * row['held']:.1f} [{100 * row['lower']:.1f}, {100 * row['upper']:.1f}]",
+                    *(
+                        f"{100 * row['years'][year]:.0f}" if year in row["years"] else ""
+                        for year in years
+                    ),
+                )
+                for one in covered
+                for row in one["levels"]
+            ],
+        )
+    for measure in measures:
+        if measure["what"] == "disagreement":
+            yield ""
+            yield (
+                f"P(volatility > iv) read off {measure['output']} and {measure['with']} are"
+                f" {100 * measure['mean']:.1f} points apart on average on {measure['market']}, at"
+                f" most {100 * measure['largest']:.1f}, {measure['n']} days."
+            )
+
+
+def _thousandths(gain: Mapping[str, float]) -> str:
+    return f"{1e3 * gain['gain']:+.1f} [{1e3 * gain['lower']:+.1f}, {1e3 * gain['upper']:+.1f}]"
 
 
 def _held_table(measures: Sequence[Mapping[str, Any]]) -> str:

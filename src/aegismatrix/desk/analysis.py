@@ -37,6 +37,7 @@ from aegismatrix.desk.signals.intraday import (
 from aegismatrix.desk.signals.market import market_state
 from aegismatrix.desk.signals.overnight import OvernightSignal, overnight_signal
 from aegismatrix.desk.signals.seller import CONFIDENCE, DISTANCE_FRACTIONS, seller_signal
+from aegismatrix.desk.signals.volatility import volatility_signal
 from aegismatrix.engine.engine import HORIZONS_DAYS, Engine, Forecast
 from aegismatrix.engine.errors import InsufficientHistoryError
 from aegismatrix.market.arrays import Day, FloatArray
@@ -225,6 +226,7 @@ def analyze(
         further_models=further_forecasts(
             further_models(engine.manifest), row, base_rates, engine.manifest
         ),
+        volatility=volatility_signal(today, engine.manifest),
         publication=Publication(
             generated_at=stamp_of(moment),
             age_days=age.days,

@@ -21,6 +21,7 @@ from aegismatrix.market.events import (
     SPIKE,
     THETA,
     TRAP,
+    VOLATILITY,
     Event,
     Output,
 )
@@ -101,7 +102,7 @@ def further_models(manifest: Manifest) -> dict[str, tuple[Output, ...]]:
         By model; of one that gives a surface of touches, nothing that could be said in a line.
     """
     fused = {array.name for array in manifest.model(ENGINE_NAME).outputs}
-    catalogued = {BREACH.head, *(output.head for output in OUTPUTS.values())}
+    catalogued = {BREACH.head, VOLATILITY.head, *(output.head for output in OUTPUTS.values())}
     found = {
         name: tuple(
             _output(model, column)

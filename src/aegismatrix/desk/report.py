@@ -21,6 +21,7 @@ from aegismatrix.desk.signals.intraday import IntradaySignal
 from aegismatrix.desk.signals.market import MarketState
 from aegismatrix.desk.signals.overnight import OvernightSignal
 from aegismatrix.desk.signals.seller import HitRate, SellerSignal
+from aegismatrix.desk.signals.volatility import VolatilitySignal
 from aegismatrix.errors import ContractError, MissingExtraError
 from aegismatrix.market.arrays import Published, as_text
 from aegismatrix.market.events import (
@@ -34,6 +35,7 @@ from aegismatrix.market.events import (
     REGIMES,
     THETA,
     TRAP,
+    VOLATILITY,
 )
 from aegismatrix.market.thresholds import STALE_CALENDAR_DAYS
 
@@ -234,6 +236,8 @@ class Report(Published):
         What models say that were added to the package's own.
     publication : Publication or None
         When it was made, and how old the bars were then.
+    volatility : VolatilitySignal or None
+        How large volatility will be, where the artifacts forecast it.
 
     Examples
     --------
@@ -258,6 +262,7 @@ class Report(Published):
     monitoring: Mapping[str, Any] | None = None
     further_models: tuple[FurtherModel, ...] = ()
     publication: Publication | None = None
+    volatility: VolatilitySignal | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain values, probabilities to six digits, points to two.
@@ -284,6 +289,8 @@ class Report(Published):
             "seller": self._seller(),
             "buyer": self._buyer(),
         }
+        if self.volatility is not None:
+            plain["volatility"] = self._volatility(self.volatility)
         if self.intraday is not None:
             plain["intraday"] = _rounded(_present(asdict(self.intraday)))
         if self.overnight is not None:
@@ -404,6 +411,19 @@ class Report(Published):
             },
             **_measured("historical_spike_rate", buyer.spike_rate),
             "environment_state": buyer.environment_state,
+        }
+
+    def _volatility(self, volatility: VolatilitySignal) -> dict[str, Any]:
+        return {
+            "iv_percent": round(volatility.iv_percent, _PROBABILITY_DIGITS),
+            "levels": list(volatility.levels),
+            "horizons": [
+                {
+                    **_rounded(_present(asdict(one))),
+                    "verdict": self.verdict(VOLATILITY.judged(one.horizon_days)),
+                }
+                for one in volatility.horizons
+            ],
         }
 
     def _overnight(self, night: OvernightSignal) -> dict[str, Any]:
@@ -562,6 +582,7 @@ class Report(Published):
             _head_line(plain),
             *_age_lines(plain),
             *_seller_lines(plain["seller"]),
+            *_volatility_lines(plain.get("volatility")),
             *_buyer_lines(plain["buyer"]),
             *_direction_lines(plain["direction"]),
             *self._night_lines(),
@@ -735,6 +756,22 @@ def _seller_lines(seller: Mapping[str, Any]) -> list[str]:
         f"  held           {rate:.0%} of the last {seller['historical_hit_rate_n']} windows"
         f" [{interval['lower']:.0%}, {interval['upper']:.0%}]",
         f"  touch          within {days} days, by points: {curve} ({safe['verdict']})",
+    ]
+
+
+def _volatility_lines(volatility: Mapping[str, Any] | None) -> list[str]:
+    if volatility is None:
+        return []
+    lowest, highest = volatility["levels"][0], volatility["levels"][-1]
+    spreads = ", ".join(
+        f"{one['horizon_days']} d {one['mean_percent']:.1f}"
+        f" [{one['percent'][0]:.1f}, {one['percent'][-1]:.1f}] ({one['verdict']})"
+        for one in volatility["horizons"]
+    )
+    return [
+        f"volatility, per cent a year with {highest - lowest:.0%} of outcomes; iv"
+        f" {volatility['iv_percent']:.1f}",
+        f"  realised       {spreads}",
     ]
 
 

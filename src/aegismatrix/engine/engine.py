@@ -118,8 +118,8 @@ class Forecast(Published):
     --------
     >>> import aegismatrix as am
     >>> forecast = am.Engine().predict(am.sample_bars())
-    >>> list(forecast)
-    ['trap', 'regime', 'breach', 'breakout', 'spike', 'theta', 'direction']
+    >>> list(forecast)[:3]
+    ['trap', 'regime', 'breach']
     >>> forecast["breach"].shape
     (1, 3, 4, 6)
     """

@@ -25,6 +25,7 @@ from aegismatrix.market.events import (
     REGIMES,
     THETA,
     TRAP,
+    VOLATILITY,
 )
 from aegismatrix.market.market import MARKETS, OTHER
 
@@ -39,7 +40,9 @@ _JUDGED = {
     "regime": REGIME[REGIMES[0]].judged,
     "theta_edge": THETA.judged,
     "trap": {str(days): output.judged for days, output in TRAP.items()},
+    "volatility": VOLATILITY.judged,
 }
+_SPREAD_SHOWN = (0.1, 0.5, 0.9)
 
 
 def render_page(report: Mapping[str, Any]) -> str:
@@ -124,6 +127,7 @@ def _view(report: Mapping[str, Any]) -> dict[str, Any]:
         "families": _families(skill),
         "scale": Scale,
         "headline_trap_days": str(HEADLINE_TRAP_DAYS),
+        "spread_shown": _spread_shown(report),
         "volatility_regimes": REGIMES,
         "regimes": wording.REGIMES,
         "buyer_regimes": wording.BUYER_REGIMES,
@@ -133,6 +137,12 @@ def _view(report: Mapping[str, Any]) -> dict[str, Any]:
         **_history(report),
         **_axes(report),
     }
+
+
+def _spread_shown(report: Mapping[str, Any]) -> list[int]:
+    """Which quantiles of volatility a table has room for."""
+    levels = report.get("volatility", {}).get("levels", ())
+    return [place for place, level in enumerate(levels) if level in _SPREAD_SHOWN]
 
 
 def _names(provenance: Mapping[str, Any]) -> dict[str, str | None]:
