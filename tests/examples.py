@@ -46,9 +46,13 @@ def chosen_input(spec: ModelSpec, array: ArraySpec, rows: int) -> NDArray[Any]:
     return np.tile(values, (rows, 1)) if array.shape[0] == "N" else values.copy()
 
 
+# Days, sides, horizons, distances; quantiles of volatility have no sides, and columns.
+_SURFACE = ("N", 3, "H", "D")
+
+
 def is_surface(array: ArraySpec) -> bool:
     """Whether an output has horizons and distances, and so no columns of its own."""
-    return len(array.shape) > 2
+    return len(array.shape) == len(_SURFACE)
 
 
 def history_columns(
@@ -66,7 +70,8 @@ def history_columns(
 
 def in_columns(probability: NDArray[np.float64]) -> NDArray[np.float64]:
     """The probabilities that the history shows, shape (N, columns): of a surface either edge."""
-    return probability if probability.ndim == 2 else probability[:, 0].reshape(len(probability), -1)
+    of_cells = probability[:, 0] if probability.ndim == len(_SURFACE) else probability
+    return of_cells.reshape(len(probability), -1)
 
 
 def few_of_them_quick(cases: Iterable[str | tuple[str, str]]) -> list[Any]:

@@ -109,7 +109,7 @@ def copy_with_walk(
     manifest, heads = read_manifest(folder), {}
     for name in models:
         (output,) = manifest.model(name).outputs
-        is_surface = len(output.shape) > 2
+        is_surface = len(output.shape) == 4
         cells = (len(HORIZONS_DAYS), len(DISTANCES)) if is_surface else ()
         values = random.uniform(0.0, 1.0, (len(dates), len(output.columns), *cells))
         if gap is not None:

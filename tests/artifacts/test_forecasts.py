@@ -15,12 +15,15 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from aegismatrix.artifacts.forecasts import (
+    LEAST_VALUE,
+    LOG_STEPS,
     MARK,
     NO_FORECAST,
     PROBABILITY_STEPS,
     SealedForecasts,
     WalkForward,
     bar_checks,
+    in_log_steps,
     in_steps,
     parse_forecasts,
     render_forecasts,
@@ -39,7 +42,9 @@ def walks(draw: st.DrawFn) -> WalkForward:
     for name in draw(st.lists(st.sampled_from("abcd"), unique=True)):
         shape = (days, *draw(SHAPES))
         values = draw(arrays(np.uint16, shape, elements=st.integers(0, NO_FORECAST)))
-        heads[name] = SealedForecasts(("one", "two"), draw(st.integers(1, 65_534)), values)
+        least = draw(st.sampled_from([None, 1e-3, 1.0]))
+        steps = draw(st.integers(1 if least is None else 128, 65_534))
+        heads[name] = SealedForecasts(("one", "two"), steps, values, least)
     return WalkForward(
         market="made up",
         dates=np.datetime64("2015-01-01", "D") + np.cumsum(gaps),
@@ -64,7 +69,7 @@ def test_what_was_rendered_is_read_to_the_last_bit(walked: WalkForward) -> None:
     for name, head in walked.heads.items():
         np.testing.assert_array_equal(read.heads[name].values, head.values)
         assert read.heads[name].columns == head.columns
-        assert read.heads[name].steps == head.steps
+        assert (read.heads[name].steps, read.heads[name].least) == (head.steps, head.least)
     assert render_forecasts(read) == render_forecasts(walked)
 
 
@@ -99,6 +104,40 @@ def test_a_day_without_a_forecast_stays_without_one() -> None:
 def test_what_does_not_fit_is_not_rounded_to_what_does(value: float) -> None:
     with pytest.raises(ValueError, match="does not fit"):
         in_steps(np.array([value]), PROBABILITY_STEPS)
+
+
+@given(arrays(np.float64, 20, elements=st.floats(2e-3, 1e10)))
+def test_a_volatility_is_kept_to_a_thousandth_of_itself_however_small(
+    values: NDArray[np.float64],
+) -> None:
+    steps = in_log_steps(values, LOG_STEPS, LEAST_VALUE)
+    kept = SealedForecasts((), LOG_STEPS, steps, LEAST_VALUE).forecasts()
+    assert (kept >= values * (1.0 - 1e-12)).all()
+    assert (kept <= values * (1.0 + 5e-4)).all()
+    order = np.argsort(values)
+    assert (np.diff(kept[order]) >= 0.0).all()
+
+
+def test_a_volatility_without_a_logarithm_is_not_rounded_to_one_that_has() -> None:
+    with pytest.raises(ValueError, match="lies below"):
+        in_log_steps(np.array([12.0, 0.0]), LOG_STEPS, LEAST_VALUE)
+    missing = in_log_steps(np.array([np.nan, 12.0]), LOG_STEPS, LEAST_VALUE)
+    assert missing[0] == NO_FORECAST
+
+
+@pytest.mark.parametrize(("least", "steps"), [(0.0, 2048), (-1.0, 2048), (2.0, 2048), (1e-3, 20)])
+def test_a_scale_whose_values_may_not_be_finite_is_refused(least: float, steps: int) -> None:
+    values = np.full((1, 1), 5, dtype=np.uint16)
+    walked = WalkForward(
+        "x",
+        np.array(["2020-01-01"], dtype="datetime64[D]"),
+        np.zeros(1, dtype=np.uint32),
+        (1.0,),
+        (0.1,),
+        {"a": SealedForecasts(("one",), steps, values, least)},
+    )
+    with pytest.raises(SealedForecastsError, match="a least value of"):
+        parse_forecasts(render_forecasts(walked), "x")
 
 
 def test_a_bar_is_told_from_another_by_its_last_digit() -> None:

@@ -107,7 +107,8 @@ def test_every_artifact_has_a_case_of_a_few_rows_that_anybody_can_read(
         for array in spec.outputs:
             golden = case.outputs[array.name]
             assert 1 < len(golden.values) < 100
-            assert golden.tolerance == (1e-6 if array.unit == "probability" else 1e-12)
+            forecast = array.unit in ("probability", "per cent a year")
+            assert golden.tolerance == (1e-6 if forecast else 1e-12)
             # A row that does not depend on its input would be matched by a constant.
             assert np.ptp(golden.values, axis=0).max() > 0.0
 

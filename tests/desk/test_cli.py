@@ -36,7 +36,9 @@ from aegismatrix.market.market import NIFTY
 from tests.examples import HORIZONS_DAYS, SIDES, history_columns, in_columns, is_surface
 
 PROBABILITIES = [
-    array for array in read_manifest().model(ENGINE_NAME).outputs if array.unit == "probability"
+    array
+    for array in read_manifest().model(ENGINE_NAME).outputs
+    if array.unit in ("probability", "per cent a year")
 ]
 COLUMNS = [column for array in PROBABILITIES for column in history_columns(array)]
 HEADS = [spec for spec in list_models() if spec.kind == "head"]

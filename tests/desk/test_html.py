@@ -258,6 +258,15 @@ def test_each_tile_shows_the_numbers_of_the_report(whole: Values) -> None:
         "origin-title": [whole["provenance"]["manifest_digest"], "19\xa0Jul\xa02010", "1,257"]
         + [one["sha256"][:12] for one in whole["provenance"]["artifacts"].values()],
     }
+    if "volatility" in whole:
+        ahead = whole["volatility"]["horizons"]
+        shown = [one["percent"][place] for one in ahead for place in (1, 3, 5)]
+        means = [one["mean_percent"] for one in ahead]
+        expected["volatility-title"] = [
+            *(points(one, 1) for one in (whole["volatility"]["iv_percent"], *shown, *means)),
+            *(percent(one["above_iv"]) for one in ahead),
+            *(percent(one["largest_difference"]) for one in ahead[1:]),
+        ]
     assert set(tiles) == set(expected)
     for tile, figures in expected.items():
         for figure in figures:

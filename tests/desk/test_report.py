@@ -395,8 +395,14 @@ def figures_of(plain: dict[str, Any]) -> dict[str, list[float]]:
         )
         for one in plain["direction"]["horizons"].values()
     ]
-    publication = plain["publication"]
+    publication, volatility = plain["publication"], plain.get("volatility")
+    spreads = [
+        (one["horizon_days"], one["mean_percent"], one["percent"][0], one["percent"][-1])
+        for one in (volatility or {"horizons": []})["horizons"]
+    ]
     return {
+        "volatility": [0.9, volatility["iv_percent"]] if volatility else [],
+        "realised": [*itertools.chain(*spreads)],
         "stale": [publication.get("age_sessions", 7)] if publication["stale"] else [],
         "spot": [market[name] for name in ("spot", "spot_change_pct", "vix", "vix_change")],
         "trap": [

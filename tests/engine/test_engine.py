@@ -99,6 +99,18 @@ def table_of(forecast: Forecast) -> FloatArray:
     return np.concatenate([in_columns(forecast[model]) for model in forecast], axis=1)
 
 
+def assert_within_bounds(forecast: Forecast) -> None:
+    for model in forecast:
+        values = forecast[model]
+        assert np.isfinite(values).all(), model
+        if model == "volatility":
+            assert (np.diff(values[:, :, :-1], axis=2) > 0.0).all()
+            assert values.min() > 0.0
+        else:
+            assert values.min() >= 0.0, model
+            assert values.max() <= 1.0, model
+
+
 def assert_rows_equal(forecast: Forecast, whole: Forecast, rows: slice) -> None:
     np.testing.assert_array_equal(forecast.dates, whole.dates[rows])
     np.testing.assert_array_equal(forecast.in_sample, whole.in_sample[rows])
@@ -262,10 +274,7 @@ def test_forecasts_of_different_days_differ(nifty_history: Forecast) -> None:
 
 
 def test_real_probabilities_lie_within_0_and_1(nifty_history: Forecast) -> None:
-    values = all_of(nifty_history)
-    assert np.isfinite(values).all()
-    assert values.min() >= 0.0
-    assert values.max() <= 1.0
+    assert_within_bounds(nifty_history)
 
 
 def test_days_inside_a_training_span_are_in_sample(nifty_history: Forecast) -> None:
@@ -389,10 +398,8 @@ def test_shaken_real_bars_give_probabilities_within_0_and_1(
         market="other",
     )
     forecast = engine.history(shaken)
-    values = all_of(forecast)
-    assert len(values) == bars_more + 1
-    assert values.min() >= 0.0
-    assert values.max() <= 1.0
+    assert len(forecast) == bars_more + 1
+    assert_within_bounds(forecast)
     assert (forecast.implied_sigma > 0).all()
 
 
@@ -509,8 +516,9 @@ def test_table_and_row_say_what_the_arrays_say(engine: Engine, sample: Bars) -> 
     np.testing.assert_array_equal(np.stack(list(table.values()), axis=1), table_of(forecast))
     for array in engine.heads:
         if not is_surface(array):
+            values = in_columns(forecast[array.name])
             for place, column in enumerate(array.columns):
-                np.testing.assert_array_equal(table[column], forecast[array.name][:, place])
+                np.testing.assert_array_equal(table[column], values[:, place])
     for row, days in enumerate(horizons_days):
         for place, points in enumerate(basis_points):
             either = forecast["breach"][:, 0, row, place]

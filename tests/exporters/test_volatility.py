@@ -325,7 +325,7 @@ def test_what_was_judged_and_measured_covers_every_horizon(models: Path) -> None
     assert [one["with"] for one in of["disagreement"]] == ["trap_5", "trap_10", "trap_20"]
     assert all(0.0 < one["mean"] < one["largest"] < 1.0 for one in of["disagreement"])
     card = (models / "MODEL_CARD.md").read_text()
-    assert "P(volatility > iv) read off volatility_5 and trap_5 are" in card
+    assert "P(volatility > iv) read off volatility_5d and trap_5 are" in card
 
 
 def test_the_quantiles_and_the_trap_are_said_to_be_as_far_apart_as_they_are(

@@ -28,6 +28,8 @@ from aegismatrix.market.events import (
     REGIMES,
     SIDES,
     TRAP,
+    VOLATILITY,
+    VOLATILITY_UNIT,
     WORDINGS,
     Event,
     split_judged,
@@ -51,9 +53,12 @@ def test_every_output_is_forecast_by_its_model_under_its_column_in_its_unit(samp
         assert column in array.columns
         assert output.unit == array.unit == PROBABILITY
     heads = {output.head for output in OUTPUTS.values()} | {BREACH.head}
-    assert heads == {
-        name for name, one in manifest.models.items() if one.kind in ("head", "optional")
-    }
+    given = {name for name, one in manifest.models.items() if one.kind in ("head", "optional")}
+    # Artifacts of before it was added have no volatility.
+    assert heads == given - {VOLATILITY.head}
+    if VOLATILITY.head in given:
+        (array,) = manifest.model(VOLATILITY.head).outputs
+        assert (array.columns, array.unit) == (VOLATILITY.columns, VOLATILITY_UNIT)
     assert BREACH.sides == manifest.model(BREACH.head).outputs[0].columns
 
 
@@ -61,9 +66,12 @@ def test_every_output_is_judged_under_its_key_and_every_judgement_has_a_wording(
     judged = {one["output"] for model in am.list_models() for one in model.own_judgements()}
     singles = {output.judged for output in OUTPUTS.values()}
     assert singles < judged
-    assert judged - singles == {
+    spreads = {VOLATILITY.judged(days) for days in VOLATILITY.horizon_days}
+    assert judged - singles - spreads == {
         BREACH.judged(days, side) for days in (1, 2, 3, 4, 5, 10, 20) for side in BREACH.sides
     }
+    assert spreads.isdisjoint(judged) or spreads < judged
+    assert family("volatility_10d") == ("Realised volatility", "10")
     for name in judged:
         stem, days = split_judged(name)
         assert family(name) == (WORDINGS[stem], days)

@@ -120,13 +120,37 @@ def fit_exceedance(
 
 
 def score_of(law: Mapping[str, FloatArray], features: FloatArray) -> FloatArray:
-    """Return ``w . features`` of the market that was modelled, shape (n,)."""
+    """Return ``w . features`` of the market that was modelled.
+
+    Parameters
+    ----------
+    law : mapping of str to ndarray
+        From `fit_exceedance`.
+    features : ndarray of shape (n, F)
+        Feature rows.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+    """
     scaled = np.clip((features - law["mean"]) / law["scale"], -CLIP, CLIP)
     return np.asarray((scaled * law["weight"]).sum(axis=1))
 
 
 def exceedance(law: Mapping[str, FloatArray], features: FloatArray, ratio: float) -> FloatArray:
-    """Return how likely realised volatility exceeds `ratio` times iv, shape (n,)."""
+    """Return how likely realised volatility exceeds a multiple of iv.
+
+    Parameters
+    ----------
+    law, features
+        As for `score_of`.
+    ratio : float
+        The multiple, above 0.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+    """
     return np.asarray(expit(score_of(law, features) - _log_odds(law, float(np.log(ratio)))))
 
 
@@ -191,10 +215,19 @@ def quantiles_graph(
 
 
 def root_mean_square(inner: FloatArray, levels: FloatArray) -> FloatArray:
-    """Return the root of the mean square of a law that is known at some quantiles, shape (n,).
+    """Return the root of the mean square of a law that is known at some quantiles.
 
-    Each stands for the probability that is nearer to its level than to any other, so that it
-    is too small by what lies in the tails.
+    Parameters
+    ----------
+    inner : ndarray of shape (n, Q)
+        The quantiles.
+    levels : ndarray of shape (Q,)
+        Which they are. Each stands for the probability that is nearer to its level than to any
+        other, so that the root is too small by what lies in the tails.
+
+    Returns
+    -------
+    ndarray of shape (n,)
     """
     return np.asarray(np.sqrt((inner**2 * _shares(levels)).sum(axis=1)))
 

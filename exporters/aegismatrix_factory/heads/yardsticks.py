@@ -60,19 +60,52 @@ def dressed(yardstick: Yardstick, ratio: FloatArray, levels: FloatArray) -> Fore
 
 
 def implied(market: MarketRows) -> Yardstick:
-    """Take the volatility index as it stands: 1 in its own units."""
+    """Take the volatility index as it stands: 1 in its own units.
+
+    Parameters
+    ----------
+    market : MarketRows
+        The market.
+
+    Returns
+    -------
+    callable
+        A yardstick.
+    """
     one = np.ones(len(market.dates))
     return lambda _: one
 
 
 def typical(market: MarketRows) -> Yardstick:
-    """Forecast the same volatility every day: what it usually was."""
+    """Forecast the same volatility every day: what it usually was.
+
+    Parameters
+    ----------
+    market : MarketRows
+        The market.
+
+    Returns
+    -------
+    callable
+        A yardstick.
+    """
     unit = 1.0 / _implied_volatility(market)
     return lambda _: unit
 
 
 def ewma(market: MarketRows) -> Yardstick:
-    """Smooth daily squares exponentially: the same forecast for every horizon."""
+    """Smooth daily squares exponentially: the same forecast for every horizon.
+
+    Parameters
+    ----------
+    market : MarketRows
+        The market.
+
+    Returns
+    -------
+    callable
+        A yardstick.
+    """
     squares = np.diff(np.log(market.bars.close)) ** 2
     variance = np.empty(len(market.bars))
     variance[:2] = squares[0]
@@ -88,6 +121,18 @@ def har(market: MarketRows, ratio: FloatArray) -> Yardstick:
 
     In logarithms, under QLIKE: no day without a move weighs more than another. Without iv: it
     cancels.
+
+    Parameters
+    ----------
+    market : MarketRows
+        The market.
+    ratio : ndarray of shape (N,)
+        Realised volatility over the horizon / iv; NaN where not known.
+
+    Returns
+    -------
+    callable
+        A yardstick.
     """
     iv = _implied_volatility(market)
     x = np.column_stack([np.ones(len(iv)), market.columns(HAR_FEATURES) + np.log(iv)[:, None]])
@@ -102,7 +147,20 @@ def har(market: MarketRows, ratio: FloatArray) -> Yardstick:
 
 
 def gjr(market: MarketRows, horizon_days: int) -> Yardstick:
-    """Forecast by GJR-GARCH(1, 1) (Glosten, Jagannathan, Runkle 1993), refitted for each block."""
+    """Forecast by GJR-GARCH(1, 1) (Glosten, Jagannathan, Runkle 1993), refitted for each block.
+
+    Parameters
+    ----------
+    market : MarketRows
+        The market.
+    horizon_days : int
+        Trading days, at most 20.
+
+    Returns
+    -------
+    callable
+        A yardstick.
+    """
     bars = market.bars
     iv = _implied_volatility(market)
 

@@ -39,7 +39,6 @@ from aegismatrix.market.arrays import (
     as_whole,
 )
 from aegismatrix.market.bars import Bars
-from aegismatrix.market.events import VOLATILITY_UNIT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,7 +72,8 @@ _TARGETS = (
 _LEAST_BYTES = 4
 
 _PROBABILITY = "probability"
-_FORECAST_UNITS = (_PROBABILITY, VOLATILITY_UNIT)
+_VOLATILITY = "per cent a year"
+_FORECAST_UNITS = (_PROBABILITY, _VOLATILITY)
 _INPUTS = frozenset({"high", "low", "close", "iv", "horizon", "distance"})
 _SURFACE_SHAPE = ("N", 3, "H", "D")
 
@@ -693,7 +693,7 @@ def _check_engine(manifest: Manifest) -> None:
         of_surface = array.shape == _SURFACE_SHAPE
         if array.unit == _PROBABILITY and not (of_columns or of_surface):
             faults.append(array.name)
-        if array.unit == VOLATILITY_UNIT and not _is_spread(array):
+        if array.unit == _VOLATILITY and not _is_spread(array):
             faults.append(array.name)
     faults += [array.name for array in (*spec.inputs, *spec.outputs) if array.dtype != "float64"]
     # A table has one place for each column, whichever model gives it.

@@ -12,20 +12,10 @@ from aegismatrix.market.arrays import FloatArray
 def exceedance(quantiles: FloatArray, levels: Sequence[float], value: FloatArray) -> FloatArray:
     """Return how likely each value is exceeded, in shape (N,).
 
-    The log-odds of a level are interpolated along the logarithm of the value, and go on beyond the
-    outer quantiles as they do between the last two.
+    `quantiles`, of shape (N, Q), are above 0 and rise along each row; `levels` say which they are,
+    and the values are in their unit. The log-odds of a level are interpolated along the logarithm
+    of the value, and go on beyond the outer quantiles as they do between the last two.
 
-    Parameters
-    ----------
-    quantiles : ndarray of shape (N, Q)
-        Above 0, rising along each row; at least two.
-    levels : sequence of Q floats
-        Which quantiles they are, rising between 0 and 1.
-    value : ndarray of shape (N,)
-        Above 0, in the unit of the quantiles.
-
-    Examples
-    --------
     >>> import numpy as np
     >>> rows = np.array([[8.0, 10.0, 14.0]])
     >>> exceedance(rows, (0.1, 0.5, 0.9), np.array([10.0])).round(6).tolist()

@@ -75,7 +75,7 @@ MOST_DAYS = 2_520
 """The longest horizon of an event: ten years of sessions."""
 
 _PARAMETERS = "Give finite numbers by name, such as {'fraction': 0.02}."
-_JUDGED = re.compile(r"(.+?)_[a-z]?(\d+)")
+_JUDGED = re.compile(r"(.+?)_[a-z]?(\d+)d?")
 
 
 @dataclass(frozen=True)
@@ -211,12 +211,12 @@ class Spread:
 
     def judged(self, horizon_days: int) -> str:
         """Return the name under which a horizon is judged."""
-        return f"{self.head}_{horizon_days}"
+        return f"{self.head}_{horizon_days}d"
 
     def column(self, horizon_days: int, level: float | None) -> str:
         """Return the name of a quantile, or of the root of the mean square where it is None."""
         what = "mean" if level is None else f"q{round(100 * level):02}"
-        return f"{self.head}_{horizon_days}d_{what}"
+        return f"{self.judged(horizon_days)}_{what}"
 
     @property
     def columns(self) -> tuple[str, ...]:
