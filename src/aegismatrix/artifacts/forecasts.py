@@ -14,7 +14,6 @@ import math
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -29,6 +28,7 @@ from aegismatrix.artifacts.manifest import (
     parse_strict_json,
     read_attachment,
 )
+from aegismatrix.records import dataclass
 
 FORECASTS_VERSION = 1
 """1: the first format."""

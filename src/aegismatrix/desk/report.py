@@ -6,7 +6,7 @@ import json
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from aegismatrix.market.events import (
     TRAP,
 )
 from aegismatrix.market.thresholds import STALE_CALENDAR_DAYS
+from aegismatrix.records import dataclass
 
 FORMAT_VERSION = 2
 """The form of the report; docs/report.md lists what changed with each."""

@@ -262,9 +262,9 @@ def _settings(arguments: argparse.Namespace, *, check_current: bool) -> Settings
 
 def _chain(arguments: argparse.Namespace) -> OptionChain | None:
     """Return the option chain, where one is given."""
-    from aegismatrix.market.chain import OptionChain
-
     if arguments.chain is not None:
+        from aegismatrix.market.chain import OptionChain
+
         return OptionChain.from_csv(arguments.chain, expiry=arguments.chain_expiry)
     if arguments.chain_expiry is not None:
         arguments.parser.error("--chain-expiry goes with --chain")
@@ -273,17 +273,18 @@ def _chain(arguments: argparse.Namespace) -> OptionChain | None:
 
 def _overnight(arguments: argparse.Namespace) -> Bars | None:
     """Return the US market's bars, where they are asked for."""
-    from aegismatrix.desk.sources.yahoo import YahooSource
-    from aegismatrix.market.bars import Bars
-
     files = (arguments.overnight_index, arguments.overnight_iv)
     if (files[0] is None) != (files[1] is None):
         arguments.parser.error("--overnight-index and --overnight-iv go together")
     if files[0] is not None:
+        from aegismatrix.market.bars import Bars
+
         return Bars.from_csv(files[0], iv=files[1], market="other")
     if arguments.overnight:
         if not arguments.yahoo:
             arguments.parser.error("--overnight fetches from Yahoo: it goes with --yahoo")
+        from aegismatrix.desk.sources.yahoo import YahooSource
+
         return YahooSource("^GSPC", "^VIX", allow_stale=arguments.allow_stale).fetch().bars
     return None
 
@@ -291,7 +292,6 @@ def _overnight(arguments: argparse.Namespace) -> Bars | None:
 def _source(arguments: argparse.Namespace) -> BarSource:
     """Return the source that the arguments name."""
     from aegismatrix.desk.sources.local import CsvSource, SampleSource
-    from aegismatrix.desk.sources.yahoo import YahooSource
     from aegismatrix.market.market import NIFTY, market_named
 
     error = arguments.parser.error
@@ -313,6 +313,8 @@ def _source(arguments: argparse.Namespace) -> BarSource:
     if arguments.yahoo:
         if intraday is not None or any(option is not None for option in cuts):
             error("--yahoo fetches its own 5-minute bars and takes no dates")
+        from aegismatrix.desk.sources.yahoo import YahooSource
+
         fetched = YahooSource(
             index=arguments.symbol,
             iv=arguments.iv_symbol,
