@@ -30,6 +30,6 @@ def test_distinct_values_are_those_of_numpy(values: list[float]) -> None:
 
 
 def test_a_masked_array_is_known_as_one() -> None:
-    assert is_masked_array(np.ma.masked_array([1.0, 2.0], mask=[0, 1]))
+    assert is_masked_array(np.ma.masked_array([1.0, 2.0], mask=[False, True]))
     assert not is_masked_array(np.array([1.0]))
     assert not is_masked_array("a text")

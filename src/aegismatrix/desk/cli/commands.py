@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import itertools
 import json
 import logging
 import os
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,6 +48,27 @@ _log = logging.getLogger(__name__)
 
 def report(arguments: argparse.Namespace) -> int:
     """Write the report on the last bar."""
+    with _without_collection():
+        return _report(arguments)
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Keep Python from looking for cycles of garbage meanwhile.
+
+    Modules and rows of files are made by the ten thousand, and each time it looks through all of
+    them: 6 % of a report, which is over within a second and leaves next to none.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _report(arguments: argparse.Namespace) -> int:
     from aegismatrix.desk.job.publication import PAGE_NAME, REPORT_NAME
     from aegismatrix.desk.job.publish import publish
     from aegismatrix.engine.engine import Engine
