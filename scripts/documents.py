@@ -1,4 +1,4 @@
-"""Put what is generated into the documents: tables of skill, fields, loads and peers, a report."""
+"""Put what is generated into the documents: tables of skill, fields, loads, peers and speed, a report."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ try:
 
     from aegismatrix.desk.cli.main import main as aegismatrix
     from aegismatrix.desk.report import schema
-    from benchmarks import peers
+    from benchmarks import peers, speed
     from scripts.legacy_loads import VENVS, tables
 except ModuleNotFoundError as error:
     print(
@@ -94,11 +94,12 @@ def documents() -> dict[Path, str]:
     """Return each document as it should be."""
     manifest = REPOSITORY / "models_onnx" / "manifest.json"
     content = json.loads(manifest.read_text(encoding="utf-8"))
-    readme, models, report, pickles, rescue = (
+    readme, models, report, pickles, rescue, performance = (
         REPOSITORY / name
         for name in (
             *("README.md", "docs/models.md", "docs/report.md", "docs/why-pickles-fail.md"),
             "docs/rescue.md",
+            "docs/performance.md",
         )
     )
     own_market = next(one for one in content["artifacts"] if one["training"])["training"][0]
@@ -117,6 +118,11 @@ def documents() -> dict[Path, str]:
             rescue.read_text(encoding="utf-8"),
             "peers",
             peers.table(json.loads(peers.KEPT.read_text(encoding="utf-8"))),
+        ),
+        performance: between_marks(
+            performance.read_text(encoding="utf-8"),
+            "speed",
+            speed.table(json.loads(speed.KEPT.read_text(encoding="utf-8"))),
         ),
         report: between_marks(report.read_text(encoding="utf-8"), "fields", field_table()),
     }

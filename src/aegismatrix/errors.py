@@ -10,11 +10,13 @@ an error from here when it raises it: a prediction that succeeds loads no room's
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 from importlib import import_module
 from pathlib import Path
 from reprlib import Repr
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from aegismatrix.records import dataclass
 
 if TYPE_CHECKING:
     from aegismatrix.artifacts.errors import *  # noqa: F403

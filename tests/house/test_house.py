@@ -6,6 +6,7 @@ import ast
 import graphlib
 import itertools
 import json
+import os
 import re
 import subprocess
 import sys
@@ -29,7 +30,8 @@ PACKAGE = {
     "artifacts": set[str](),
     "desk": {"", "artifacts", "engine", "market"},
     "engine": {"artifacts", "market"},
-    "errors": set[str](),
+    "errors": {"records"},
+    "records": set[str](),
     "market": set[str](),
 }
 FACTORY = {
@@ -120,7 +122,7 @@ def test_a_room_imports_only_the_rooms_below_it(
         for name in imported_when_run(tree) if own == "errors" else imported(tree):
             if name == package or name.startswith(f"{package}."):
                 other = room(name, package) or ""
-                allowed = {own, "errors", *rooms[own]}
+                allowed = {own, "errors", "records", *rooms[own]}
                 assert other in allowed or other not in rooms, f"{file} imports {name}"
     assert seen == set(rooms)
 
@@ -604,7 +606,7 @@ def test_a_planted_comparison_with_the_name_of_a_market_is_found(planted: str) -
     assert compared_in_a_template("{% if provenance.market != 'nifty' %}")
 
 
-MOST_MODULES, MODULES_OF_FILES = 12, 4
+MOST_MODULES, MODULES_OF_FILES = 13, 4
 PREDICTING = """
 import subprocess
 import sys
@@ -640,6 +642,35 @@ def test_a_prediction_loads_few_modules_and_none_of_the_desk(
     loaded = done.stdout.split()
     assert len(loaded) <= MOST_MODULES + MODULES_OF_FILES * from_files, loaded
     assert not [name for name in loaded if name.split(".")[1] in ("desk", "calendars")]
+
+
+REPORTING = """
+import sys
+from aegismatrix.desk.cli.main import main
+
+main(["report", "--index", sys.argv[1], "--iv", sys.argv[2], "--market", "other", "-q"])
+print(*sys.modules)
+"""
+NOT_OF_A_REPORT = {
+    "aegismatrix.desk.monitoring",
+    "aegismatrix.desk.sources.yahoo",
+    "jsonschema",
+    "numpy.ma",
+    "pandas",
+    "sqlite3",
+}
+
+
+def test_a_report_on_files_loads_nothing_that_it_does_not_need(
+    repository: Path, tmp_path: Path
+) -> None:
+    sample = repository / "src/aegismatrix/desk/sources/sample_data"
+    files = [str(sample / name) for name in ("sp500_daily.csv", "vix_daily.csv")]
+    command = [sys.executable, "-c", REPORTING, *files]
+    environment = {**os.environ, "AEGISMATRIX_OUT": str(tmp_path)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+    assert (tmp_path / "aegismatrix.json").exists()
+    assert NOT_OF_A_REPORT.isdisjoint(done.stdout.split())
 
 
 def test_a_database_that_is_opened_is_closed(repository: Path) -> None:

@@ -679,8 +679,11 @@ def test_a_column_is_read_as_its_cells_are_one_by_one(cells: list[str]) -> None:
         except UnreadableCellError as error:
             return str(error)
 
-    rows = list(enumerate(cells))
-    whole = outcome(lambda: read_numbers(rows, "file.csv", "close").tolist())
+    lines = range(5, 5 + len(cells))
+    whole = outcome(lambda: read_numbers(cells, lines, "file.csv", "close").tolist())
     assert whole == outcome(
-        lambda: [read_number(text, "file.csv", line, "close") for line, text in rows]
+        lambda: [
+            read_number(text, "file.csv", line, "close")
+            for line, text in zip(lines, cells, strict=True)
+        ]
     )

@@ -15,6 +15,8 @@ import spox.opset.ai.onnx.v18 as op
 from numpy.typing import NDArray
 from spox import Var
 
+from aegismatrix_factory.graph.ordering import order_statistics
+
 Merge = Callable[["tuple[Series, ...]", "tuple[Series, ...]", int, int], "tuple[Series, ...]"]
 
 # onnxruntime computes the last elements of a double Log, those that do not fill a vector register,
@@ -196,24 +198,21 @@ class Series:
         Notes
         -----
         Type 7 of Hyndman, Fan (1996), as `numpy.quantile` has it. An order statistic is no merge
-        of runs: every window is laid out and sorted, at thirty times the cost of all the rest.
+        of runs, so it has a module of its own: `ordering`.
         """
-        constant = self.graph.constant
-        length = op.squeeze(op.shape(self.var), constant([0]))
-        windows = op.gather(self.var, self.graph.window_places(length, window))
         positions = [fraction * (window - 1) for fraction in fractions]
-        kept = int(max(positions)) + 2
-        ordered, _ = op.top_k(windows, constant([kept]), axis=1, largest=0)
+        ranks = sorted({min(int(p) + step, window - 1) for p in positions for step in (0, 1)})
+        ordered = order_statistics(self.var, window, ranks)
         quantiles = []
         for position in positions:
             below = int(position)
             low, high = (
                 Series(
-                    op.gather(ordered, op.constant(value=np.int64(place)), axis=1),
+                    op.gather(ordered, op.constant(value=np.int64(ranks.index(rank))), axis=1),
                     self.lookback + window - 1,
                     self.graph,
                 )
-                for place in (below, below + 1)
+                for rank in (below, min(below + 1, window - 1))
             )
             quantiles.append(low + (high - low) * (position - below))
         return tuple(quantiles)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, field
 from typing import ClassVar
 
 from aegismatrix.errors import AegisError, ArtifactError, Cases
+from aegismatrix.records import dataclass
 
 _SHOWN_LETTERS = 40
 _REINSTALL = "Restore the folder as it was released (pip install --force-reinstall aegismatrix)."

@@ -16,7 +16,6 @@ import math
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,6 +30,7 @@ from aegismatrix.artifacts.manifest import (
     parse_strict_json,
     read_attachment,
 )
+from aegismatrix.records import dataclass
 
 FORECASTS_VERSION = 1
 """1: the first format."""

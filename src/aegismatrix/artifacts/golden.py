@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from aegismatrix import errors
 from aegismatrix.artifacts import fields as entries
 from aegismatrix.artifacts.manifest import GOLDEN_KEY, Manifest, parse_strict_json, read_attachment
+from aegismatrix.records import dataclass
 
 GOLDEN_VERSION = 1
 """1: the first format."""

@@ -14,7 +14,7 @@ import os
 import re
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ import numpy as np
 from aegismatrix import errors
 from aegismatrix.artifacts import fields as entries
 from aegismatrix.errors import ArtifactError, shown
+from aegismatrix.records import dataclass
 
 MANIFEST_VERSION = 1
 """1: the first format."""

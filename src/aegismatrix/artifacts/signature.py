@@ -20,7 +20,6 @@ import json
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -34,6 +33,7 @@ from aegismatrix.artifacts.manifest import (
     read_regular,
 )
 from aegismatrix.errors import MissingExtraError, NaiveMomentError
+from aegismatrix.records import dataclass
 
 SIGNATURE_FORMAT = 1
 """1: the first format."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.errors import CalendarRangeError
 from aegismatrix.market.thresholds import STALE_CALENDAR_DAYS
+from aegismatrix.records import dataclass
 
 
 @dataclass(frozen=True)

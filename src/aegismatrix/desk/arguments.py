@@ -12,7 +12,7 @@ import numpy as np
 from aegismatrix.desk.age import Age
 from aegismatrix.engine.engine import LONGEST_DAYS, Engine
 from aegismatrix.errors import ArgumentError, ContractError, NaiveMomentError, printable, shown
-from aegismatrix.market.arrays import Day, as_moment, as_texts
+from aegismatrix.market.arrays import Day, as_moment, as_texts, is_masked_array
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.chain import OptionChain
 from aegismatrix.market.errors import CalendarRangeError
@@ -311,7 +311,7 @@ def moment_of(now: object) -> datetime:
 def _checked_horizon(name: str, days: int) -> int:
     """Return a horizon as an int; numpy's integers are not JSON."""
     try:
-        if isinstance(days, bool | np.bool_ | np.ma.MaskedArray):
+        if isinstance(days, bool | np.bool_) or is_masked_array(days):
             raise TypeError("a truth value")
         checked = operator.index(days)
     except Exception as error:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 
 from aegismatrix.engine.engine import LONGEST_DAYS
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.chain import OptionChain
 from aegismatrix.market.errors import ChainError
+from aegismatrix.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from aegismatrix.desk.errors import StoreError
+from aegismatrix.records import dataclass
 
 _SYSTEM_REASONS = ("unable to open", "readonly", "disk I/O", "disk is full")
 

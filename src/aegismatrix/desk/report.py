@@ -6,7 +6,7 @@ import json
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ from aegismatrix.market.events import (
     VOLATILITY,
 )
 from aegismatrix.market.thresholds import STALE_CALENDAR_DAYS
+from aegismatrix.records import dataclass
 
 FORMAT_VERSION = 2
 """The form of the report; docs/report.md lists what changed with each."""

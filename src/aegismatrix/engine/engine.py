@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -37,8 +37,10 @@ from aegismatrix.market.arrays import (
     as_text,
     as_truth,
     as_whole,
+    is_masked_array,
 )
 from aegismatrix.market.bars import Bars
+from aegismatrix.records import dataclass
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -765,7 +767,7 @@ def _numbers(values: ArrayLike) -> FloatArray | None:
     if isinstance(values, list | tuple) and any(type(one) is bool for one in values):
         return None
     halved = given.dtype.kind == "f" and given.dtype.itemsize < _LEAST_BYTES
-    hidden = isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values)
+    hidden = is_masked_array(values) and np.ma.is_masked(values)
     if (
         given.dtype.kind not in "iuf"
         or halved

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 from typing import ClassVar
 
 from aegismatrix.errors import AegisError, BarsError, Cases, ContractError, list_some
 from aegismatrix.market.errors import REPORT_BARS
+from aegismatrix.records import dataclass
 
 
 @dataclass(eq=False, repr=False, kw_only=True)

@@ -8,7 +8,7 @@ import numpy as np
 
 from aegismatrix.artifacts.manifest import ENGINE_NAME
 from aegismatrix.errors import ContractError
-from aegismatrix.market.arrays import FloatArray
+from aegismatrix.market.arrays import FloatArray, distinct
 
 _NEAREST, _FURTHEST = 1e-5, 2.0
 _GRID, _REFINEMENTS = 64, 3
@@ -29,7 +29,7 @@ def distances_of(
     results = np.empty(len(targets))
     for refinement in range(_REFINEMENTS):
         grids = np.geomspace(low, high, _GRID)
-        distances = np.unique(grids)
+        distances = distinct(grids)
         probabilities = surface(horizons, distances)
         for number, (horizon_days, probability) in enumerate(targets):
             grid = grids[:, number]

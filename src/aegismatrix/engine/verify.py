@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from aegismatrix import errors
 from aegismatrix.artifacts.forecasts import read_forecasts
@@ -24,6 +23,7 @@ from aegismatrix.artifacts.manifest import (
 )
 from aegismatrix.engine.model import load_model
 from aegismatrix.errors import AegisError, ArgumentError, shown
+from aegismatrix.records import dataclass
 
 
 @dataclass(frozen=True)

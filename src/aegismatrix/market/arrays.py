@@ -11,8 +11,9 @@ from __future__ import annotations
 import math
 import operator
 import re
+import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
 from functools import lru_cache
@@ -26,6 +27,7 @@ from numpy.typing import NDArray
 from aegismatrix import errors
 from aegismatrix.errors import ArgumentError, BarsError, printable, shown
 from aegismatrix.market.thresholds import MAX_INDEX_POINTS, MAX_LOG_MOVE, MIN_INDEX_POINTS
+from aegismatrix.records import dataclass
 
 FloatArray = NDArray[np.float64]
 DateArray = NDArray[np.datetime64]
@@ -199,10 +201,29 @@ def read_only(values: Any) -> Any:
     return np.ndarray(np.shape(values), kept.dtype, kept.tobytes())
 
 
+def is_masked_array(values: object) -> bool:
+    """Whether it is a masked array of numpy.
+
+    Whoever has one has loaded `numpy.ma`. To name it here would load it for everybody else, which
+    takes 9 ms.
+    """
+    masked = sys.modules.get("numpy.ma")
+    return masked is not None and isinstance(values, masked.MaskedArray)
+
+
+def distinct(values: NDArray[Any]) -> NDArray[Any]:
+    """Return the different ones of values that are no NaN, rising; `np.unique` loads `numpy.ma`."""
+    rising = np.sort(values, axis=None)
+    is_new = np.ones(len(rising), dtype=np.bool_)
+    is_new[1:] = rising[1:] != rising[:-1]
+    different: NDArray[Any] = rising[is_new]
+    return different
+
+
 def as_floats(values: Any, source: str, column: str) -> FloatArray:
     """Read an array of real numbers, of any shape; a masked value becomes NaN."""
     try:
-        array = values if isinstance(values, np.ma.MaskedArray) else array_of(values)
+        array = values if is_masked_array(values) else array_of(values)
         if array.dtype.kind in _NO_REAL_NUMBERS:
             raise TypeError(_NO_REAL_NUMBERS[array.dtype.kind])
         # numpy takes a truth value among numbers for one of them.
@@ -216,7 +237,7 @@ def as_floats(values: Any, source: str, column: str) -> FloatArray:
         with np.errstate(over="ignore"):
             floats = array.astype(np.float64)
         # A masked value is one that is not known; numpy would hand on what the mask hides.
-        masked = isinstance(floats, np.ma.MaskedArray)
+        masked = is_masked_array(floats)
         return np.asarray(np.ma.filled(floats, np.nan) if masked else floats)
     except Exception as error:
         # What is no array of numpy is converted by its own code, which may raise anything.
@@ -243,7 +264,7 @@ def array_of(values: object) -> Any:
 
 def _real_numbers(objects: Any) -> Any:
     """Refuse objects that are no numbers, though Python may make one of them; None is a blank."""
-    for one in np.ma.getdata(objects).reshape(-1).tolist():
+    for one in np.asarray(objects).reshape(-1).tolist():
         number = isinstance(one, Real | Decimal) and not isinstance(one, bool | np.bool_)
         if not number and one is not None and type(one).__name__ not in ("NAType", "NaTType"):
             raise TypeError(f"{shown(one)} among them")
@@ -272,7 +293,7 @@ def as_whole(value: object, name: str, *, least: int, most: int, unit: str = "")
     """
     remedy = f"Give a whole number{unit and ' of ' + unit} from {least} to {most}."
     try:
-        if isinstance(value, bool | np.bool_ | np.ma.MaskedArray):
+        if isinstance(value, bool | np.bool_) or is_masked_array(value):
             raise TypeError("a truth value, or one that is hidden")
         number = int(operator.index(value))  # type: ignore[arg-type]
     except Exception as error:
@@ -398,8 +419,8 @@ def as_dates(
     days, and a time of day without an offset unless `timed`: whose day that is depends on where it
     was written.
     """
-    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
-        row = int(np.flatnonzero(np.ma.getmaskarray(values))[0])
+    if is_masked_array(values) and np.ma.is_masked(values):
+        row = int(np.flatnonzero(np.ma.getmaskarray(np.ma.asarray(values)))[0])
         raise _bad_date(source, row, "masked", unit)
     try:
         array: NDArray[Any] = array_of(values)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from datetime import date, datetime, timedelta, timezone
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -71,6 +71,7 @@ from aegismatrix.market.thresholds import (
     MAX_IV_PERCENT,
     MIN_IV_PERCENT,
 )
+from aegismatrix.records import dataclass
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -144,7 +145,7 @@ class Bars(Published):
     close: FloatArray
     iv: FloatArray
     open: FloatArray | None = None
-    market: MarketField = MarketField()  # noqa: RUF009
+    market: MarketField = MarketField()
     source: str = "arrays"
     iv_fills: tuple[IvFill, ...] = field(default=())
     permits: tuple[Permit, ...] = field(default=())

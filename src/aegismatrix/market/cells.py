@@ -16,18 +16,20 @@ _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|infinit
 _GROUPED_NUMBER = re.compile(r"[+-]?\d{1,3}(,\d{2,3})*,\d{3}(\.\d+)?")
 
 
-def read_numbers(cells: Sequence[tuple[int, str]], source: str, column: str) -> FloatArray:
-    """Read a column of numbers, each with the number of its line, as `read_number` reads one."""
-    texts = [text for _, text in cells]
+def read_numbers(
+    texts: Sequence[str], lines: Sequence[int], source: str, column: str
+) -> FloatArray:
+    """Read a column of numbers that stand in these lines, as `read_number` reads one."""
     joined = "\n".join(texts)
     # Almost every column is of digits and points: one look at all of it, and what is no number of
     # theirs fails to convert.
     if joined.isascii() and joined.replace(".", "").replace("\n", "").isdigit():
         with contextlib.suppress(ValueError):
-            return np.array([float(text) for text in texts])
-    return np.array(
-        [read_number(text, source, line, column) for line, text in cells], dtype=np.float64
+            return np.array([*map(float, texts)])
+    read = (
+        read_number(text, source, line, column) for line, text in zip(lines, texts, strict=True)
     )
+    return np.fromiter(read, np.float64, len(texts))
 
 
 def read_number(text: str, source: str, line: int, column: str) -> float:

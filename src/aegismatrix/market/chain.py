@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +25,7 @@ from aegismatrix.market.arrays import (
 from aegismatrix.market.readers import Undated, read_csv_columns, read_frame_columns
 from aegismatrix.market.sheets import path_text
 from aegismatrix.market.thresholds import MAX_INDEX_POINTS, MIN_INDEX_POINTS
+from aegismatrix.records import dataclass
 
 if TYPE_CHECKING:
     import pandas as pd

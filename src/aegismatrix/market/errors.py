@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 from typing import ClassVar
 
 from aegismatrix.errors import AegisError, BarsError, CalendarError, Cases, list_some
+from aegismatrix.records import dataclass
 
 REPORT_BARS = 540
 """So many daily bars are enough for a report of any horizon with the bundled models."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 
 from aegismatrix.errors import ArgumentError
@@ -22,6 +22,7 @@ from aegismatrix.market.arrays import (
     frozen,
     printable_text,
 )
+from aegismatrix.records import dataclass
 
 PROBABILITY = "probability"
 """The unit of every output of single events."""

@@ -7,7 +7,6 @@ numpy: whoever has such a frame has the library, and nobody else needs it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timezone, tzinfo
 from typing import TYPE_CHECKING, Any, cast
 
@@ -33,6 +32,7 @@ from aegismatrix.market.headers import (
     normal,
     with_sides,
 )
+from aegismatrix.records import dataclass
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,8 +61,8 @@ class FrameColumns:
         values = self.values(place)
         if values.dtype.kind in "iuf":
             return values.astype(np.float64)
-        cells = ("" if _is_blank(cell) else str(cell) for cell in values)
-        return read_numbers(list(enumerate(cells)), source, name)
+        cells = ["" if _is_blank(cell) else str(cell) for cell in values]
+        return read_numbers(cells, range(len(cells)), source, name)
 
 
 def columns_of(

@@ -8,7 +8,7 @@ session; both are counted.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -44,6 +44,7 @@ from aegismatrix.market.arrays import (
 from aegismatrix.market.market import NIFTY
 from aegismatrix.market.readers import read_csv, read_frame
 from aegismatrix.market.sheets import path_text
+from aegismatrix.records import dataclass
 
 if TYPE_CHECKING:
     import pandas as pd

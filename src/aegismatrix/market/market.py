@@ -10,7 +10,7 @@ import math
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -30,6 +30,7 @@ from aegismatrix.market.arrays import (
     clock_named,
     whole_day,
 )
+from aegismatrix.records import dataclass
 
 if TYPE_CHECKING:
     from aegismatrix.market.calendars.calendar import Calendar, SessionClock

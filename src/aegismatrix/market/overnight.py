@@ -8,7 +8,6 @@ and what they moved is measured from the last US close before t.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, time, timedelta, timezone
 
 import numpy as np
@@ -28,6 +27,7 @@ from aegismatrix.market.arrays import (
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.calendars.calendar import Calendar
 from aegismatrix.market.calendars.us import us_sessions
+from aegismatrix.records import dataclass
 
 INPUTS = ("us_close", "us_close_before", "us_vix", "us_vix_before")
 """The inputs of ``overnight.onnx`` that a `Nights` has: index points, and per cent a year."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from aegismatrix import errors
 from aegismatrix.errors import ArgumentError, shown
 from aegismatrix.market.arrays import as_choice, as_rows, whole_day
+from aegismatrix.records import dataclass
 
 PermitKind = Literal["move", "copy", "frozen_iv", "missing", "unexpected"]
 """A move beyond the circuit breaker; a row that equals the one before; a volatility index that

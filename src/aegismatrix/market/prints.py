@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +21,7 @@ from aegismatrix.market.thresholds import (
     REVERTED_ROWS,
     REVERTED_SHARE,
 )
+from aegismatrix.records import dataclass
 
 if TYPE_CHECKING:
     from aegismatrix.market.permits import Permit

@@ -226,8 +226,9 @@ def _expiries(columns: FrameColumns) -> tuple[str, ...] | None:
 
 
 def _sheet_columns(sheet: Sheet, places: Mapping[str, int], source: str) -> dict[str, FloatArray]:
+    lines = [line for line, _ in sheet.rows]
     return {
-        name: read_numbers([(line, cells[place]) for line, cells in sheet.rows], source, name)
+        name: read_numbers([cells[place] for _, cells in sheet.rows], lines, source, name)
         for name, place in places.items()
     }
 

@@ -7,7 +7,7 @@ market the pauses between the rows say whether these are daily bars at all.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +24,7 @@ from aegismatrix.market.thresholds import (
     RECENT_SESSIONS,
     WINDOW_ROWS,
 )
+from aegismatrix.records import dataclass
 
 if TYPE_CHECKING:
     from aegismatrix.market.calendars.calendar import Calendar

@@ -8,7 +8,6 @@ calendar declares, each row is a session.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, timedelta
 
 import numpy as np
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from aegismatrix.market.arrays import DateArray, FloatArray, as_kind, as_whole
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.events import MOST_DAYS
+from aegismatrix.records import dataclass
 
 _ABSENT = -1
 

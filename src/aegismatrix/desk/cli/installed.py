@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aegismatrix.errors import AegisError, CommandUnavailableError, Distribution, MissingExtraError
+from aegismatrix.records import dataclass
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from aegismatrix.desk.html.price import line
 from aegismatrix.desk.html.scales import Scale
+from aegismatrix.records import dataclass
 
 SHADES = 7
 """Steps of the heat map; each keeps its number readable."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from aegismatrix.desk.html.figures import point_digits, points, short_month
 from aegismatrix.desk.html.scales import Scale, decimals_of_step, kept_apart, round_values, spanning
+from aegismatrix.records import dataclass
 
 _MARGIN = 0.06
 _PRICE_TICKS = 5

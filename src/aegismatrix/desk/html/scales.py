@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from aegismatrix.records import dataclass
 
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from aegismatrix.artifacts.fields import DEMONSTRATED, INDICATED, NONE_DEMONSTRATED
 from aegismatrix.desk.html.figures import MINUS, SPACE
+from aegismatrix.records import dataclass
 
 SIGNS = {
     DEMONSTRATED: "\N{BLACK CIRCLE}",

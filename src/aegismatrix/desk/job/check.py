@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from aegismatrix.desk.json_text import stamp_of
 from aegismatrix.desk.monitoring.journal import Journal, Run
 from aegismatrix.errors import OutputError
 from aegismatrix.market.errors import FileUnreadableError
+from aegismatrix.records import dataclass
 
 _STAMP, _SHA256 = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "[0-9a-f]{64}"
 _MADE = re.compile(f'<meta name="aegismatrix-generated-at" content="({_STAMP})">')

@@ -16,9 +16,10 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aegismatrix.desk.errors import JournalError, PublicationError
 from aegismatrix.desk.files import (
@@ -32,9 +33,12 @@ from aegismatrix.desk.files import (
 )
 from aegismatrix.desk.job.lock import holding
 from aegismatrix.desk.json_text import sha256_of
-from aegismatrix.desk.monitoring.journal import Journal, entry_of
 from aegismatrix.desk.report import Report
 from aegismatrix.errors import OutputError
+from aegismatrix.records import dataclass
+
+if TYPE_CHECKING:
+    from aegismatrix.desk.monitoring.journal import Journal
 
 REPORT_NAME, PAGE_NAME, JOURNAL_NAME = (
     "aegismatrix.json",
@@ -149,6 +153,8 @@ def put_in_place(
                 _exchange(folder, files, None, None)
                 _settle(folder)
             else:
+                from aegismatrix.desk.monitoring.journal import entry_of
+
                 with journal.appending(known) as log:
                     report, files = make(log.head)
                     entry = log.add(entry_of(report), sha256_of(files[REPORT_NAME]))
@@ -191,6 +197,8 @@ def complete(folder: Path) -> bool:
         return False
     try:
         if pending.log is not None and pending.entry is not None:
+            from aegismatrix.desk.monitoring.journal import Journal
+
             is_logged = Journal(folder / pending.log).holds(pending.entry)
         else:
             is_logged = False

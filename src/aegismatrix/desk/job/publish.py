@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aegismatrix.desk.analysis import analyze
 from aegismatrix.desk.errors import BarsBehindError, MarketClosedError
 from aegismatrix.desk.job.publication import PAGE_NAME, REPORT_NAME, put_in_place
 from aegismatrix.desk.json_text import stamp_of
-from aegismatrix.desk.monitoring.journal import Journal
 from aegismatrix.desk.report import Report
 from aegismatrix.desk.signals.seller import CONFIDENCE
 from aegismatrix.desk.sources.fetched import BarSource, Fetched, utc_now
@@ -25,6 +24,10 @@ from aegismatrix.market.chain import OptionChain
 from aegismatrix.market.errors import CalendarRangeError, StaleOvernightBarsError
 from aegismatrix.market.market import NIFTY, ExpiryKind, Market
 from aegismatrix.market.overnight import last_night
+from aegismatrix.records import dataclass
+
+if TYPE_CHECKING:
+    from aegismatrix.desk.monitoring.journal import Journal
 
 _log = logging.getLogger(__name__)
 

@@ -6,11 +6,12 @@ kept between two looks at the clock is which step was run last, not when to wake
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from aegismatrix.errors import ContractError
 from aegismatrix.market.market import NIFTY, Market
+from aegismatrix.records import dataclass
 
 SETTLED = timedelta(minutes=15)
 """After the close, until the day's last figures have settled."""

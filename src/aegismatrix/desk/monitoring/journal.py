@@ -14,7 +14,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, fields
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from aegismatrix.desk.signals.seller import DISTANCE_FRACTIONS
 from aegismatrix.errors import ArgumentError, ContractError, shown
 from aegismatrix.market.arrays import Published, as_kind, as_rows, as_text
 from aegismatrix.market.events import BREACH
+from aegismatrix.records import dataclass
 
 _GIVE_DIGEST = "Give the digest of an entry, as `Run.digest` has it."
 APPLICATION_ID = 0x41_45_47_4A

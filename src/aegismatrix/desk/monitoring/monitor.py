@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from datetime import datetime, timedelta, timezone
 from statistics import NormalDist
 from typing import Any
@@ -44,6 +44,7 @@ from aegismatrix.market.events import Event
 from aegismatrix.market.market import Market
 from aegismatrix.market.outcomes import happened
 from aegismatrix.market.windows import Windows
+from aegismatrix.records import dataclass
 
 LEAST_DAYS = 60
 """Scored days below which neither calibration nor a safe range raises an alert."""

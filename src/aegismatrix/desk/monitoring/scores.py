@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from types import MappingProxyType
 
@@ -24,6 +23,7 @@ from aegismatrix.market.statistics import (
     windows_needed,
 )
 from aegismatrix.market.windows import Windows
+from aegismatrix.records import dataclass
 
 RELIABILITY_BINS = 10
 

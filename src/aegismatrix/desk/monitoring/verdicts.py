@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from aegismatrix.artifacts.fields import DEMONSTRATED, INDICATED, NONE_DEMONSTRATED
 from aegismatrix.desk.report import NOT_JUDGED
@@ -16,6 +15,7 @@ from aegismatrix.market.statistics import (
     skill_interval,
     windows_needed,
 )
+from aegismatrix.records import dataclass
 
 # Chosen by benchmarks/null_verdicts.py; docs/models.md has what it found.
 FAMILY_LEVEL = 0.005

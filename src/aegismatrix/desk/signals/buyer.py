@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from aegismatrix.market.statistics import (
     average_true_range,
     binomial_interval,
 )
+from aegismatrix.records import dataclass
 
 VARIANCE_RATIO_DAYS = 5
 COMPARABLE_DAYS = 63

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from aegismatrix.market.statistics import (
     normal_below,
     percentile_rank,
 )
+from aegismatrix.records import dataclass
 
 MOVE_CONFIDENCE = 0.80
 """What a move interval states."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from aegismatrix.artifacts.manifest import Manifest
 from aegismatrix.market.events import Output
+from aegismatrix.records import dataclass
 
 
 @dataclass(frozen=True)

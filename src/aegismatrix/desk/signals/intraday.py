@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from aegismatrix.market.intraday import (
     IntradayBars,
 )
 from aegismatrix.market.statistics import TRADING_DAYS
+from aegismatrix.records import dataclass
 
 OPENING_RANGE_MINUTES = 15
 NEIGHBOUR_CALENDAR_DAYS = 7

@@ -7,7 +7,8 @@ cut is a multiple of the base rate that is sealed beside the model.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from aegismatrix.records import dataclass
 
 
 @dataclass(frozen=True)

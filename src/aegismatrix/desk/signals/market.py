@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.statistics import TRADING_DAYS, percentile_rank
+from aegismatrix.records import dataclass
 
 TREND_BARS = 66
 STRONG_TREND = 1.0

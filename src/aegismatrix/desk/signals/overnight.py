@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from aegismatrix.market.arrays import Published
 from aegismatrix.market.events import OVERNIGHT_DIRECTION, OVERNIGHT_SPIKE
 from aegismatrix.market.overnight import Nights
+from aegismatrix.records import dataclass
 
 
 @dataclass(frozen=True)

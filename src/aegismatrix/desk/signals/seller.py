@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -23,10 +23,12 @@ from aegismatrix.market.statistics import (
     contrast,
     normal_below,
     percentile_rank,
+    quantiles,
     realised_vol,
     share_interval,
     windows_needed,
 )
+from aegismatrix.records import dataclass
 
 CONFIDENCE = 0.80
 DISTANCE_FRACTIONS = (0.01, 0.02, 0.03, 0.04, 0.05, 0.07)
@@ -553,9 +555,7 @@ def skew(close: FloatArray) -> Skew:
     Skew
     """
     returns = np.diff(np.log(close[-(TRADING_DAYS + 1) :]))
-    q05, q25, q50, q75, q95 = (
-        float(q) for q in np.quantile(returns, [0.05, 0.25, 0.5, 0.75, 0.95])
-    )
+    q05, q25, q50, q75, q95 = quantiles(returns, (0.05, 0.25, 0.5, 0.75, 0.95))
     lower, upper = q50 - q05, q95 - q50
     return Skew(
         put_skew=contrast(lower, _NORMAL_TAIL * (q50 - q25)),

@@ -10,7 +10,6 @@ import hashlib
 import os
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, datetime, timezone
 from pathlib import Path
 from urllib.parse import quote
@@ -21,6 +20,7 @@ from aegismatrix.desk.database import Database, Kind
 from aegismatrix.desk.errors import CacheError
 from aegismatrix.desk.sources.prices import COLUMNS, UNITS, Interval, Prices
 from aegismatrix.errors import MissingExtraError
+from aegismatrix.records import dataclass
 
 FOLDER_VARIABLE = "AEGISMATRIX_CACHE"
 """The environment variable that names the cache's folder."""

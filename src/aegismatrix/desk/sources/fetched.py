@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Protocol
 
 from aegismatrix.desk.json_text import stamp_of
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.intraday import IntradayBars
+from aegismatrix.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_args
 
 from aegismatrix.desk.sources.fetched import Fetched, utc_now
@@ -17,6 +16,7 @@ from aegismatrix.market.market import MarketField
 from aegismatrix.market.permits import Permit, permits_of
 from aegismatrix.market.readers import paths_of
 from aegismatrix.market.sheets import path_text
+from aegismatrix.records import dataclass
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +51,7 @@ class CsvSource:
 
     index: Files
     iv: Files
-    market: MarketField = MarketField()  # noqa: RUF009
+    market: MarketField = MarketField()
     intraday: str | os.PathLike[str] | None = None
     stamps: Stamps | None = None
     date_format: str | None = None
@@ -143,7 +143,7 @@ class FrameSource:
 
     index: pd.DataFrame | Any
     iv: pd.DataFrame | pd.Series[Any] | Any
-    market: MarketField = MarketField()  # noqa: RUF009
+    market: MarketField = MarketField()
     intraday: pd.DataFrame | Any | None = None
     name: str = "frame"
     permit: Sequence[Permit | str] = ()

@@ -6,11 +6,12 @@ import logging
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeVar
 
 from aegismatrix.desk.errors import TransientSourceError
 from aegismatrix.errors import MissingExtraError
+from aegismatrix.records import dataclass
 
 _LOG = logging.getLogger(__name__)
 Answer = TypeVar("Answer")

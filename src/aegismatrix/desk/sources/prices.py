@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from typing import Literal
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aegismatrix.market.arrays import DateArray, DateUnit, FloatArray
+from aegismatrix.records import dataclass
 
 Interval = Literal["1d", "5m"]
 

@@ -6,7 +6,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import date, datetime, timedelta, timezone
 
 import numpy as np
@@ -27,6 +27,7 @@ from aegismatrix.market.market import OTHER, Market, market_named
 from aegismatrix.market.permits import Permit, permits_of
 from aegismatrix.market.sheets import path_text
 from aegismatrix.market.thresholds import MAX_GAP_CALENDAR_DAYS
+from aegismatrix.records import dataclass
 
 _LOG = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from datetime import date, timedelta
 from functools import cached_property
 from typing import Literal
@@ -35,6 +35,7 @@ from aegismatrix.market.arrays import (
     whole_day,
 )
 from aegismatrix.market.sheets import path_text, read_regular
+from aegismatrix.records import dataclass
 
 SessionKind = Literal["regular", "special", "closed"]
 
@@ -569,8 +570,10 @@ class Calendar:
     @cached_property
     def _sessions(self) -> DateArray:
         irregular = np.array(sorted(self.closed | self.special), dtype="datetime64[D]")
-        on_weekdays = weekdays(self.days) < SATURDAY
-        regular: DateArray = read_only(self.days[on_weekdays & ~np.isin(self.days, irregular)])
+        places = (irregular - self.days[0]).astype(np.int64)
+        is_regular = weekdays(self.days) < SATURDAY
+        is_regular[places[(places >= 0) & (places < len(self.days))]] = False
+        regular: DateArray = read_only(self.days[is_regular])
         return regular
 
     def _known(self, day: Day) -> np.datetime64:

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from aegismatrix.market.arrays import DateArray, read_only
+from aegismatrix.market.arrays import DateArray, distinct, read_only
 from aegismatrix.market.calendars.calendar import Calendar, weekdays
 
 LAST_WEEK = -1
@@ -55,5 +55,5 @@ def _rolled_back(calendar: Calendar, nominal: DateArray) -> DateArray:
     known = nominal[(nominal >= calendar.days[0]) & (nominal <= calendar.days[-1])]
     sessions = calendar.sessions(calendar.first, calendar.last)
     place = np.searchsorted(sessions, known, side="right") - 1
-    kept: DateArray = read_only(np.unique(sessions[place[place >= 0]]))
+    kept: DateArray = read_only(distinct(sessions[place[place >= 0]]))
     return kept
