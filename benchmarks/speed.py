@@ -95,7 +95,8 @@ def prediction(bars: am.Bars, repeat: int) -> float:
     feed = {
         **bars_feed(last),
         "horizon": np.array(HORIZONS_DAYS, dtype=np.float64),
-        "distance": np.array(DISTANCES),
+        "lower_distance": np.array(DISTANCES),
+        "upper_distance": np.array(DISTANCES),
     }
     return ratio(lambda: engine.predict(bars), lambda: session.run(None, feed), 100 * repeat)
 
@@ -123,7 +124,8 @@ def history(bars: am.Bars, repeat: int) -> float:
     ]
     chosen = {
         "horizon": np.array(HORIZONS_DAYS, dtype=np.float64),
-        "distance": np.array(DISTANCES),
+        "lower_distance": np.array(DISTANCES),
+        "upper_distance": np.array(DISTANCES),
     }
 
     def all_heads() -> None:
