@@ -166,7 +166,8 @@ def prediction(bars: am.Bars, repeat: int) -> Row:
     asked = {
         **bars_feed(last),
         "horizon": np.array(HORIZONS_DAYS, dtype=np.float64),
-        "distance": np.array(DISTANCES),
+        "lower_distance": np.array(DISTANCES),
+        "upper_distance": np.array(DISTANCES),
     }
     feed = {one.name: asked[one.name] for one in session.get_inputs()}
     calls = (lambda: engine.predict(bars)), (lambda: session.run(None, feed))

@@ -15,14 +15,15 @@ from aegismatrix.artifacts.manifest import ArraySpec, ModelSpec
 # As documented: the grid of the surfaces unless another is asked for.
 HORIZONS_DAYS = (1, 5, 10, 20)
 BASIS_POINTS = (100, 200, 300, 400, 500, 700)
-SIDES = ("either", "down", "up")
+SIDES = ("either", "down", "up", "below", "above")
 FEW = ("features", "direction")
 """One artifact that takes bars, and one that takes several feature rows in single precision."""
 
 _NIGHT = {"us_close": 3_000.0, "us_close_before": 2_990.0, "us_vix": 15.0, "us_vix_before": 15.5}
 _CHOSEN = {
     "horizon": np.array([1.0, 5.0, 20.0]),
-    "distance": np.log1p(np.array([0.01, 0.03, 0.07])),
+    "lower_distance": np.log1p(np.array([0.01, 0.03, 0.07])),
+    "upper_distance": np.log1p(np.array([0.02, 0.02, 0.05])),
 }
 
 

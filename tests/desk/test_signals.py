@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from aegismatrix_factory.heads.surface import stay_probability
+from aegismatrix_factory.heads.textbook import two_touches
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -99,7 +99,7 @@ def test_a_normal_market_has_no_skew_and_a_still_one_none_either() -> None:
 
 def test_the_median_touch_constant_is_that_of_the_brownian_path() -> None:
     k = 0.3 / statistics.deviation_of_median_touch(0.3)
-    assert stay_probability(np.array([k]))[0] == pytest.approx(0.5, abs=1e-4)
+    assert two_touches(np.array([k]))[0] == pytest.approx(0.5, abs=1e-4)
 
 
 def test_max_pain_confidence_is_the_mass_of_its_zone() -> None:

@@ -475,7 +475,7 @@ def test_predict_with_a_grid_of_its_own_is_the_last_row_of_history_with_it(
 
 def test_one_horizon_and_one_distance_may_be_numbers(engine: Engine, sample: Bars) -> None:
     forecast = engine.predict(sample, horizon_days=7, distance=float(np.log1p(0.015)))
-    assert forecast["breach"].shape == (1, 3, 1, 1)
+    assert forecast["breach"].shape == (1, 5, 1, 1)
     assert forecast.columns["breach"] == ("breach_h7_d150",)
     assert forecast.row()["breach_h7_d150"] == forecast["breach"][0, 0, 0, 0]
 

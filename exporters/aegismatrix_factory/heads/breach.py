@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from scipy.stats import norm
 from spox import Tensor, Var, argument, build
 
 from aegismatrix.artifacts.manifest import ArraySpec
-from aegismatrix.desk.signals.direction import UPPER_TENTH
+from aegismatrix.desk.signals.direction import MOVE_CONFIDENCE
 from aegismatrix.desk.signals.seller import CONFIDENCE
 from aegismatrix.engine.engine import (
     DISTANCES,
@@ -23,7 +22,6 @@ from aegismatrix.engine.engine import (
 )
 from aegismatrix.market.events import BREACH, LABELS
 from aegismatrix.market.outcomes import excursions, forward_return
-from aegismatrix.market.statistics import deviation_of_median_touch
 from aegismatrix_factory.evaluate.markets import MarketRows
 from aegismatrix_factory.evaluate.walkforward import (
     EMBARGO_DAYS,
@@ -42,22 +40,33 @@ from aegismatrix_factory.evaluate.walkforward import (
 )
 from aegismatrix_factory.graph.expressions import Graph
 from aegismatrix_factory.heads.head import Estimators, FloatArray, Head, Inputs, Past, Progress
+from aegismatrix_factory.heads.joint import both_touched
 from aegismatrix_factory.heads.surface import (
     SIDES,
+    Outcomes,
     Surface,
-    check_shape,
     evaluate,
     fit_surface,
-    stay_probability,
     surface_graph,
 )
+from aegismatrix_factory.heads.textbook import haug_touch, one_touch, terminal, two_touches
 from aegismatrix_factory.heads.trap import Trap
 
 # What is judged is what the engine gives unless asked otherwise, and a week of days to an expiry.
 JUDGED_HORIZONS_DAYS = tuple(sorted({*HORIZONS_DAYS, 2, 3, 4}))
+# Of the closes a few, since every judgement makes all verdicts dearer.
+JUDGED_CLOSES_DAYS = (5, 20)
+_TOUCHES = ("either", "down", "up")
+# What travels with the release has every side at all horizons of the engine.
+WALKED_HORIZONS_DAYS = {
+    side: JUDGED_HORIZONS_DAYS if side in _TOUCHES else HORIZONS_DAYS for side in SIDES
+}
 JUDGED_DISTANCES = np.array(DISTANCES)
 SHUFFLED_HORIZON_DAYS = 5
 _SAFE_RANGE, _MOVE_INTERVAL = "safe range", "move interval"
+_LOWER_EDGE, _UPPER_EDGE = "lower edge", "upper edge"
+# Lower and upper edge in implied deviations of the horizon.
+_PAIRS = {(1.0, 1.5): "neither, nearer below", (1.5, 1.0): "neither, nearer above"}
 SHUFFLED_K = 0.75
 # The first fit that speaks for the past has seen a year of labels of the longest horizon.
 PAST_WARM_UP_ROWS = 252 + LONGEST_DAYS + EMBARGO_DAYS
@@ -68,20 +77,29 @@ _HORIZON = ArraySpec(
 _SIGMA = ArraySpec("implied_sigma", "float64", ("N",), "daily standard deviation of log returns")
 
 
-def _distance(*shape: str) -> ArraySpec:
-    unit = "log distances of the edge from the close"
-    return ArraySpec(
-        "distance", "float64", shape, unit, minimum=LEAST_DISTANCE, maximum=MOST_DISTANCE
+def _distances(*shape: str) -> tuple[ArraySpec, ArraySpec]:
+    lower, upper = (
+        ArraySpec(
+            f"{side}_distance",
+            "float64",
+            shape,
+            f"log distances of the {side} edge from the close",
+            minimum=LEAST_DISTANCE,
+            maximum=MOST_DISTANCE,
+        )
+        for side in ("lower", "upper")
     )
+    return lower, upper
 
 
 class Breach(Head):
-    """P(an edge is touched within h days) for any distance; either edge, the lower, the upper."""
+    """P(an edge is touched within h days), and P(the close ends beyond it), for any two edges."""
 
     name = "breach"
-    version = "2"
+    version = "3"
     question = (
-        "Will the index touch close * exp(-d), close * exp(d), or either, within h trading days?"
+        "Will the index touch close * exp(-lower), close * exp(upper), or either, within h trading"
+        " days, and where will it close?"
     )
     features = Trap.features
     columns = SIDES
@@ -89,14 +107,14 @@ class Breach(Head):
     pools = False
 
     def fit(self, market: MarketRows, pool: Sequence[MarketRows]) -> Estimators:
-        """Fit all sides on every labelled row, and once more for each stretch of the past."""
+        """Fit the surface on every labelled row, and once more for each stretch of the past."""
         # Another market's rows do not help here.
         del pool
         count = len(market.dates)
-        sides = _excursions(market)
-        now = self._fit(market, sides, lambda _: np.ones(count, dtype=np.bool_))
+        outcomes = _outcomes(market)
+        now = self._fit(market, outcomes, lambda _: np.ones(count, dtype=np.bool_))
         stretches = self._stretches(market)
-        fits = [self._fit(market, sides, _usable_before(market, block)) for block in stretches]
+        fits = [self._fit(market, outcomes, _usable_before(market, block)) for block in stretches]
         spoken_for = [
             [str(market.dates[block.test[0]]), str(market.dates[block.test[-1]])]
             for block in stretches
@@ -104,8 +122,8 @@ class Breach(Head):
         # The present fit has not seen what comes after its bars.
         tomorrow = str(market.dates[-1] + np.timedelta64(1, "D"))
         return {
-            "now": {side: surface.to_arrays() for side, surface in now.items()},
-            "past": {side: _stacked([fit[side] for fit in (*fits, now)]) for side in SIDES},
+            "now": now.to_arrays(),
+            "past": _stacked([*fits, now]),
             "stretches": [*spoken_for, [tomorrow, "9999-12-31"]],
         }
 
@@ -114,27 +132,27 @@ class Breach(Head):
     ) -> dict[str, Forecasts]:
         """Walk forward once for all sides and horizons."""
         del pool
-        sides = _excursions(market)
-        fit_of = self._fit_once(market, sides, self.features, progress)
-        plain_of = self._fit_once(market, sides, (), lambda: None)
+        outcomes = _outcomes(market)
+        fit_of = self._fit_once(market, outcomes, self.features, progress)
+        plain_of = self._fit_once(market, outcomes, (), lambda: None)
         walked = {}
-        for place, side in enumerate(SIDES):
-            for horizon_days in JUDGED_HORIZONS_DAYS:
+        for side in SIDES:
+            for horizon_days in WALKED_HORIZONS_DAYS[side]:
                 walked[BREACH.judged(horizon_days, side)] = self._walk(
-                    market, sides[side], place, horizon_days, fit_of, plain_of
+                    market, side, horizon_days, fit_of, plain_of
                 )
         for horizon_days in JUDGED_HORIZONS_DAYS:
-            reached = sides["either"][:, horizon_days - 1]
-            walked[f"{_SAFE_RANGE}_{horizon_days}"] = self._walk_touch(
-                market, reached, horizon_days, fit_of
+            walked[f"{_SAFE_RANGE}_{horizon_days}"] = self._walk_reached(
+                market, outcomes, horizon_days, fit_of
             )
+        for pair, what in _PAIRS.items():
+            for horizon_days in HORIZONS_DAYS:
+                walked[f"{what}_{horizon_days}"] = self._walk_pair(
+                    market, outcomes, pair, horizon_days, fit_of
+                )
         for horizon_days in LABELS:
-            moved = market.rows_of(np.abs(forward_return(market.bars, horizon_days)))
-            # The interval held where the move, in units of its end, was as near as the median touch
-            # is in units of the median.
-            asked = moved / deviation_of_median_touch(UPPER_TENTH)
-            walked[f"{_MOVE_INTERVAL}_{horizon_days}"] = self._walk_touch(
-                market, asked, horizon_days, fit_of
+            walked[f"{_MOVE_INTERVAL}_{horizon_days}"] = self._walk_moved(
+                market, horizon_days, fit_of
             )
         return walked
 
@@ -142,7 +160,7 @@ class Breach(Head):
         """Judge every side and horizon over six distances of 1 to 7 % of spot."""
         judgements = []
         for side in SIDES:
-            for horizon_days in JUDGED_HORIZONS_DAYS:
+            for horizon_days in _judged_horizons(side):
                 output = BREACH.judged(horizon_days, side)
                 walked = walks[output]
                 judgements.append(
@@ -160,16 +178,33 @@ class Breach(Head):
         return judgements
 
     def measure(self, market: MarketRows, walks: Mapping[str, Forecasts]) -> list[dict[str, Any]]:
-        """Measure how often safe range and move interval held: overall, by year, by iv."""
+        """Measure safe range, its edges, pairs of edges and move interval against what they state.
+
+        Each overall, by year and by tercile of the volatility index.
+        """
         measures = []
-        for what, horizons, least in (
-            (_SAFE_RANGE, JUDGED_HORIZONS_DAYS, 1.0 - CONFIDENCE),
-            (_MOVE_INTERVAL, tuple(LABELS), 0.5),
-        ):
-            for horizon_days in horizons:
+        for horizon_days in JUDGED_HORIZONS_DAYS:
+            walked = walks[f"{_SAFE_RANGE}_{horizon_days}"]
+            held = walked.model > 1.0 - CONFIDENCE
+            each = 0.5 * (1.0 + CONFIDENCE)
+            for what, kept, stated in (
+                (_SAFE_RANGE, held[:, 0] & held[:, 1], CONFIDENCE),
+                (_LOWER_EDGE, held[:, 0], each),
+                (_UPPER_EDGE, held[:, 1], each),
+            ):
+                measures.append(_held(what, market, walked, kept, stated, horizon_days))
+        for what in _PAIRS.values():
+            for horizon_days in HORIZONS_DAYS:
                 walked = walks[f"{what}_{horizon_days}"]
-                held = (walked.model > least).astype(np.float64)
-                measures.append(_held(what, market, walked, held, horizon_days))
+                measures.append(
+                    _held(what, market, walked, walked.label, walked.model, horizon_days)
+                )
+        for horizon_days in LABELS:
+            walked = walks[f"{_MOVE_INTERVAL}_{horizon_days}"]
+            kept = walked.model > 0.5 * (1.0 - MOVE_CONFIDENCE)
+            measures.append(
+                _held(_MOVE_INTERVAL, market, walked, kept, MOVE_CONFIDENCE, horizon_days)
+            )
         return measures
 
     def said(self, market: MarketRows, walks: Mapping[str, Forecasts]) -> FloatArray:
@@ -191,63 +226,59 @@ class Breach(Head):
         """Return how often either edge was touched, by judged horizon and distance."""
         rates = {}
         for horizon_days in JUDGED_HORIZONS_DAYS:
-            label = _label(_excursions(market)["either"], horizon_days)
+            label = market.rows_of(_labels(market, "either", horizon_days))
             for distance, rate in zip(JUDGED_DISTANCES, np.nanmean(label, axis=0), strict=True):
                 basis_points = round(float(np.expm1(distance)) * 1e4)
                 rates[BREACH.column(horizon_days, basis_points)] = float(rate)
         return rates
 
     def predict(self, estimators: Estimators, inputs: Inputs) -> FloatArray:
-        """Return the probabilities of all sides, shape (N, 3, H, D)."""
-        return evaluate(
-            _surfaces(estimators["now"]),
-            inputs["features"],
-            inputs["implied_sigma"],
-            inputs["horizon"],
-            inputs["distance"],
-        )
+        """Return the probabilities of all sides, shape (N, 5, H, D)."""
+        return _evaluated(Surface.of_arrays(estimators["now"]), inputs)
 
     def inputs(self) -> tuple[ArraySpec, ...]:
         """Return the yardstick, and the horizons and distances that a caller chooses."""
-        return _SIGMA, _HORIZON, _distance("D")
+        return (_SIGMA, _HORIZON, *_distances("D"))
 
     def examples(self) -> Inputs:
         """Return horizons and distances from the shortest to the longest."""
         return {
             "horizon": np.array([1.0, 2.0, 5.0, 10.0, 20.0, 30.0]),
-            "distance": np.log1p(np.array([0.001, 0.01, 0.02, 0.04, 0.07, 0.2])),
+            "lower_distance": np.log1p(np.array([0.001, 0.01, 0.02, 0.04, 0.07, 0.2])),
+            "upper_distance": np.log1p(np.array([0.001, 0.02, 0.01, 0.04, 0.2, 0.07])),
         }
 
     def outputs(self, name: str = "probability") -> tuple[ArraySpec, ...]:
         """Return one output: sides along axis 1, horizons and distances after it."""
-        return (ArraySpec(name, "float64", ("N", 3, "H", "D"), "probability", SIDES),)
+        return (ArraySpec(name, "float64", ("N", len(SIDES), "H", "D"), "probability", SIDES),)
 
     def build(self, estimators: Estimators, feature_names: tuple[str, ...]) -> onnx.ModelProto:
         """Author the graph of the present fit."""
-        return self._author(_surfaces(estimators["now"]), self.inputs(), feature_names)
+        return self._author(Surface.of_arrays(estimators["now"]), self.inputs(), feature_names)
 
     def past(self, estimators: Estimators) -> Past:
         """Return the fits that speak for the past, each for the days after what it has seen."""
         last_fit = len(estimators["stretches"]) - 1
         fit = ArraySpec("fit", "int64", ("N",), "numbers of stretches", minimum=0, maximum=last_fit)
-        inputs = (_SIGMA, fit, _HORIZON, _distance("N", "D"))
+        inputs = (_SIGMA, fit, _HORIZON, *_distances("N", "D"))
         return Past(
             stretches=tuple((first, last) for first, last in estimators["stretches"]),
             inputs=inputs,
             outputs=self.outputs(),
             build=lambda feature_names: self._author(
-                _surfaces(estimators["past"]), inputs, feature_names
+                Surface.of_arrays(estimators["past"]), inputs, feature_names
             ),
             predict=lambda inputs: _predict_past(estimators, inputs),
             examples=lambda rows, random: {
                 "horizon": np.array([1.0, 20.0, 30.0]),
-                "distance": random.uniform(0.001, 0.2, (rows, 2)),
+                "lower_distance": random.uniform(0.001, 0.2, (rows, 2)),
+                "upper_distance": random.uniform(0.001, 0.2, (rows, 2)),
             },
         )
 
     def _author(
         self,
-        surfaces: Mapping[str, Surface],
+        surface: Surface,
         inputs: tuple[ArraySpec, ...],
         feature_names: tuple[str, ...],
     ) -> onnx.ModelProto:
@@ -255,12 +286,13 @@ class Breach(Head):
         graph = Graph()
         arguments = _arguments(len(feature_names), inputs)
         probability = surface_graph(
-            surfaces,
+            surface,
             graph,
             graph.columns(arguments["features"], feature_names, self.features),
             arguments["implied_sigma"],
             arguments["horizon"],
-            arguments["distance"],
+            arguments["lower_distance"],
+            arguments["upper_distance"],
             arguments.get("fit"),
         )
         return build(arguments, {"probability": probability})
@@ -268,17 +300,17 @@ class Breach(Head):
     def _fit_once(
         self,
         market: MarketRows,
-        sides: Mapping[str, FloatArray],
+        outcomes: Outcomes,
         names: tuple[str, ...],
         progress: Progress,
-    ) -> Callable[[Block], dict[str, Surface]]:
+    ) -> Callable[[Block], Surface]:
         """Return a function that fits a block when it is first asked for, and remembers."""
-        fits: dict[int, dict[str, Surface]] = {}
+        fits: dict[int, Surface] = {}
 
-        def fit_of(block: Block) -> dict[str, Surface]:
+        def fit_of(block: Block) -> Surface:
             first = int(block.test[0])
             if first not in fits:
-                fits[first] = self._fit(market, sides, _usable_before(market, block), names)
+                fits[first] = self._fit(market, outcomes, _usable_before(market, block), names)
                 progress()
             return fits[first]
 
@@ -287,84 +319,132 @@ class Breach(Head):
     def _fit(
         self,
         market: MarketRows,
-        sides: Mapping[str, FloatArray],
+        outcomes: Outcomes,
         usable_rows: Callable[[int], NDArray[np.bool_]],
         names: tuple[str, ...] = features,
-    ) -> dict[str, Surface]:
-        features = market.columns(names)
-        return {
-            side: fit_surface(side, features, market.implied_sigma, excursion, usable_rows)
-            for side, excursion in sides.items()
-        }
+    ) -> Surface:
+        return fit_surface(market.columns(names), market.implied_sigma, outcomes, usable_rows)
 
     def _walk(
         self,
         market: MarketRows,
-        excursion: FloatArray,
-        place: int,
+        side: str,
         horizon_days: int,
-        fit_of: Callable[[Block], dict[str, Surface]],
-        plain_of: Callable[[Block], dict[str, Surface]],
+        fit_of: Callable[[Block], Surface],
+        plain_of: Callable[[Block], Surface],
     ) -> Forecasts:
         features, sigma = market.columns(self.features), market.implied_sigma
         horizon = np.array([float(horizon_days)])
+        place = SIDES.index(side)
 
-        def forecaster(
-            surfaces_of: Callable[[Block], dict[str, Surface]], read: FloatArray
-        ) -> Forecaster:
+        def forecaster(surface_of: Callable[[Block], Surface], read: FloatArray) -> Forecaster:
             def forecast(block: Block) -> FloatArray:
-                rows, surfaces = block.test, surfaces_of(block)
-                values = evaluate(surfaces, read[rows], sigma[rows], horizon, JUDGED_DISTANCES)
+                rows, surface = block.test, surface_of(block)
+                values = evaluate(surface, read[rows], sigma[rows], horizon, JUDGED_DISTANCES)
                 return values[:, place, 0]
 
             return forecast
 
-        side = SIDES[place]
-        early = len(market.bars) - len(features)
-        before = _every_excursion(market)[side][:early]
-        label = _label(excursion, horizon_days)
+        label = _labels(market, side, horizon_days)
+        early = len(label) - len(features)
         return walk_forward(
             market.timeline(horizon_days),
-            label,
+            label[early:],
             market.scored_from,
             market.scored_to,
             forecaster(fit_of, features),
             {
-                "climatology": climatology(label, _label(before, horizon_days)),
-                "iv reflection": _reflection(market, side, horizon_days),
-                "terminal normal": _terminal(market, side, horizon_days),
+                "climatology": climatology(label[early:], label[:early]),
+                **_textbook(market, side, horizon_days),
                 "iv calibrated": forecaster(plain_of, features[:, :0]),
             },
             effort=market.effort,
         )
 
-    def _walk_touch(
+    def _walk_reached(
         self,
         market: MarketRows,
-        asked: FloatArray,
+        outcomes: Outcomes,
         horizon_days: int,
-        fit_of: Callable[[Block], dict[str, Surface]],
+        fit_of: Callable[[Block], Surface],
     ) -> Forecasts:
-        """Ask how likely a touch was of a distance that is known once the horizon has passed.
+        """Ask how wide a safe range would just have held at each edge, by P(the range is left).
 
-        The label is that distance. Beyond the longest horizon of the surface, distances are scaled
-        with the square root of time.
+        A safe range lets each edge be touched with the same probability. The label is how far the
+        index went down and up.
+        """
+        features, sigma = market.columns(self.features), market.implied_sigma
+        horizon = np.array([float(horizon_days)])
+        column = horizon_days - 1
+        asked = np.column_stack([outcomes.down[:, column], outcomes.up[:, column]])
+
+        def model(block: Block) -> FloatArray:
+            rows, surface = block.test, fit_of(block)
+            reached = _askable(asked[rows])
+            values = evaluate(
+                surface, features[rows], sigma[rows], horizon, reached[:, :1], reached[:, 1:]
+            )
+            share = values[:, 1:3, 0, 0]
+            return np.asarray(2.0 * share - both_touched(surface.strength[0], share, share))
+
+        return self._asked(market, asked, horizon_days, model)
+
+    def _walk_pair(
+        self,
+        market: MarketRows,
+        outcomes: Outcomes,
+        pair: tuple[float, float],
+        horizon_days: int,
+        fit_of: Callable[[Block], Surface],
+    ) -> Forecasts:
+        """Forecast that neither edge of a pair is touched, each so many deviations away."""
+        features, sigma = market.columns(self.features), market.implied_sigma
+        horizon = np.array([float(horizon_days)])
+        deviation = sigma[:, None] * np.sqrt(horizon)
+        lower, upper = (deviation * times for times in pair)
+        column = slice(horizon_days - 1, horizon_days)
+        down, up = outcomes.down[:, column], outcomes.up[:, column]
+        inside = np.where(np.isnan(down + up), np.nan, (down <= lower) & (up <= upper))[:, 0]
+
+        def model(block: Block) -> FloatArray:
+            rows = block.test
+            values = evaluate(
+                fit_of(block), features[rows], sigma[rows], horizon, lower[rows], upper[rows]
+            )
+            return np.asarray(1.0 - values[:, 0, 0, 0])
+
+        return self._asked(market, inside, horizon_days, model)
+
+    def _walk_moved(
+        self, market: MarketRows, horizon_days: int, fit_of: Callable[[Block], Surface]
+    ) -> Forecasts:
+        """Ask how likely a close was that is as far away as, or further than, the one that came.
+
+        The label is that move. Beyond the longest horizon of the surface, moves are scaled with the
+        square root of time.
         """
         features, sigma = market.columns(self.features), market.implied_sigma
         surface_days = min(horizon_days, LONGEST_DAYS)
         horizon = np.array([float(surface_days)])
-        scaled = asked * np.sqrt(surface_days / horizon_days)
+        moved = market.rows_of(forward_return(market.bars, horizon_days))
+        scaled = moved * np.sqrt(surface_days / horizon_days)
 
         def model(block: Block) -> FloatArray:
             rows = block.test
-            # A window that never left its close, or is not over, has no distance to ask for.
-            distance = np.where(scaled[rows] > 0.0, scaled[rows], 1e-9)[:, None]
+            distance = _askable(np.abs(scaled[rows]))[:, None]
             values = evaluate(fit_of(block), features[rows], sigma[rows], horizon, distance)
-            return values[:, 0, 0, 0]
+            below, above = values[:, 3:, 0, 0].T
+            return np.asarray(np.where(scaled[rows] < 0.0, below, above))
 
+        return self._asked(market, moved, horizon_days, model)
+
+    @staticmethod
+    def _asked(
+        market: MarketRows, label: FloatArray, horizon_days: int, model: Forecaster
+    ) -> Forecasts:
         return walk_forward(
             market.timeline(horizon_days),
-            asked,
+            label,
             market.scored_from,
             market.scored_to,
             model,
@@ -376,32 +456,25 @@ class Breach(Head):
         """Check the touch of either edge at three quarters of a deviation."""
         order = np.random.default_rng(SEED).permutation(len(market.dates))
         features, sigma = market.columns(self.features), market.implied_sigma
+        known, yardstick = _outcomes(market), sigma[:, None]
         # In deviations, so that a day's own volatility goes with it to its new place.
-        mixed = {
-            side: (excursion / sigma[:, None])[order] * sigma[:, None]
-            for side, excursion in _excursions(market).items()
-        }
+        down, up, end = (
+            (values / yardstick)[order] * yardstick for values in (known.down, known.up, known.end)
+        )
+        mixed = Outcomes(down, up, end)
         horizon = np.array([float(SHUFFLED_HORIZON_DAYS)])
         edge = SHUFFLED_K * sigma * np.sqrt(SHUFFLED_HORIZON_DAYS)
 
         def model(block: Block) -> FloatArray:
             rows = block.test
-            surfaces = self._fit(market, mixed, _usable_before(market, block))
+            surface = self._fit(market, mixed, _usable_before(market, block))
             progress()
-            values = evaluate(surfaces, features[rows], sigma[rows], horizon, edge[rows][:, None])
+            values = evaluate(surface, features[rows], sigma[rows], horizon, edge[rows][:, None])
             return values[:, 0, 0, 0]
 
-        reached = mixed["either"][:, SHUFFLED_HORIZON_DAYS - 1]
+        reached = np.maximum(down, up)[:, SHUFFLED_HORIZON_DAYS - 1]
         label = np.where(np.isnan(reached), np.nan, reached > edge)
-        walked = walk_forward(
-            market.timeline(SHUFFLED_HORIZON_DAYS),
-            label,
-            market.scored_from,
-            market.scored_to,
-            model,
-            {},
-            effort=market.effort,
-        )
+        walked = self._asked(market, label, SHUFFLED_HORIZON_DAYS, model)
         check_shuffled(walked.model, walked.label, f"breach on {market.name}")
 
     @staticmethod
@@ -412,10 +485,19 @@ class Breach(Head):
 
 
 def _held(
-    what: str, market: MarketRows, walked: Forecasts, held: FloatArray, horizon_days: int
+    what: str,
+    market: MarketRows,
+    walked: Forecasts,
+    kept: NDArray[Any],
+    stated: float | FloatArray,
+    horizon_days: int,
 ) -> dict[str, Any]:
+    """Compare how often something held with what was stated, which may differ from day to day."""
+    held = kept.astype(np.float64)
+    confidence = float(np.mean(stated))
     rows = bootstrap_rows(len(held), horizon_days, market.effort.bootstrap_samples)
-    lower, upper = np.quantile(held[rows].mean(axis=1), [0.025, 0.975])
+    beyond = held - stated
+    lower, upper = confidence + np.quantile(beyond[rows].mean(axis=1), [0.025, 0.975])
     years = walked.dates.astype("datetime64[Y]").astype(str)
     sigma = market.implied_sigma[walked.rows]
     tercile = np.searchsorted(np.quantile(sigma, [1 / 3, 2 / 3]), sigma)
@@ -423,7 +505,7 @@ def _held(
         "what": what,
         "market": market.name,
         "horizon_days": horizon_days,
-        "confidence": CONFIDENCE,
+        "confidence": round(confidence, 6),
         "n": len(held),
         "held": round(float(held.mean()), 6),
         "lower": round(float(lower), 6),
@@ -438,14 +520,19 @@ def _held(
     }
 
 
-def _every_excursion(market: MarketRows) -> dict[str, FloatArray]:
-    """Excursions of every bar, those without features too."""
+def _outcomes(market: MarketRows) -> Outcomes:
     down, up = excursions(market.bars, LONGEST_DAYS)
-    return {"either": np.maximum(down, up), "down": down, "up": up}
+    end = [forward_return(market.bars, days) for days in range(1, LONGEST_DAYS + 1)]
+    return Outcomes(market.rows_of(down), market.rows_of(up), market.rows_of(np.column_stack(end)))
 
 
-def _excursions(market: MarketRows) -> dict[str, FloatArray]:
-    return {side: market.rows_of(values) for side, values in _every_excursion(market).items()}
+def _judged_horizons(side: str) -> tuple[int, ...]:
+    return JUDGED_HORIZONS_DAYS if side in _TOUCHES else JUDGED_CLOSES_DAYS
+
+
+def _askable(distance: FloatArray) -> FloatArray:
+    """Give a window that never left its close, or is not over, some distance to ask for."""
+    return np.where(distance > LEAST_DISTANCE, distance, LEAST_DISTANCE)
 
 
 def _usable_before(market: MarketRows, block: Block) -> Callable[[int], NDArray[np.bool_]]:
@@ -453,31 +540,40 @@ def _usable_before(market: MarketRows, block: Block) -> Callable[[int], NDArray[
     return lambda horizon_days: market.timeline(horizon_days).ended_by(block.cut)
 
 
-def _label(excursion: FloatArray, horizon_days: int) -> FloatArray:
-    """Whether each judged distance was reached, shape (N, D); NaN where not known."""
-    reached = excursion[:, horizon_days - 1, None]
+def _labels(market: MarketRows, side: str, horizon_days: int) -> FloatArray:
+    """Whether each judged distance was reached, of every bar, shape (T, D); NaN where not known."""
+    if side in _TOUCHES:
+        down, up = (values[:, -1] for values in excursions(market.bars, horizon_days))
+        reached = {"either": np.maximum(down, up), "down": down, "up": up}[side]
+    else:
+        moved = forward_return(market.bars, horizon_days)
+        reached = -moved if side == "below" else moved
+    reached = reached[:, None]
     return np.where(np.isnan(reached), np.nan, reached > JUDGED_DISTANCES)
 
 
-def _deviations(market: MarketRows, block: Block, horizon_days: int) -> FloatArray:
-    sigma = market.implied_sigma[block.test, None]
-    return np.asarray(JUDGED_DISTANCES / (sigma * np.sqrt(horizon_days)))
+def _textbook(market: MarketRows, side: str, horizon_days: int) -> dict[str, Forecaster]:
+    """What a driftless path with the implied volatility would do, by name."""
 
+    def of(law: Callable[[FloatArray], FloatArray]) -> Forecaster:
+        """A law of the deviation of the path's end, of shape (n, 1)."""
 
-def _reflection(market: MarketRows, side: str, horizon_days: int) -> Forecaster:
-    """Forecast what a driftless path with the implied volatility would do."""
+        def forecast(block: Block) -> FloatArray:
+            return law(market.implied_sigma[block.test, None] * np.sqrt(horizon_days))
 
-    def forecast(block: Block) -> FloatArray:
-        k = _deviations(market, block, horizon_days)
-        return 1.0 - stay_probability(k) if side == "either" else np.asarray(2.0 * norm.sf(k))
+        return forecast
 
-    return forecast
-
-
-def _terminal(market: MarketRows, side: str, horizon_days: int) -> Forecaster:
-    """Forecast where a normal return with the implied volatility would end."""
+    if side not in _TOUCHES:
+        return {"terminal normal": of(lambda s: terminal(JUDGED_DISTANCES / s))}
     edges = 2.0 if side == "either" else 1.0
-    return lambda block: np.asarray(edges * norm.sf(_deviations(market, block, horizon_days)))
+    reflected = two_touches if side == "either" else one_touch
+    known = {
+        "iv reflection": of(lambda s: reflected(JUDGED_DISTANCES / s)),
+        "terminal normal": of(lambda s: edges * terminal(JUDGED_DISTANCES / s)),
+    }
+    if side != "either":
+        known["haug"] = of(lambda s: haug_touch(side, s, JUDGED_DISTANCES))
+    return known
 
 
 def _stacked(surfaces: Sequence[Surface]) -> dict[str, FloatArray]:
@@ -485,32 +581,27 @@ def _stacked(surfaces: Sequence[Surface]) -> dict[str, FloatArray]:
     return {name: np.concatenate([one[name] for one in arrays]) for name in arrays[0]}
 
 
-def _surfaces(stored: Mapping[str, Mapping[str, FloatArray]]) -> dict[str, Surface]:
-    """Read stored surfaces, and assert once more that they are monotone."""
-    surfaces = {side: Surface(**arrays) for side, arrays in stored.items()}
-    for side, surface in surfaces.items():
-        check_shape(side, surface)
-    return surfaces
+def _evaluated(surface: Surface, inputs: Inputs) -> FloatArray:
+    return evaluate(
+        surface,
+        inputs["features"],
+        inputs["implied_sigma"],
+        inputs["horizon"],
+        inputs["lower_distance"],
+        inputs["upper_distance"],
+    )
 
 
 def _predict_past(estimators: Estimators, inputs: Inputs) -> FloatArray:
     """Evaluate row by row of the fits, as `Breach.predict` does for the present one."""
-    surfaces = _surfaces(estimators["past"])
-    shape = (len(SIDES), len(inputs["horizon"]), inputs["distance"].shape[1])
+    surfaces = Surface.of_arrays(estimators["past"])
+    shape = (len(SIDES), len(inputs["horizon"]), inputs["lower_distance"].shape[1])
     values = np.empty((len(inputs["fit"]), *shape))
+    by_row = ("features", "implied_sigma", "lower_distance", "upper_distance")
     for fit in np.unique(inputs["fit"]):
         rows = inputs["fit"] == fit
-        of_fit = {
-            side: Surface(**{name: array[fit][None] for name, array in vars(surface).items()})
-            for side, surface in surfaces.items()
-        }
-        values[rows] = evaluate(
-            of_fit,
-            inputs["features"][rows],
-            inputs["implied_sigma"][rows],
-            inputs["horizon"],
-            inputs["distance"][rows],
-        )
+        of_fit = {name: inputs[name][rows] for name in by_row}
+        values[rows] = _evaluated(surfaces.at(fit), {**inputs, **of_fit})
     return values
 
 

@@ -36,7 +36,8 @@ TOLERANCE = 1e-12
 # What a caller chooses, well inside of what is allowed.
 _CHOSEN = {
     "horizon": np.array([1.0, 5.0, 20.0]),
-    "distance": np.array([0.005, 0.02, 0.05, 0.1]),
+    "lower_distance": np.array([0.005, 0.02, 0.05, 0.1]),
+    "upper_distance": np.array([0.005, 0.05, 0.02, 0.1]),
 }
 _BARS_AXIS, _ROWS_AXIS = "T", "N"
 

@@ -76,8 +76,8 @@ _LEAST_BYTES = 4
 _PROBABILITY = "probability"
 _VOLATILITY = "per cent a year"
 _FORECAST_UNITS = (_PROBABILITY, _VOLATILITY)
-_INPUTS = frozenset({"high", "low", "close", "iv", "horizon", "distance"})
-_SURFACE_SHAPE = ("N", 3, "H", "D")
+_INPUTS = frozenset({"high", "low", "close", "iv", "horizon", "lower_distance", "upper_distance"})
+_SURFACE_SHAPE = ("N", 5, "H", "D")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -102,12 +102,14 @@ class Forecast(Published):
         What the models read; their names are those of ``Engine.spec``'s output.
     horizon_days : ndarray of shape (H,), float64
         Horizons of the surfaces.
-    distance : ndarray of shape (D,), float64
-        Log distances of the surfaces: the edges are ``close * exp(-d)`` and ``close * exp(d)``.
+    distance, upper_distance : ndarray of shape (D,), float64
+        Log distances of the surfaces, in pairs: the edges are ``close * exp(-distance)`` and
+        ``close * exp(upper_distance)``.
     probabilities : mapping of str to ndarray, float64
-        By model name: shape (N, len(columns)), and (N, 3, H, D) for a surface, with either edge,
-        the lower and the upper along axis 1. Quantiles of volatility stand among them in per cent a
-        year, of shape (N, horizons, quantiles), the root of the mean square last.
+        By model name: shape (N, len(columns)), and (N, 5, H, D) for a surface. Along axis 1 come a
+        touch of either edge, of the lower and of the upper, then a close below the lower and one
+        above the upper at the end. Quantiles of volatility stand among them in per cent a year, of
+        shape (N, horizons, quantiles), the root of the mean square last.
     columns : mapping of str to tuple of str
         By model name: the columns of `table`.
     manifest_digest : str
@@ -123,7 +125,7 @@ class Forecast(Published):
     >>> list(forecast)[:3]
     ['trap', 'regime', 'breach']
     >>> forecast["breach"].shape
-    (1, 3, 4, 6)
+    (1, 5, 4, 6)
     """
 
     dates: DateArray
@@ -134,6 +136,7 @@ class Forecast(Published):
     features: FloatArray
     horizon_days: FloatArray
     distance: FloatArray
+    upper_distance: FloatArray
     probabilities: Mapping[str, FloatArray]
     columns: Mapping[str, tuple[str, ...]]
     manifest_digest: str
@@ -325,6 +328,7 @@ class Engine:
         *,
         horizon_days: ArrayLike = HORIZONS_DAYS,
         distance: ArrayLike = DISTANCES,
+        upper_distance: ArrayLike | None = None,
     ) -> Forecast:
         """Forecast one day, from the last bar.
 
@@ -336,6 +340,9 @@ class Engine:
             Horizons of the breach surface: whole trading days, 1 to 30.
         distance : array-like of shape (D,)
             Its log distances, above 0; p points are ``ln(1 + p / close)``.
+        upper_distance : array-like of shape (D,), optional
+            Those of the upper edges, each of a pair with the lower edge at the same place; by
+            default as far away as the lower ones.
 
         Raises
         ------
@@ -346,9 +353,9 @@ class Engine:
         --------
         >>> import aegismatrix as am
         >>> am.Engine().predict(am.sample_bars(), horizon_days=[7], distance=[0.02])["breach"].shape
-        (1, 3, 1, 1)
+        (1, 5, 1, 1)
         """
-        return self._forecast(bars, horizon_days, distance, last_only=True)
+        return self._forecast(bars, horizon_days, distance, upper_distance, last_only=True)
 
     def history(
         self,
@@ -356,6 +363,7 @@ class Engine:
         *,
         horizon_days: ArrayLike = HORIZONS_DAYS,
         distance: ArrayLike = DISTANCES,
+        upper_distance: ArrayLike | None = None,
         out_of_sample: bool = False,
     ) -> Forecast:
         """Forecast from every bar that has enough history: T - lookback_bars + 1 days.
@@ -364,7 +372,7 @@ class Engine:
 
         Parameters
         ----------
-        bars, horizon_days, distance
+        bars, horizon_days, distance, upper_distance
             As for `predict`.
         out_of_sample : bool
             Whether to leave out what the served model says of days that it has learnt from. On
@@ -395,7 +403,7 @@ class Engine:
         >>> len(past) == 400 - engine.lookback_bars + 1, past.in_sample.all().item()
         (True, True)
         """
-        forecast = self._forecast(bars, horizon_days, distance, last_only=False)
+        forecast = self._forecast(bars, horizon_days, distance, upper_distance, last_only=False)
         if not as_truth(out_of_sample, "out_of_sample"):
             return forecast
         return self._out_of_sample(forecast, bars)
@@ -448,12 +456,14 @@ class Engine:
         *,
         horizon_days: int | None = None,
         distance: FloatArray | None = None,
+        upper_distance: FloatArray | None = None,
+        side: str | None = None,
     ) -> FloatArray:
         """Say what was or would have been forecast without a look at the outcome, in shape (N,).
 
         For days outside of the training span these are the model's probabilities, inside of it
         those of the fits that had seen nothing later; NaN where there is no such fit. They are of
-        the model's first column or, of a surface, of either edge.
+        the model's first column or, of a surface, of either edge or the side that is asked for.
 
         Parameters
         ----------
@@ -463,8 +473,10 @@ class Engine:
             N days.
         horizon_days : int, optional
             Of a surface: whole trading days, 1 to 30.
-        distance : ndarray of shape (N,), optional
-            Of a surface: a log distance for each day.
+        distance, upper_distance : ndarray of shape (N,), optional
+            Of a surface: a log distance for each day, of the upper edge by default the same.
+        side : str, optional
+            Of a surface: one of its columns, by default the first.
 
         Raises
         ------
@@ -494,10 +506,18 @@ class Engine:
             given = {
                 "implied_sigma": forecast.implied_sigma,
                 "horizon": np.array([float(horizon)]),
-                "distance": _one_a_day(distance, len(forecast)),
+                "lower_distance": _one_a_day(distance, len(forecast)),
+                "upper_distance": _one_a_day(
+                    distance if upper_distance is None else upper_distance, len(forecast)
+                ),
             }
         outputs = past.run(features=forecast.features, fit=np.maximum(fit, 0), **given)
-        unseen: FloatArray = outputs[_PROBABILITY].reshape(len(forecast), -1)[:, 0].copy()
+        columns = past.spec.outputs[0].columns
+        if side is not None and side not in columns:
+            raise ArgumentError("side", shown(side), remedy=f"Give one of {list(columns)}.")
+        place = 0 if side is None else columns.index(side)
+        by_column = outputs[_PROBABILITY].reshape(len(forecast), len(columns), -1)
+        unseen: FloatArray = by_column[:, place, 0].copy()
         unseen[fit < 0] = np.nan
         return unseen
 
@@ -574,7 +594,7 @@ class Engine:
         from aegismatrix.engine.out_of_sample import pick_days, sealed_cells
 
         walked, path = self._walk_forward()
-        asked = forecast.horizon_days, forecast.distance
+        asked = forecast.horizon_days, forecast.distance, forecast.upper_distance
         sealed = {
             head.name: sealed_cells(walked, head, *asked, path)
             for head in self._heads
@@ -624,7 +644,13 @@ class Engine:
         )
 
     def _forecast(
-        self, bars: Bars, horizon_days: ArrayLike, distance: ArrayLike, *, last_only: bool
+        self,
+        bars: Bars,
+        horizon_days: ArrayLike,
+        distance: ArrayLike,
+        upper_distance: ArrayLike | None,
+        *,
+        last_only: bool,
     ) -> Forecast:
         if not isinstance(bars, Bars):
             raise ContractError(
@@ -636,7 +662,12 @@ class Engine:
         if len(bars) < self.lookback_bars:
             raise errors.InsufficientHistoryError(need=self.lookback_bars, have=len(bars))
         first = len(bars) - self.lookback_bars if last_only else 0
-        chosen = {"horizon": _horizons(horizon_days), "distance": _distances(distance)}
+        lower = _distances(distance)
+        chosen = {
+            "horizon": _horizons(horizon_days),
+            "lower_distance": lower,
+            "upper_distance": _upper_distances(upper_distance, lower),
+        }
         # An instance of Bars that exists is finite, float64 and of one length.
         given = {
             "high": bars.high[first:],
@@ -669,12 +700,10 @@ class Engine:
             implied_sigma=outputs["implied_sigma"],
             features=outputs["features"],
             horizon_days=chosen["horizon"],
-            distance=chosen["distance"],
+            distance=chosen["lower_distance"],
+            upper_distance=chosen["upper_distance"],
             probabilities={head.name: outputs[head.name] for head in self._heads},
-            columns={
-                head.name: _columns(head, chosen["horizon"], chosen["distance"])
-                for head in self._heads
-            },
+            columns={head.name: _columns(head, chosen["horizon"], lower) for head in self._heads},
             manifest_digest=self.manifest.digest,
         )
 
@@ -756,7 +785,27 @@ def _distances(distance: ArrayLike) -> FloatArray:
     return distances
 
 
-def _numbers(values: ArrayLike) -> FloatArray | None:
+def _upper_distances(distance: ArrayLike | None, lower: FloatArray) -> FloatArray:
+    """As many as of the lower edges; the same one may stand in several pairs."""
+    if distance is None:
+        return lower
+    distances = _numbers(distance, different=False)
+    if (
+        distances is None
+        or distances.shape != lower.shape
+        or not ((distances >= LEAST_DISTANCE) & (distances <= MOST_DISTANCE)).all()
+    ):
+        raise ContractError(
+            ENGINE_NAME,
+            "upper_distance",
+            f"is {shown(distance)}",
+            remedy=f"Give {len(lower)} log distances above 0, one for each lower edge, from"
+            f" {LEAST_DISTANCE} to {MOST_DISTANCE}.",
+        )
+    return distances
+
+
+def _numbers(values: ArrayLike, *, different: bool = True) -> FloatArray | None:
     """One number, or a row of different ones, as a row of floats; None where it is neither."""
     try:
         given = array_of(values)
@@ -778,7 +827,7 @@ def _numbers(values: ArrayLike) -> FloatArray | None:
         return None
     with np.errstate(over="ignore"):
         row = np.atleast_1d(given.astype(np.float64))
-    return row if len(set(row.tolist())) == row.size else None
+    return row if not different or len(set(row.tolist())) == row.size else None
 
 
 def _target(given: object) -> tuple[int, float]:

@@ -19,11 +19,17 @@ _SURFACE_AXES = 4
 
 
 def sealed_cells(
-    walked: WalkForward, head: ArraySpec, horizon_days: FloatArray, distance: FloatArray, path: str
+    walked: WalkForward,
+    head: ArraySpec,
+    horizon_days: FloatArray,
+    distance: FloatArray,
+    upper_distance: FloatArray,
+    path: str,
 ) -> FloatArray:
     """Return what a model said on each day of the walk-forward, of the shape of its output.
 
-    NaN where it said nothing. A surface is cut to the horizons and distances that are asked for.
+    NaN where it said nothing. A surface is cut to the horizons and distances that are asked for;
+    the edges of a pair are as far away as each other in what is sealed.
     `path` is the file that the forecasts were read from.
     """
     is_surface = len(head.shape) == _SURFACE_AXES
@@ -32,6 +38,13 @@ def sealed_cells(
     values = _values_of(walked, head.name, head.columns, shape, path, head.unit)
     if not is_surface:
         return values
+    if not np.array_equal(distance, upper_distance):
+        raise ContractError(
+            ENGINE_NAME,
+            "upper_distance",
+            "differs from the lower one, and no out-of-sample forecast of such a pair is sealed",
+            remedy="Leave it out, or ask the fits of the past for any pair (Engine.unseen).",
+        )
     places = [
         _places(name, asked, known)
         for name, asked, known in (

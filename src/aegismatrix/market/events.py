@@ -174,14 +174,14 @@ class Output:
 
 @dataclass(frozen=True)
 class Surface:
-    """A model of touches at any distance within any horizon; the edges of a claim decide it."""
+    """A model of touches and closes at any distance within any horizon; a claim's edges decide."""
 
     head: str
     wordings: Mapping[str, str]
 
     @property
     def sides(self) -> tuple[str, ...]:
-        """The sides, in the order of the model's axis: ``either``, ``down``, ``up``."""
+        """In the order of the model's axis: ``either``, ``down``, ``up``, ``below``, ``above``."""
         return tuple(self.wordings)
 
     def family(self, side: str = "either") -> str:
@@ -346,10 +346,12 @@ BREACH = Surface(
             "either": "Touch, either edge",
             "down": "Touch, lower edge",
             "up": "Touch, upper edge",
+            "below": "Close beyond, lower edge",
+            "above": "Close beyond, upper edge",
         }
     ),
 )
-"""P(an edge is touched), at any distance within any horizon of 1 to 30 trading days."""
+"""P(an edge is touched) and P(the close ends beyond it), for any two edges, within 1 to 30 days."""
 
 VOLATILITY = Spread(
     "volatility",

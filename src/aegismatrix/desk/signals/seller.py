@@ -389,7 +389,7 @@ def breach_surface(forecast: Forecast, distance_points: Sequence[int]) -> Breach
     spot = float(forecast.close[-1])
     either, down, up = (
         tuple(tuple(float(p) for p in of_horizon) for of_horizon in side)
-        for side in forecast[BREACH.head][-1]
+        for side in forecast[BREACH.head][-1, :3]
     )
     return BreachSurface(
         horizon_days=tuple(int(days) for days in forecast.horizon_days),
