@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from aegismatrix.artifacts.forecasts import WalkForward
+    from aegismatrix.engine.surface import Surface
     from aegismatrix.market.overnight import Nights
 
 LONGEST_DAYS = 30
@@ -403,10 +404,12 @@ class Engine:
 
     def breach_distances(
         self, bars: Bars, targets: Sequence[tuple[int, float]], *, head: str | None = None
-    ) -> FloatArray:
-        """Return the log distances at which either edge is touched with given probabilities.
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return two edges of which either is touched with given probabilities.
 
-        They are read from the surface of the last bar, one for each target.
+        They are read from the surface of the last bar, a pair for each target, as log distances:
+        the lower edge is ``close * exp(-lower)``, the upper ``close * exp(upper)``. Of all pairs it
+        is the one whose two edges are touched equally often.
 
         Parameters
         ----------
@@ -416,6 +419,11 @@ class Engine:
             Whole trading days, 1 to 30, and a probability between 0 and 1, both excluded.
         head : str, optional
             Whose surface; by default the first that the artifacts give.
+
+        Returns
+        -------
+        lower, upper : ndarray of shape (n,)
+            Log distances, above 0.
 
         Raises
         ------
@@ -427,20 +435,75 @@ class Engine:
         Examples
         --------
         >>> import aegismatrix as am
-        >>> week, month = am.Engine().breach_distances(am.sample_bars(), [(5, 0.5), (20, 0.5)])
-        >>> bool(week < month)
-        True
+        >>> lower, upper = am.Engine().breach_distances(am.sample_bars(), [(5, 0.5), (20, 0.5)])
+        >>> bool(lower[0] < lower[1]), bool(upper[0] < upper[1])
+        (True, True)
         """
-        from aegismatrix.engine.surface import distances_of
+        from aegismatrix.engine.surface import edges_of
 
         name = self._surface(head)
         wanted = [_target(one) for one in as_rows(targets, "targets", _TARGETS)]
+        return edges_of(self._last_surface(bars, name), wanted)
 
-        def surface(horizon_days: Sequence[int], distance: FloatArray) -> FloatArray:
-            forecast = self.predict(bars, horizon_days=horizon_days, distance=distance)
-            return np.asarray(forecast[name][0, 0])
+    def close_returns(
+        self, bars: Bars, targets: Sequence[tuple[int, float]], *, head: str | None = None
+    ) -> FloatArray:
+        """Return the quantiles of the log return to the close at the end of a horizon.
 
-        return distances_of(surface, wanted)
+        They are read from the surface of the last bar: below the n-th the close ends with the n-th
+        probability.
+
+        Parameters
+        ----------
+        bars, head
+            As for `breach_distances`.
+        targets : sequence of (horizon_days, probability)
+            As for `breach_distances`.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            Log returns from the last close.
+
+        Raises
+        ------
+        InsufficientHistoryError, ContractError
+            As for `breach_distances`.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> low, high = am.Engine().close_returns(am.sample_bars(), [(5, 0.1), (5, 0.9)])
+        >>> bool(low < 0 < high)
+        True
+        """
+        from aegismatrix.engine.surface import returns_of
+
+        name = self._surface(head)
+        wanted = [_target(one) for one in as_rows(targets, "targets", _TARGETS)]
+        return returns_of(self._last_surface(bars, name), wanted)
+
+    def _last_surface(self, bars: Bars, name: str) -> Surface:
+        """The surface of the last bar at any horizons and pairs of distances."""
+        self._check_bars(bars)
+        last = bars[-self.lookback_bars :]
+        of_bars = {"high": last.high, "low": last.low, "close": last.close, "iv": last.iv}
+
+        def surface(
+            horizon_days: Sequence[int], lower: FloatArray, upper: FloatArray
+        ) -> FloatArray:
+            given = {
+                **of_bars,
+                "horizon": np.array(horizon_days, dtype=np.float64),
+                "lower_distance": np.ascontiguousarray(lower),
+                "upper_distance": np.ascontiguousarray(upper),
+            }
+            outputs = self._model.run_validated(
+                {key: values for key, values in given.items() if key in self._inputs}
+            )
+            return np.asarray(outputs[name][0])
+
+        return surface
 
     def unseen(
         self,
@@ -636,15 +699,7 @@ class Engine:
             remedy="Use artifacts that were exported with one.",
         )
 
-    def _forecast(
-        self,
-        bars: Bars,
-        horizon_days: ArrayLike,
-        distance: ArrayLike,
-        upper_distance: ArrayLike | None,
-        *,
-        last_only: bool,
-    ) -> Forecast:
+    def _check_bars(self, bars: Bars) -> None:
         if not isinstance(bars, Bars):
             raise ContractError(
                 ENGINE_NAME,
@@ -654,6 +709,17 @@ class Engine:
             )
         if len(bars) < self.lookback_bars:
             raise errors.InsufficientHistoryError(need=self.lookback_bars, have=len(bars))
+
+    def _forecast(
+        self,
+        bars: Bars,
+        horizon_days: ArrayLike,
+        distance: ArrayLike,
+        upper_distance: ArrayLike | None,
+        *,
+        last_only: bool,
+    ) -> Forecast:
+        self._check_bars(bars)
         first = len(bars) - self.lookback_bars if last_only else 0
         lower = _distances(distance)
         chosen = {
