@@ -185,9 +185,8 @@ def assert_invariants_of_seller(report: am.Report, engine: am.Engine, bars: am.B
         distance=safe.lower_log_distance,
         upper_distance=safe.upper_log_distance,
     )["breach"][0, :3, 0, 0]
-    assert touched == pytest.approx(
-        [1 - safe.confidence, safe.edge_touch, safe.edge_touch], abs=1e-6
-    )
+    stated = [1 - safe.confidence, safe.edge_touch, safe.edge_touch]
+    assert touched == pytest.approx(stated, abs=1e-6)
     surface = seller.breach_surface
     either, down, up = (np.array(side) for side in (surface.either, surface.down, surface.up))
     assert np.log(np.array(surface.upper_edges) / spot) == pytest.approx(

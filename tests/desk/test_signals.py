@@ -130,7 +130,7 @@ def test_the_narrowest_range_that_a_window_reached_has_edges_touched_equally_oft
 
     def touch(side: str, lower: FloatArray, upper: FloatArray) -> FloatArray:
         down, up = np.exp(-lower / 0.04), np.exp(-upper / 0.02)
-        return {"down": down, "up": up, "either": down + up - down * up}[side]
+        return np.asarray({"down": down, "up": up, "either": down + up - down * up}[side])
 
     down, up = np.array([0.04, 0.08, 1e-9, 0.01]), np.array([0.04, 0.01, 1e-9, 1e-9])
     lower, upper = range_through(down, up, touch)
@@ -200,8 +200,8 @@ def test_a_hit_rate_always_has_an_interval_with_width(horizon_days: int) -> None
     need = statistics.windows_needed(horizon_days)
     one_miss = np.ones(need)
     one_miss[need // 2] = 0.0
-    for held in (np.ones(need), np.zeros(need), one_miss):
-        rate = hit_rate(held, horizon_days)
+    for kept in (np.ones(need), np.zeros(need), one_miss):
+        rate = hit_rate(kept, horizon_days)
         assert rate.upper - rate.lower > 0.0
         assert rate.lower <= rate.rate <= rate.upper
 

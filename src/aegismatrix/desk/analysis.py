@@ -322,12 +322,8 @@ def _spreads(engine: Engine, bars: Bars, *horizon_days: int) -> dict[int, Spread
     ends = engine.close_returns(
         bars, [(days, tail) for days in horizon_days for tail in directed.TAILS], head=BREACH.head
     ).reshape(-1, 2)
-    return directed.spreads(
-        {
-            days: (float(lower), float(upper))
-            for days, (lower, upper) in zip(horizon_days, ends, strict=True)
-        }
-    )
+    by_horizon = zip(horizon_days, ends, strict=True)
+    return directed.spreads({days: (float(low), float(high)) for days, (low, high) in by_horizon})
 
 
 def _held(
