@@ -177,9 +177,16 @@ def assert_invariants_of_seller(report: am.Report, engine: am.Engine, bars: am.B
     seller, spot = report.seller, report.market.spot
     safe = seller.safe_range
     assert safe.lower < spot < safe.upper
-    assert safe.lower * safe.upper == pytest.approx(spot * spot)
-    touched = engine.predict(bars, horizon_days=safe.horizon_days, distance=safe.log_distance)
-    assert touched["breach"][0, 0, 0, 0] == pytest.approx(1 - safe.confidence, abs=1e-6)
+    assert math.log(spot / safe.lower) == pytest.approx(safe.lower_log_distance)
+    assert math.log(safe.upper / spot) == pytest.approx(safe.upper_log_distance)
+    touched = engine.predict(
+        bars,
+        horizon_days=safe.horizon_days,
+        distance=safe.lower_log_distance,
+        upper_distance=safe.upper_log_distance,
+    )["breach"][0, :3, 0, 0]
+    stated = [1 - safe.confidence, safe.edge_touch, safe.edge_touch]
+    assert touched == pytest.approx(stated, abs=1e-6)
     surface = seller.breach_surface
     either, down, up = (np.array(side) for side in (surface.either, surface.down, surface.up))
     assert np.log(np.array(surface.upper_edges) / spot) == pytest.approx(

@@ -16,9 +16,11 @@ from scipy.stats import entropy, foldnorm, norm, percentileofscore, truncnorm
 
 from aegismatrix.desk.signals.direction import (
     HorizonForecast,
+    Spread,
     TodayForecast,
     horizon_forecast,
     risk_score,
+    spreads,
     today_forecast,
 )
 from aegismatrix.desk.signals.intraday import IntradaySignal, OpeningRange
@@ -55,6 +57,12 @@ def shares(least: float) -> st.SearchStrategy[dict[str, float]]:
 EDGE = 0.0035
 
 
+def spread_of(deviation: float) -> Spread:
+    """That of a normal return."""
+    lower, upper = norm.ppf([0.1, 0.9], scale=deviation)
+    return Spread(float(lower), float(upper))
+
+
 def one_day(
     deviation: float,
     probabilities: Classes = GIVEN,
@@ -64,7 +72,7 @@ def one_day(
     demonstrated: bool = True,
 ) -> HorizonForecast:
     return horizon_forecast(
-        1, probabilities, USUAL, spot, deviation, edge, demonstrated=demonstrated
+        1, probabilities, USUAL, spot, spread_of(deviation), edge, demonstrated=demonstrated
     )
 
 
@@ -207,7 +215,7 @@ def test_without_demonstrated_skill_no_side_is_named_and_no_move_expected(
 def test_no_other_class_stands_further_above_its_base_rate(
     probabilities: Classes, usual: Classes
 ) -> None:
-    read = horizon_forecast(5, probabilities, usual, SPOT, 0.02, EDGE, demonstrated=True)
+    read = horizon_forecast(5, probabilities, usual, SPOT, spread_of(0.02), EDGE, demonstrated=True)
     named = read.tendency.lower()
     furthest = max(probabilities[name] / usual[name] for name in CLASSES)
     if furthest >= DIRECTION_LEAN:
@@ -246,7 +254,7 @@ def test_what_is_usual_leans_nowhere() -> None:
 
 def _with_target() -> HorizonForecast:
     return horizon_forecast(
-        1, GIVEN, USUAL, SPOT, 0.01, EDGE, demonstrated=False, target="2025-01-01"
+        1, GIVEN, USUAL, SPOT, spread_of(0.01), EDGE, demonstrated=False, target="2025-01-01"
     )
 
 
@@ -281,10 +289,10 @@ def test_the_expected_move_weighs_each_class_by_its_probability(
 @pytest.mark.parametrize(("days", "label"), LABELS.items())
 def test_a_horizon_carries_its_name_and_its_deviation(days: int, label: str) -> None:
     read = horizon_forecast(
-        days, GIVEN, USUAL, SPOT, 0.01 * math.sqrt(days), EDGE, demonstrated=True
+        days, GIVEN, USUAL, SPOT, spread_of(0.01 * math.sqrt(days)), EDGE, demonstrated=True
     )
     assert (read.horizon_days, read.label) == (days, label)
-    assert read.deviation == 0.01 * math.sqrt(days)
+    assert read.deviation == pytest.approx(0.01 * math.sqrt(days))
 
 
 @repeatable
@@ -299,6 +307,22 @@ def test_the_size_is_the_mean_absolute_return_and_the_interval_holds_four_fifths
     upper = math.log1p(read.move_interval_80.upper / SPOT)
     assert lower == pytest.approx(float(norm.ppf(0.1, scale=deviation)), rel=1e-9)
     assert upper == pytest.approx(float(norm.ppf(0.9, scale=deviation)), rel=1e-9)
+
+
+def test_an_interval_whose_ends_are_not_as_far_apart_is_kept_as_it_is() -> None:
+    spread = Spread(-0.03, 0.02)
+    read = horizon_forecast(5, GIVEN, USUAL, SPOT, spread, EDGE, demonstrated=False)
+    assert read.move_interval_80.lower == pytest.approx(SPOT * (math.exp(-0.03) - 1))
+    assert read.move_interval_80.upper == pytest.approx(SPOT * (math.exp(0.02) - 1))
+    assert read.deviation == pytest.approx(0.05 / 2 / float(norm.ppf(0.9)))
+
+
+def test_beyond_the_surface_a_spread_grows_with_the_square_root_of_time() -> None:
+    found = spreads({1: (-0.01, 0.012), 30: (-0.06, 0.07)})
+    assert found[1] == Spread(-0.01, 0.012)
+    assert found[40].lower == pytest.approx(-0.06 * math.sqrt(40 / 30))
+    assert found[40].upper == pytest.approx(0.07 * math.sqrt(40 / 30))
+    assert spreads({1: (-0.01, 0.012)}) == {1: Spread(-0.01, 0.012)}
 
 
 @repeatable
@@ -576,7 +600,9 @@ def test_the_volatility_score_knows_nothing_of_other_sessions(sample: Bars, rela
 
 def horizons_of(*probabilities: Classes) -> dict[str, HorizonForecast]:
     return {
-        f"t{days}": horizon_forecast(days, one, USUAL, SPOT, 0.01, EDGE, demonstrated=True)
+        f"t{days}": horizon_forecast(
+            days, one, USUAL, SPOT, spread_of(0.01), EDGE, demonstrated=True
+        )
         for days, one in zip(LABELS, itertools.cycle(probabilities), strict=False)
     }
 

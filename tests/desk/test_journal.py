@@ -113,8 +113,26 @@ def test_the_safe_range_is_a_claim_that_it_holds(report: Report, sample: Bars) -
         "safe_range", "safe_range_h20_c80", 20, 0.8, given.lower, given.upper, None
     )
     other = am.analyze(sample, horizon_days=7, confidence=0.07)
-    assert claims_of(other)[-1].series == "safe_range_h7_c7"
+    assert [claim.series for claim in claims_of(other)[-3:]] == [
+        "safe_range_h7_c7",
+        "safe_edge_lower_h7_c7",
+        "safe_edge_upper_h7_c7",
+    ]
     assert {claim.horizon_days for claim in claims_of(other) if "breach_h7_" in claim.output} == {7}
+
+
+def test_each_edge_of_the_safe_range_is_a_claim_of_its_own(report: Report) -> None:
+    claims = {claim.output: claim for claim in claims_of(report)}
+    given = report.seller.safe_range
+    assert claims["safe_edge_lower"] == Claim(
+        *("safe_edge_lower", "safe_edge_lower_h20_c80", 20, given.edge_touch, given.lower),
+        upper_edge=None,
+    )
+    assert claims["safe_edge_upper"] == Claim(
+        *("safe_edge_upper", "safe_edge_upper_h20_c80", 20, given.edge_touch, None),
+        upper_edge=given.upper,
+    )
+    assert 0.1 <= given.edge_touch < 0.2
 
 
 def test_what_is_logged_is_read_to_the_last_bit(journal: Journal, report: Report) -> None:

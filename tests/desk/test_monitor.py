@@ -174,6 +174,9 @@ def pairs_by_hand(bars: Bars, reports: list[Report]) -> dict[str, list[tuple[flo
         safe = seller.safe_range
         edges = safe.lower, safe.upper
         add("safe_range_h20_c80", 0.8, not touched(bars, day, safe.horizon_days, *edges))
+        for name, one in (("lower", (safe.lower, None)), ("upper", (None, safe.upper))):
+            happened = touched(bars, day, safe.horizon_days, *one)
+            add(f"safe_edge_{name}_h20_c80", safe.edge_touch, happened)
     return pairs
 
 

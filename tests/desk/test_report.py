@@ -80,7 +80,9 @@ def numbers_of(report: am.Report) -> tuple[float, ...]:
         seller.trap.score,
         seller.expiry_stress.score,
         seller.breach_probabilities[2].probability,
-        seller.safe_range.log_distance,
+        seller.safe_range.lower_log_distance,
+        seller.safe_range.upper_log_distance,
+        seller.safe_range.edge_touch,
         seller.max_pain.confidence or 0.0,
         *(one.score for one in report.buyer.breakout_next),
         report.buyer.spike_direction_bias.up_prob,
@@ -177,16 +179,17 @@ def test_older_bars_than_it_needs_change_nothing_but_their_count(
 def test_the_safe_range_widens_with_horizon_and_confidence(
     engine: am.Engine, nifty: am.Bars
 ) -> None:
-    def distance(horizon_days: int, confidence: float) -> float:
+    def distances(horizon_days: int, confidence: float) -> tuple[float, float]:
         made = am.analyze(
             nifty, engine=engine, horizon_days=horizon_days, confidence=confidence, now=NOW
         )
-        return made.seller.safe_range.log_distance
+        return made.seller.safe_range.lower_log_distance, made.seller.safe_range.upper_log_distance
 
-    by_horizon = [distance(days, 0.8) for days in range(1, 31)]
-    assert all(one < other for one, other in itertools.pairwise(by_horizon))
-    by_confidence = [distance(20, share) for share in (0.5, 0.7, 0.8, 0.9, 0.95)]
-    assert by_confidence == sorted(by_confidence)
+    by_horizon = [distances(days, 0.8) for days in range(1, 31)]
+    by_confidence = [distances(20, share) for share in (0.5, 0.7, 0.8, 0.9, 0.95)]
+    for side in (0, 1):
+        for rising in (by_horizon, by_confidence):
+            assert all(one[side] < other[side] for one, other in itertools.pairwise(rising))
 
 
 def test_the_hit_rate_is_what_counting_touches_by_hand_gives(
@@ -199,11 +202,11 @@ def test_the_hit_rate_is_what_counting_touches_by_hand_gives(
     held = []
     for stop in range(len(window) - 10 - 252 + 1, len(window) - 10 + 1):
         until = window[:stop]
-        (edge,) = engine.breach_distances(until, [(10, 0.2)])
+        (lower,), (upper,) = engine.breach_distances(until, [(10, 0.2)])
         close = until.close[-1]
         ahead = slice(stop, stop + 10)
-        inside = window.high[ahead].max() < close * np.exp(edge)
-        held.append(inside and window.low[ahead].min() > close * np.exp(-edge))
+        inside = window.high[ahead].max() < close * np.exp(upper)
+        held.append(inside and window.low[ahead].min() > close * np.exp(-lower))
     assert report.seller.hit_rate.n == 252
     assert report.seller.hit_rate.rate == np.mean(held)
     assert report.provenance.in_sample is False
@@ -243,7 +246,8 @@ def test_every_day_is_spoken_for_by_the_fit_that_had_seen_nothing_of_it(
             implied_sigma=forecast.implied_sigma,
             fit=np.maximum(fit, 0),
             horizon=np.array([10.0]),
-            distance=np.full((len(fit), 1), 0.04),
+            lower_distance=np.full((len(fit), 1), 0.04),
+            upper_distance=np.full((len(fit), 1), 0.04),
         )["probability"][:, 0, 0, 0]
         assert np.array_equal(np.isnan(unseen), fit < 0)
         assert np.array_equal(unseen[fit >= 0], expected[fit >= 0])

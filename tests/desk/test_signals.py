@@ -7,7 +7,6 @@ import math
 
 import numpy as np
 import pytest
-from aegismatrix_factory.heads.textbook import two_touches
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -18,9 +17,11 @@ from aegismatrix.desk.signals.seller import (
     HitRate,
     distances_in_points,
     expiry_stress,
+    held,
     hit_rate,
     max_pain,
     older_words,
+    range_through,
     safe_range,
     seller_flag,
     skew,
@@ -97,11 +98,6 @@ def test_a_normal_market_has_no_skew_and_a_still_one_none_either() -> None:
     assert skew(np.full(253, 100.0)).net_skew == 0.0
 
 
-def test_the_median_touch_constant_is_that_of_the_brownian_path() -> None:
-    k = 0.3 / statistics.deviation_of_median_touch(0.3)
-    assert two_touches(np.array([k]))[0] == pytest.approx(0.5, abs=1e-4)
-
-
 def test_max_pain_confidence_is_the_mass_of_its_zone() -> None:
     deviation = 0.04
     zone = max_pain(20_000.0, deviation)
@@ -122,11 +118,28 @@ def test_max_pain_takes_the_zone_of_an_option_chain_and_its_mass_from_the_foreca
     assert zone.confidence == pytest.approx(width * density, rel=1e-3)
 
 
-def test_a_safe_range_is_symmetric_in_log_and_holds_spot() -> None:
-    edges = safe_range(20_000.0, 0.06, 20, 0.8)
-    assert edges.lower < 20_000.0 < edges.upper
-    assert edges.lower * edges.upper == pytest.approx(20_000.0**2)
-    assert math.log(edges.upper / 20_000.0) == pytest.approx(0.06)
+def test_each_edge_of_a_safe_range_is_as_far_in_log_as_its_own_distance() -> None:
+    edges = safe_range(20_000.0, (0.06, 0.05), 0.11, 20, 0.8)
+    assert math.log(20_000.0 / edges.lower) == pytest.approx(0.06)
+    assert math.log(edges.upper / 20_000.0) == pytest.approx(0.05)
+    assert (edges.lower_log_distance, edges.upper_log_distance) == (0.06, 0.05)
+
+
+def test_the_narrowest_range_that_a_window_reached_has_edges_touched_equally_often() -> None:
+    """On a law that is known: the lower edge is touched as often as an upper half as far away."""
+
+    def touch(side: str, lower: FloatArray, upper: FloatArray) -> FloatArray:
+        down, up = np.exp(-lower / 0.04), np.exp(-upper / 0.02)
+        return np.asarray({"down": down, "up": up, "either": down + up - down * up}[side])
+
+    down, up = np.array([0.04, 0.08, 1e-9, 0.01]), np.array([0.04, 0.01, 1e-9, 1e-9])
+    lower, upper = range_through(down, up, touch)
+    assert lower == pytest.approx([0.08, 0.08, 1e-9, 0.01], rel=2e-5, abs=1e-8)
+    assert upper == pytest.approx([0.04, 0.04, 1e-9, 0.005], rel=2e-5, abs=1e-8)
+    over = np.array([True, True, True, False])
+    inside = held(touch("either", lower, upper), over, 0.8)
+    assert inside.tolist() == [1.0, 1.0, 1.0]
+    assert held(touch("either", lower, upper), over, 0.7).tolist() == [0.0, 0.0, 1.0]
 
 
 def test_trap_headline_is_ten_days_and_its_label_relative_to_the_base_rate(sample: Bars) -> None:
@@ -187,8 +200,8 @@ def test_a_hit_rate_always_has_an_interval_with_width(horizon_days: int) -> None
     need = statistics.windows_needed(horizon_days)
     one_miss = np.ones(need)
     one_miss[need // 2] = 0.0
-    for held in (np.ones(need), np.zeros(need), one_miss):
-        rate = hit_rate(held, horizon_days)
+    for kept in (np.ones(need), np.zeros(need), one_miss):
+        rate = hit_rate(kept, horizon_days)
         assert rate.upper - rate.lower > 0.0
         assert rate.lower <= rate.rate <= rate.upper
 

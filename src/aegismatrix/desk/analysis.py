@@ -27,7 +27,7 @@ from aegismatrix.desk.sessions import calendar_notes, targets
 from aegismatrix.desk.signals import direction as directed
 from aegismatrix.desk.signals import seller as selling
 from aegismatrix.desk.signals.buyer import buyer_signal
-from aegismatrix.desk.signals.direction import Eve, direction_signal
+from aegismatrix.desk.signals.direction import Eve, Spread, direction_signal
 from aegismatrix.desk.signals.further import further_forecasts
 from aegismatrix.desk.signals.intraday import (
     IntradaySignal,
@@ -38,7 +38,7 @@ from aegismatrix.desk.signals.market import market_state
 from aegismatrix.desk.signals.overnight import OvernightSignal, overnight_signal
 from aegismatrix.desk.signals.seller import CONFIDENCE, DISTANCE_FRACTIONS, seller_signal
 from aegismatrix.desk.signals.volatility import volatility_signal
-from aegismatrix.engine.engine import HORIZONS_DAYS, Engine, Forecast
+from aegismatrix.engine.engine import HORIZONS_DAYS, LEAST_DISTANCE, Engine, Forecast
 from aegismatrix.engine.errors import InsufficientHistoryError
 from aegismatrix.market.arrays import Day, FloatArray
 from aegismatrix.market.bars import Bars
@@ -49,7 +49,7 @@ from aegismatrix.market.intraday import IntradayBars
 from aegismatrix.market.market import ExpiryKind
 from aegismatrix.market.outcomes import breakout_label
 from aegismatrix.market.overnight import last_night
-from aegismatrix.market.statistics import deviation_of_median_touch, windows_needed
+from aegismatrix.market.statistics import windows_needed
 
 HISTORY_SESSIONS = 126
 
@@ -161,7 +161,8 @@ def analyze(
     is_over = session_state(bars, moment) == "closed"
     end = None if chain is None else chain_end(chain, bars, horizon_days, is_over=is_over)
     pain_days = horizon_days if end is None else end.surface_days
-    edge, deviations = _deviations(engine, bars, horizon_days, pain_days, confidence)
+    edges = _edges(engine, bars, horizon_days, confidence)
+    spreads = _spreads(engine, bars, *directed.close_days(horizon_days, pain_days or horizon_days))
     return Report(
         generated_at=stamp_of(moment),
         as_of=str(bars.dates[-1]),
@@ -171,7 +172,7 @@ def analyze(
             bars,
             row,
             base_rates,
-            deviations=deviations,
+            spreads=spreads,
             targets=targets(bars),
             iv_percentile=state.iv_percentile,
             last_update=_last_update(bars, moment),
@@ -184,10 +185,10 @@ def analyze(
             bars,
             row,
             base_rates,
-            safe_range=selling.safe_range(spot, edge, horizon_days, confidence, expires_on),
+            safe_range=selling.safe_range(spot, *edges, horizon_days, confidence, expires_on),
             surface=selling.breach_surface(today, points),
             held=_held(engine, window, past, horizon_days, confidence),
-            deviation=None if pain_days is None else deviations[pain_days],
+            deviation=None if pain_days is None else spreads[pain_days].deviation,
             chain=chain,
             end=end,
         ),
@@ -299,37 +300,54 @@ def _eve(
     if session_state(bars, moment) != "partial":
         return None
     before = bars[:-1]
-    median = float(engine.breach_distances(before, [(1, 0.5)], head=BREACH.head)[0])
     return Eve(
         bars=before,
         row=engine.predict(before).row(),
-        deviation=deviation_of_median_touch(median),
+        spread=_spreads(engine, before, 1)[1],
         intraday=intraday_signal(intraday, before),
     )
 
 
-def _deviations(
-    engine: Engine, bars: Bars, horizon_days: int, pain_days: int | None, confidence: float
-) -> tuple[float, dict[int, float]]:
-    """Invert the breach surface once for all: the safe range's edge, and forecast deviations."""
-    days = directed.surface_days(horizon_days, pain_days or horizon_days)
-    edge, *medians = engine.breach_distances(
-        bars,
-        [(horizon_days, 1.0 - confidence), *((one, 0.5) for one in days)],
-        head=BREACH.head,
-    )
-    return float(edge), directed.deviations(dict(zip(days, medians, strict=True)))
+def _edges(
+    engine: Engine, bars: Bars, horizon_days: int, confidence: float
+) -> tuple[tuple[float, float], float]:
+    """The safe range's edges as log distances, and how often each is touched."""
+    asked = [(horizon_days, 1.0 - confidence)]
+    lower, upper = engine.breach_distances(bars, asked, head=BREACH.head)
+    touched = engine.predict(bars, horizon_days=horizon_days, distance=lower, upper_distance=upper)
+    edge_touch = float(touched[BREACH.head][-1, BREACH.sides.index("down"), 0, 0])
+    return (float(lower[0]), float(upper[0])), edge_touch
+
+
+def _spreads(engine: Engine, bars: Bars, *horizon_days: int) -> dict[int, Spread]:
+    """How far the close spreads by the end of each horizon."""
+    ends = engine.close_returns(
+        bars, [(days, tail) for days in horizon_days for tail in directed.TAILS], head=BREACH.head
+    ).reshape(-1, 2)
+    by_horizon = zip(horizon_days, ends, strict=True)
+    return directed.spreads({days: (float(low), float(high)) for days, (low, high) in by_horizon})
 
 
 def _held(
     engine: Engine, window: Bars, past: Forecast, horizon_days: int, confidence: float
 ) -> FloatArray:
     """Whether each completed window stayed inside of its own safe range, where that is known."""
-    reached = selling.furthest(window, horizon_days)[-len(past) :]
+    down, up = (side[-len(past) :] for side in selling.reached(window, horizon_days))
+
+    def touch(side: str, lower: FloatArray, upper: FloatArray) -> FloatArray:
+        return engine.unseen(
+            BREACH.head,
+            past,
+            horizon_days=horizon_days,
+            distance=lower,
+            upper_distance=upper,
+            side=side,
+        )
+
     # A window that never left its close is inside of any range.
-    distance = np.maximum(np.nan_to_num(reached, nan=1), 1e-9)
-    probability = engine.unseen(BREACH.head, past, horizon_days=horizon_days, distance=distance)
-    return selling.held(reached, probability, confidence)
+    went = [np.maximum(np.nan_to_num(side, nan=1.0), LEAST_DISTANCE) for side in (down, up)]
+    lower, upper = selling.range_through(went[0], went[1], touch)
+    return selling.held(touch("either", lower, upper), ~np.isnan(down), confidence)
 
 
 def _demonstrated(engine: Engine) -> set[int]:

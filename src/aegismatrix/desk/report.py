@@ -40,7 +40,7 @@ from aegismatrix.market.events import (
 from aegismatrix.market.thresholds import STALE_CALENDAR_DAYS
 from aegismatrix.records import dataclass
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """The form of the report; docs/report.md lists what changed with each."""
 
 NOT_JUDGED = "not judged"
@@ -327,7 +327,9 @@ class Report(Published):
                 **self._points(seller.safe_range.lower, seller.safe_range.upper),
                 "horizon_days": seller.safe_range.horizon_days,
                 "confidence": seller.safe_range.confidence,
-                "log_distance": round(seller.safe_range.log_distance, _DISTANCE_DIGITS),
+                "lower_log_distance": round(seller.safe_range.lower_log_distance, _DISTANCE_DIGITS),
+                "upper_log_distance": round(seller.safe_range.upper_log_distance, _DISTANCE_DIGITS),
+                "edge_touch": seller.safe_range.edge_touch,
                 **({"expiry": seller.safe_range.expiry} if seller.safe_range.expiry else {}),
                 "verdict": self.verdict(BREACH.judged(seller.safe_range.horizon_days)),
             },
@@ -753,7 +755,8 @@ def _seller_lines(seller: Mapping[str, Any]) -> list[str]:
         f"  expiry stress  {stress['label']}: {stress['score']:.2f}, high volatility"
         f" {stress['probabilities']['high']:.0%} ({stress['verdict']})",
         f"  safe range     {safe['lower']:.0f} to {safe['upper']:.0f} over {days} days{until} at"
-        f" {safe['confidence']:.0%} ({safe['verdict']})",
+        f" {safe['confidence']:.0%}, each edge touched with {safe['edge_touch']:.0%}"
+        f" ({safe['verdict']})",
         f"  held           {rate:.0%} of the last {seller['historical_hit_rate_n']} windows"
         f" [{interval['lower']:.0%}, {interval['upper']:.0%}]",
         f"  touch          within {days} days, by points: {curve} ({safe['verdict']})",

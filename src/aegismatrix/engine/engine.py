@@ -27,6 +27,7 @@ from aegismatrix.errors import ArgumentError, ContractError, MissingExtraError, 
 from aegismatrix.market.arrays import (
     MAX_GIVEN,
     DateArray,
+    Day,
     FloatArray,
     Published,
     array_of,
@@ -47,6 +48,9 @@ if TYPE_CHECKING:
     import polars as pl
 
     from aegismatrix.artifacts.forecasts import WalkForward
+    from aegismatrix.engine.premium import ShortPremium
+    from aegismatrix.engine.strikes import StrikeTable, SurvivalTable
+    from aegismatrix.engine.surface import Surface
     from aegismatrix.market.overnight import Nights
 
 LONGEST_DAYS = 30
@@ -410,10 +414,12 @@ class Engine:
 
     def breach_distances(
         self, bars: Bars, targets: Sequence[tuple[int, float]], *, head: str | None = None
-    ) -> FloatArray:
-        """Return the log distances at which either edge is touched with given probabilities.
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return two edges of which either is touched with given probabilities.
 
-        They are read from the surface of the last bar, one for each target.
+        They are read from the surface of the last bar, a pair for each target, as log distances:
+        the lower edge is ``close * exp(-lower)``, the upper ``close * exp(upper)``. Of all pairs it
+        is the one whose two edges are touched equally often.
 
         Parameters
         ----------
@@ -423,6 +429,11 @@ class Engine:
             Whole trading days, 1 to 30, and a probability between 0 and 1, both excluded.
         head : str, optional
             Whose surface; by default the first that the artifacts give.
+
+        Returns
+        -------
+        lower, upper : ndarray of shape (n,)
+            Log distances, above 0.
 
         Raises
         ------
@@ -434,20 +445,320 @@ class Engine:
         Examples
         --------
         >>> import aegismatrix as am
-        >>> week, month = am.Engine().breach_distances(am.sample_bars(), [(5, 0.5), (20, 0.5)])
-        >>> bool(week < month)
-        True
+        >>> lower, upper = am.Engine().breach_distances(am.sample_bars(), [(5, 0.5), (20, 0.5)])
+        >>> bool(lower[0] < lower[1]), bool(upper[0] < upper[1])
+        (True, True)
         """
-        from aegismatrix.engine.surface import distances_of
+        from aegismatrix.engine.surface import edges_of
 
         name = self._surface(head)
         wanted = [_target(one) for one in as_rows(targets, "targets", _TARGETS)]
+        return edges_of(self._last_surface(bars, name), wanted)
 
-        def surface(horizon_days: Sequence[int], distance: FloatArray) -> FloatArray:
-            forecast = self.predict(bars, horizon_days=horizon_days, distance=distance)
-            return np.asarray(forecast[name][0, 0])
+    def close_returns(
+        self, bars: Bars, targets: Sequence[tuple[int, float]], *, head: str | None = None
+    ) -> FloatArray:
+        """Return the quantiles of the log return to the close at the end of a horizon.
 
-        return distances_of(surface, wanted)
+        They are read from the surface of the last bar: below the n-th the close ends with the n-th
+        probability.
+
+        Parameters
+        ----------
+        bars, head
+            As for `breach_distances`.
+        targets : sequence of (horizon_days, probability)
+            As for `breach_distances`.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            Log returns from the last close.
+
+        Raises
+        ------
+        InsufficientHistoryError, ContractError
+            As for `breach_distances`.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> low, high = am.Engine().close_returns(am.sample_bars(), [(5, 0.1), (5, 0.9)])
+        >>> bool(low < 0 < high)
+        True
+        """
+        from aegismatrix.engine.surface import returns_of
+
+        name = self._surface(head)
+        wanted = [_target(one) for one in as_rows(targets, "targets", _TARGETS)]
+        return returns_of(self._last_surface(bars, name), wanted)
+
+    def touch(
+        self,
+        bars: Bars,
+        *,
+        strike: ArrayLike,
+        by: Day | Sequence[Day] | None = None,
+        horizon_days: int | Sequence[int] | None = None,
+        head: str | None = None,
+    ) -> StrikeTable:
+        """Say how likely each strike is touched by each expiry.
+
+        A strike below the last close is touched by a low, one above it by a high, on any session
+        after the last bar up to and including the expiry.
+
+        Parameters
+        ----------
+        bars : Bars
+            At least `lookback_bars`.
+        strike : array-like of shape (K,), or one number
+            Index points.
+        by : date-like, or several
+            Sessions of the exchange, after the last bar and at most 30 trading days ahead.
+        horizon_days : int, or several
+            Trading days instead, 1 to 30, such as for a market without a calendar.
+        head : str, optional
+            Whose surface; by default the first that the artifacts give.
+
+        Raises
+        ------
+        StrikeError
+            If a strike, an expiry or both together cannot be answered; its `kind` says why.
+        InsufficientHistoryError, CalendarError, ContractError
+            As for `breach_distances`, and where an expiry lies beyond the exchange's calendar.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> table = am.Engine().touch(am.sample_bars(), strike=[2400, 2600], horizon_days=[5, 20])
+        >>> table.probability.shape, bool((table.probability[1] > table.probability[0]).all())
+        ((2, 2), True)
+        """
+        return self._asked("touch", bars, strike, by, horizon_days, head)
+
+    def beyond(
+        self,
+        bars: Bars,
+        *,
+        strike: ArrayLike,
+        by: Day | Sequence[Day] | None = None,
+        horizon_days: int | Sequence[int] | None = None,
+        head: str | None = None,
+    ) -> StrikeTable:
+        """Say how likely the close on each expiry lies beyond each strike.
+
+        Beyond a strike below the last close is below it, beyond one above it above. That is never
+        likelier than a touch.
+
+        Parameters
+        ----------
+        bars, strike, by, horizon_days, head
+            As for `touch`.
+
+        Raises
+        ------
+        StrikeError, InsufficientHistoryError, CalendarError, ContractError
+            As for `touch`.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> engine, bars = am.Engine(), am.sample_bars()
+        >>> ends = engine.beyond(bars, strike=2600, horizon_days=5).probability
+        >>> bool((ends <= engine.touch(bars, strike=2600, horizon_days=5).probability).all())
+        True
+        """
+        return self._asked("beyond", bars, strike, by, horizon_days, head)
+
+    def survive(
+        self,
+        bars: Bars,
+        *,
+        lower: ArrayLike,
+        upper: ArrayLike,
+        by: Day | Sequence[Day] | None = None,
+        horizon_days: int | Sequence[int] | None = None,
+        head: str | None = None,
+    ) -> SurvivalTable:
+        """Say how likely neither of two strikes is touched by each expiry.
+
+        Parameters
+        ----------
+        bars, by, horizon_days, head
+            As for `touch`.
+        lower, upper : array-like of shape (P,), or one number
+            Strikes in pairs, below and above the last close; one number pairs with all others.
+
+        Raises
+        ------
+        StrikeError, InsufficientHistoryError, CalendarError, ContractError
+            As for `touch`; also if a strike is on the wrong side of the last close.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> engine, bars = am.Engine(), am.sample_bars()
+        >>> table = engine.survive(bars, lower=[2200, 2300], upper=2700, horizon_days=5)
+        >>> bool(table.probability[0, 0] > table.probability[0, 1])
+        True
+        """
+        from aegismatrix.engine import strikes
+        from aegismatrix.engine.surface import EITHER
+
+        surface, spot = self._last_surface(bars, self._surface(head)), float(bars.close[-1])
+        below, above = strikes.pairs_of(lower, upper, spot)
+        expiries, days = strikes.horizons_of(bars, by, horizon_days)
+        distances = -strikes.distances_to(below, spot), strikes.distances_to(above, spot)
+        return strikes.SurvivalTable(
+            as_of=str(bars.dates[-1]),
+            spot=spot,
+            expiries=expiries,
+            horizon_days=days,
+            lower=below,
+            upper=above,
+            probability=1.0 - surface(days, *distances)[EITHER],
+        )
+
+    def short_premium(
+        self,
+        bars: Bars,
+        *,
+        put: float,
+        call: float,
+        premium: float,
+        long_put: float | None = None,
+        long_call: float | None = None,
+        by: Day | None = None,
+        horizon_days: int | None = None,
+        head: str | None = None,
+    ) -> ShortPremium:
+        """Say what a short strangle or condor pays at its expiry, by the distribution of the close.
+
+        Parameters
+        ----------
+        bars, head
+            As for `touch`.
+        put, call : float
+            Strikes that are sold, index points.
+        premium : float
+            Received for all legs together, index points above 0.
+        long_put, long_call : float, optional
+            Strikes that are bought further out: both, or neither.
+        by, horizon_days
+            As for `touch`, one.
+
+        Raises
+        ------
+        StrikeError
+            Also if the legs are not in order, no premium was received, or it cannot lose.
+        InsufficientHistoryError, CalendarError, ContractError
+            As for `touch`.
+
+        Examples
+        --------
+        >>> import aegismatrix as am
+        >>> sold = am.Engine().short_premium(
+        ...     am.sample_bars(), put=2400, call=2600, premium=40, horizon_days=5
+        ... )
+        >>> sold.breakeven_lower, sold.breakeven_upper, 0 < sold.probability_of_profit < 1
+        (2360.0, 2640.0, True)
+        """
+        from aegismatrix.engine import premium as selling
+        from aegismatrix.engine import strikes
+        from aegismatrix.engine.surface import ABOVE, BELOW
+
+        legs = selling.legs_of(put, call, long_put, long_call)
+        received = selling.premium_of(premium, legs)
+        surface, spot = self._last_surface(bars, self._surface(head)), float(bars.close[-1])
+        expiries, days = strikes.horizons_of(bars, by, horizon_days)
+        if len(days) != 1:
+            raise errors.StrikeError("twice", what=", ".join(expiries or map(str, days)))
+        deviation = float(self.predict(bars).implied_sigma[-1]) * math.sqrt(days[0])
+        reach = selling.FURTHEST_DEVIATIONS * deviation
+        counted = spot * math.exp(-reach), spot * math.exp(reach)
+
+        def below(levels: FloatArray) -> FloatArray:
+            signed = np.log(np.clip(levels, *counted) / spot)
+            distance = np.clip(np.abs(signed), LEAST_DISTANCE, MOST_DISTANCE)
+            ends = surface(days, distance, distance)[:, 0]
+            return np.asarray(np.where(signed < 0.0, ends[BELOW], 1.0 - ends[ABOVE]))
+
+        lower, upper = selling.breakevens_of(legs, received)
+        edges = below(np.array([lower, upper]))
+        # Beyond the furthest close that is counted there is nothing.
+        low = edges[0] if lower > counted[0] else 0.0
+        high = edges[1] if upper < counted[1] else 1.0
+        mean, shortfall, worst = selling.outcomes_of(below, legs, received, counted)
+        return selling.ShortPremium(
+            as_of=str(bars.dates[-1]),
+            spot=spot,
+            expiry=expiries[0] if expiries else None,
+            horizon_days=days[0],
+            put=legs[0],
+            call=legs[1],
+            long_put=legs[2],
+            long_call=legs[3],
+            premium=received,
+            breakeven_lower=lower,
+            breakeven_upper=upper,
+            probability_of_profit=float(high - low),
+            expected_payoff=mean,
+            expected_shortfall=shortfall,
+            worst_payoff=worst,
+            counted_from=counted[0],
+            counted_to=counted[1],
+        )
+
+    def _asked(
+        self,
+        question: str,
+        bars: Bars,
+        strike: object,
+        by: object,
+        horizon_days: object,
+        head: str | None,
+    ) -> StrikeTable:
+        from aegismatrix.engine import strikes
+        from aegismatrix.engine.surface import ABOVE, BELOW, DOWN, UP
+
+        surface, spot = self._last_surface(bars, self._surface(head)), float(bars.close[-1])
+        given = strikes.strikes_of(strike, "strike")
+        signed = strikes.distances_to(given, spot)
+        expiries, days = strikes.horizons_of(bars, by, horizon_days)
+        columns = surface(days, np.abs(signed), np.abs(signed))
+        lower, upper = (DOWN, UP) if question == "touch" else (BELOW, ABOVE)
+        return strikes.StrikeTable(
+            question=question,
+            as_of=str(bars.dates[-1]),
+            spot=spot,
+            expiries=expiries,
+            horizon_days=days,
+            strikes=given,
+            sides=tuple("lower" if one < 0.0 else "upper" for one in signed.tolist()),
+            probability=np.where(signed < 0.0, columns[lower], columns[upper]),
+        )
+
+    def _last_surface(self, bars: Bars, name: str) -> Surface:
+        """The surface of the last bar at any horizons and pairs of distances."""
+        self._check_bars(bars)
+        last = bars[-self.lookback_bars :]
+        of_bars = {"high": last.high, "low": last.low, "close": last.close, "iv": last.iv}
+
+        def surface(
+            horizon_days: Sequence[int], lower: FloatArray, upper: FloatArray
+        ) -> FloatArray:
+            given = {
+                **of_bars,
+                "horizon": np.array(horizon_days, dtype=np.float64),
+                "lower_distance": np.ascontiguousarray(lower),
+                "upper_distance": np.ascontiguousarray(upper),
+            }
+            outputs = self._model.run_validated(
+                {key: values for key, values in given.items() if key in self._inputs}
+            )
+            return np.asarray(outputs[name][0])
+
+        return surface
 
     def unseen(
         self,
@@ -643,15 +954,7 @@ class Engine:
             remedy="Use artifacts that were exported with one.",
         )
 
-    def _forecast(
-        self,
-        bars: Bars,
-        horizon_days: ArrayLike,
-        distance: ArrayLike,
-        upper_distance: ArrayLike | None,
-        *,
-        last_only: bool,
-    ) -> Forecast:
+    def _check_bars(self, bars: Bars) -> None:
         if not isinstance(bars, Bars):
             raise ContractError(
                 ENGINE_NAME,
@@ -661,6 +964,17 @@ class Engine:
             )
         if len(bars) < self.lookback_bars:
             raise errors.InsufficientHistoryError(need=self.lookback_bars, have=len(bars))
+
+    def _forecast(
+        self,
+        bars: Bars,
+        horizon_days: ArrayLike,
+        distance: ArrayLike,
+        upper_distance: ArrayLike | None,
+        *,
+        last_only: bool,
+    ) -> Forecast:
+        self._check_bars(bars)
         first = len(bars) - self.lookback_bars if last_only else 0
         lower = _distances(distance)
         chosen = {

@@ -60,6 +60,81 @@ class OutOfSampleBarsError(BarsError):
 
 
 @dataclass(eq=False, repr=False)
+class StrikeError(AegisError, ValueError):
+    """Nothing can be said of such strikes, days or premiums: `kind` says why, `what` was given."""
+
+    cases: ClassVar[Cases] = {
+        "not_strikes": (
+            "What was given as {argument} is {what}.",
+            "Give one strike, or a row of 1 to {most} of them, in index points above 0.",
+        ),
+        "unpaired": (
+            "The strikes do not pair: {what}.",
+            "Give as many lower as upper strikes, or one of either.",
+        ),
+        "crossed": (
+            "The {argument} strike is {what}, and the last close is {spot:g}.",
+            "Give a lower strike below the last close and an upper one above it.",
+        ),
+        "at_spot": (
+            "The strike {what} is the last close and lies on neither side of it.",
+            "Give a strike above or below it.",
+        ),
+        "out_of_reach": (
+            "The strike {what} is too far from the last close, {spot:g}, or too near to it.",
+            "Give strikes of the same index, in its points.",
+        ),
+        "passed": (
+            "The expiry {what} is not after the last bar, {as_of}.",
+            "Give a later session, or bars that end before it.",
+        ),
+        "too_far": (
+            "The expiry {what} is {days} trading days after {as_of}.",
+            "Give a session 1 to {most} trading days ahead.",
+        ),
+        "no_session": (
+            "The exchange has no session on {what}.",
+            "Contracts of a closed day expire on the session before it: give that.",
+        ),
+        "no_calendar": (
+            "The expiry is {what}, and the sessions of the market {market} are not known.",
+            "Give a market with a calendar, or horizon_days instead.",
+        ),
+        "when": (
+            "An expiry and horizon_days were both given, or neither.",
+            "Give one of the two.",
+        ),
+        "twice": (
+            "The same expiry or horizon, {what}, is given more than once.",
+            "Give different ones.",
+        ),
+        "premium": (
+            "The premium is {what}.",
+            "Give what was received in all, in index points above 0.",
+        ),
+        "riskless": (
+            "The premium is {what} and the widest wing {width:g} points: it cannot lose.",
+            "Give the premium received less the premium paid, per unit of the index.",
+        ),
+        "legs": (
+            "The legs are {what}.",
+            "Give them in order: the long put below the put, the put below the call, and the call"
+            " below the long call, with both long ones or neither.",
+        ),
+    }
+    kind: str
+    _: KW_ONLY
+    argument: str = ""
+    what: str = ""
+    spot: float = 0.0
+    as_of: str = ""
+    days: int = 0
+    most: int = 0
+    width: float = 0.0
+    market: str = ""
+
+
+@dataclass(eq=False, repr=False)
 class NonFiniteOutputError(ContractError):
     """A model gave NaN or infinity."""
 

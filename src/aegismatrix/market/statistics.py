@@ -21,8 +21,6 @@ _BOOTSTRAP_SAMPLES = 1000
 _BOOTSTRAP_SEED = 20240517
 _MIN_BLOCK_DAYS = 42
 _MIN_BLOCKS = 3
-# Half the probability of a driftless Brownian path lies within this many deviations throughout.
-_MEDIAN_TOUCH = 1.1490
 TWO_SIDED_95 = 1.959963984540054
 """A normal variable is within so many deviations of its mean with a probability of 95 %."""
 
@@ -203,11 +201,6 @@ def _resampled_means(values: FloatArray, horizon_days: int) -> FloatArray:
     # The standard library's generator: importing numpy's would cost a tenth of a cold start.
     draws = Random(_BOOTSTRAP_SEED).choices(range(count), k=_BOOTSTRAP_SAMPLES * blocks)
     return resampled_means(values, block, np.array(draws).reshape(_BOOTSTRAP_SAMPLES, blocks))
-
-
-def deviation_of_median_touch(median_distance: float) -> float:
-    """Return the deviation of a driftless log path that touches +-d with probability 0.5."""
-    return median_distance / _MEDIAN_TOUCH
 
 
 def binomial_interval(

@@ -40,16 +40,16 @@ class Curve:
     across, down : tuple of float
         The points, one by one.
     threshold : float
-        Height at which the safe range's edge is touched: 1 - confidence.
-    edge : float or None
-        The safe range's upper edge, unless it lies beyond the last distance.
+        Height at which either edge of the safe range is touched: 1 - confidence.
+    edges : tuple of float
+        The safe range's edges, the nearer first, those that lie within the last distance.
     """
 
     line: str
     across: tuple[float, ...]
     down: tuple[float, ...]
     threshold: float
-    edge: float | None
+    edges: tuple[float, ...]
 
 
 def heat_map(surface: Mapping[str, Any]) -> tuple[tuple[int, tuple[Cell, ...]], ...]:
@@ -93,11 +93,12 @@ def curve(
     height = Scale(1.0, 0.0)
     across = tuple(distance(touch["distance"]) for touch in touches)
     down = tuple(height(touch["probability"]) for touch in touches)
-    reach = safe_range["upper"] - spot
+    # Distances count upwards: a lower edge stands where an upper one as far away in log would.
+    reach = sorted((safe_range["upper"] - spot, spot * spot / safe_range["lower"] - spot))
     return Curve(
         line=line(across, down),
         across=across,
         down=down,
         threshold=height(1.0 - safe_range["confidence"]),
-        edge=distance(reach) if reach <= distance.last else None,
+        edges=tuple(distance(one) for one in reach if one <= distance.last),
     )

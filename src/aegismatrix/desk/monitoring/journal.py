@@ -41,6 +41,7 @@ BUSY_SECONDS = 30.0
 """How long a run waits for others' transactions, which take milliseconds each."""
 
 SAFE_RANGE = "safe_range"
+LOWER_EDGE, UPPER_EDGE = "safe_edge_lower", "safe_edge_upper"
 MOVE_INTERVAL = "move_interval"
 
 START = "0" * 64
@@ -190,8 +191,8 @@ def claims_of(report: Report) -> tuple[Claim, ...]:
     Returns
     -------
     tuple of Claim
-        Events, then the breach surface, either edge and each side, then the move intervals and the
-        safe range. What nothing is known to decide is not claimed.
+        Events, then the breach surface, either edge and each side, then the move intervals, the
+        safe range and each of its edges. What nothing is known to decide is not claimed.
 
     Raises
     ------
@@ -205,7 +206,7 @@ def claims_of(report: Report) -> tuple[Claim, ...]:
         for base_rate, days in ((record.base_rates.get(name), record.horizon_days.get(name)),)
         if days is not None
     ]
-    claims = (*events, *_touches(report), *_move_intervals(report), _safe_range(report))
+    claims = (*events, *_touches(report), *_move_intervals(report), *_safe_range(report))
     for name, times in Counter(claim.output for claim in claims).items():
         if times > 1:
             raise ContractError(
@@ -257,17 +258,24 @@ def _move_intervals(report: Report) -> Iterator[Claim]:
         )
 
 
-def _safe_range(report: Report) -> Claim:
+def _safe_range(report: Report) -> Iterator[Claim]:
+    """That it holds, and of each edge that it is touched: one may be wrong where both agree."""
     given = report.seller.safe_range
-    return Claim(
-        output=SAFE_RANGE,
-        series=f"{SAFE_RANGE}_h{given.horizon_days}_c{given.confidence * 100:g}",
-        horizon_days=given.horizon_days,
-        probability=given.confidence,
-        lower_edge=given.lower,
-        upper_edge=given.upper,
-        ends_on=_end(report, given.horizon_days),
-    )
+    rule = f"h{given.horizon_days}_c{given.confidence * 100:g}"
+    for name, probability, lower, upper in (
+        (SAFE_RANGE, given.confidence, given.lower, given.upper),
+        (LOWER_EDGE, given.edge_touch, given.lower, None),
+        (UPPER_EDGE, given.edge_touch, None, given.upper),
+    ):
+        yield Claim(
+            output=name,
+            series=f"{name}_{rule}",
+            horizon_days=given.horizon_days,
+            probability=probability,
+            lower_edge=lower,
+            upper_edge=upper,
+            ends_on=_end(report, given.horizon_days),
+        )
 
 
 def _end(report: Report, horizon_days: int) -> str | None:

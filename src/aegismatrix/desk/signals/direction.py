@@ -16,7 +16,6 @@ from aegismatrix.market.bars import Bars
 from aegismatrix.market.events import CLASSES, DIRECTION, LABELS, NEUTRAL_DEVIATIONS
 from aegismatrix.market.statistics import (
     TRADING_DAYS,
-    deviation_of_median_touch,
     normal_below,
     percentile_rank,
 )
@@ -28,10 +27,32 @@ MOVE_CONFIDENCE = 0.80
 UPPER_TENTH = 1.2815515655446004
 """Nine tenths of a normal distribution lie below so many deviations."""
 
+TAILS = (0.1, 0.9)
+"""Between these quantiles of the close a move interval lies."""
+
 _MEAN_SIZE = math.sqrt(2.0 / math.pi)
 _LEAST_BEFORE = 1e-12
 # The exchange's close is the mean of the last half hour: a third of its variance stays open.
 _CLOSE_VARIANCE = 30.0 / 375.0 / 3.0
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How far the close spreads by the end of a horizon.
+
+    Attributes
+    ----------
+    lower, upper : float
+        Log returns: the tenth and the ninetieth percentile of the forecast distribution.
+    """
+
+    lower: float
+    upper: float
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation of the normal return whose percentiles lie as far apart."""
+        return (self.upper - self.lower) / (2.0 * UPPER_TENTH)
 
 
 @dataclass(frozen=True)
@@ -76,11 +97,11 @@ class HorizonForecast(Published):
     probabilities : mapping of str to float
         ``down``, ``neutral``, ``up``: the return against 0.35 implied deviations either way.
     move_interval_80 : MoveInterval
-        From the forecast deviation.
+        From the tenth to the ninetieth percentile of the close, as the breach surface has them;
+        beyond its longest horizon they grow with the square root of time.
     deviation : float
-        Forecast standard deviation of the log return: that of a driftless path that touches its
-        median distance, as the breach surface has it, half the time; beyond its longest horizon it
-        grows with the square root of time.
+        Forecast standard deviation of the log return: that of a normal return whose percentiles
+        lie as far apart as these.
     target : str or None
         The session that it ends with, ISO 8601; None where the exchange's calendar does not say.
     """
@@ -167,15 +188,15 @@ class Eve:
         Without that bar.
     row : mapping of str to float
         Probabilities by column, from these bars.
-    deviation : float
-        Forecast standard deviation of the log return of one day, from these bars.
+    spread : Spread
+        Of the close one day ahead, from these bars.
     intraday : IntradaySignal
         The session's 5-minute bars beside them.
     """
 
     bars: Bars
     row: Mapping[str, float]
-    deviation: float
+    spread: Spread
     intraday: IntradaySignal
 
 
@@ -184,7 +205,7 @@ def direction_signal(
     row: Mapping[str, float],
     base_rates: Mapping[str, float],
     *,
-    deviations: Mapping[int, float],
+    spreads: Mapping[int, Spread],
     targets: Mapping[int, str],
     iv_percentile: float,
     last_update: str,
@@ -201,8 +222,8 @@ def direction_signal(
         Up to the last bar.
     row, base_rates : mapping of str to float
         Probabilities and base rates by column.
-    deviations : mapping of int to float
-        From `deviations`.
+    spreads : mapping of int to Spread
+        From `spreads`.
     targets : mapping of int to str
         The session that a horizon ends with, where that is known.
     iv_percentile : float
@@ -228,7 +249,7 @@ def direction_signal(
             _classes(row, days),
             _classes(base_rates, days),
             spot,
-            deviations[days],
+            spreads[days],
             implied_edge(bars, days),
             demonstrated=days in demonstrated,
             target=targets.get(days),
@@ -245,7 +266,7 @@ def direction_signal(
             _classes(eve.row, 1),
             day_base_rates,
             close,
-            eve.deviation,
+            eve.spread,
             implied_edge(bars, 1),
             demonstrated=has_skill,
         )
@@ -260,8 +281,8 @@ def direction_signal(
     )
 
 
-def surface_days(*horizon_days: int) -> tuple[int, ...]:
-    """Return the horizons whose median touch gives all deviations, the longest as it can be.
+def close_days(*horizon_days: int) -> tuple[int, ...]:
+    """Return the horizons whose close gives all spreads, the longest as it can be.
 
     Parameters
     ----------
@@ -276,26 +297,25 @@ def surface_days(*horizon_days: int) -> tuple[int, ...]:
     return tuple(sorted({min(days, LONGEST_DAYS) for days in (*horizon_days, *LABELS)}))
 
 
-def deviations(median_touches: Mapping[int, float]) -> dict[int, float]:
-    """Turn the distances of median touches into forecast deviations.
+def spreads(closes: Mapping[int, tuple[float, float]]) -> dict[int, Spread]:
+    """Turn percentiles of the close into spreads.
 
     Parameters
     ----------
-    median_touches : mapping of int to float
-        By horizon of `surface_days`: the log distance that either edge is touched at half the time.
+    closes : mapping of int to tuple of float
+        By horizon, such as those of `close_days`: log returns at the quantiles `TAILS`.
 
     Returns
     -------
-    dict of int to float
-        Standard deviations of the log return by horizon; beyond the longest horizon of the surface
-        they grow with the square root of time.
+    dict of int to Spread
+        By horizon; beyond the longest horizon of the surface, where that is given, they grow with
+        the square root of time.
     """
-    found = {
-        days: deviation_of_median_touch(float(median)) for days, median in median_touches.items()
-    }
+    found = {days: Spread(lower, upper) for days, (lower, upper) in closes.items()}
     for beyond in LABELS:
-        if beyond > LONGEST_DAYS:
-            found[beyond] = found[LONGEST_DAYS] * math.sqrt(beyond / LONGEST_DAYS)
+        if beyond > LONGEST_DAYS and LONGEST_DAYS in found:
+            longest, times = found[LONGEST_DAYS], math.sqrt(beyond / LONGEST_DAYS)
+            found[beyond] = Spread(longest.lower * times, longest.upper * times)
     return found
 
 
@@ -308,7 +328,7 @@ def horizon_forecast(
     probabilities: Mapping[str, float],
     base_rates: Mapping[str, float],
     spot: float,
-    deviation: float,
+    spread: Spread,
     edge: float,
     *,
     demonstrated: bool,
@@ -324,8 +344,8 @@ def horizon_forecast(
         Of ``down``, ``neutral``, ``up``.
     spot : float
         Index points.
-    deviation : float
-        Forecast standard deviation of the log return over the horizon.
+    spread : Spread
+        Of the close at the end of the horizon.
     edge : float
         From `implied_edge`.
     demonstrated : bool
@@ -338,6 +358,7 @@ def horizon_forecast(
     HorizonForecast
     """
     tendency = _tendency(probabilities, base_rates)
+    deviation = spread.deviation
     mean = _mean_return(probabilities, 0.0, deviation, edge) if demonstrated else 0.0
     named = _named(tendency, mean)
     return HorizonForecast(
@@ -351,8 +372,8 @@ def horizon_forecast(
         base_rate=base_rates[named],
         probabilities=dict(probabilities),
         move_interval_80=MoveInterval(
-            lower=spot * math.expm1(-UPPER_TENTH * deviation),
-            upper=spot * math.expm1(UPPER_TENTH * deviation),
+            lower=spot * math.expm1(spread.lower),
+            upper=spot * math.expm1(spread.upper),
         ),
         deviation=deviation,
         target=target,

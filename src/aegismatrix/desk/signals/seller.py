@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aegismatrix.desk.chain_end import ChainEnd
 from aegismatrix.desk.errors import RateUnavailableError
@@ -38,6 +39,8 @@ HEADLINE_TRAP_DAYS = 10
 REALISED_WINDOW = 20
 ZONE_WIDTH = 0.01
 HIT_WINDOWS = 252
+# Log distances between which the other edge of a range is looked for, and how often it is halved.
+_NEAREST, _FURTHEST, _HALVINGS = 1e-9, 10.0, 24
 # Ratio of the 95th to the 75th quantile of a normal distribution.
 _NORMAL_TAIL = 2.4387
 _FLAGS = {"FAVOURABLE": "GREEN", "CAUTION": "AMBER", "HOSTILE": "RED"}
@@ -52,13 +55,16 @@ class SafeRange:
     Attributes
     ----------
     lower, upper : float
-        Index points, ``spot * exp(-d)`` and ``spot * exp(d)``.
+        Index points, ``spot * exp(-d)`` and ``spot * exp(d)`` of each edge's own d. Of all ranges
+        of that confidence it is the one whose two edges are touched equally often.
     horizon_days : int
         Trading days.
     confidence : float
         1 - P(either edge is touched).
-    log_distance : float
-        d, unrounded.
+    lower_log_distance, upper_log_distance : float
+        d of each edge, unrounded.
+    edge_touch : float
+        P(the lower edge is touched), which is that of the upper.
     expiry : str or None
         The expiry that the horizon ends with, ISO 8601; None if it was given in days.
     """
@@ -67,7 +73,9 @@ class SafeRange:
     upper: float
     horizon_days: int
     confidence: float
-    log_distance: float
+    lower_log_distance: float
+    upper_log_distance: float
+    edge_touch: float
     expiry: str | None = None
 
 
@@ -84,9 +92,9 @@ class MaxPain:
     method : {'option_chain', 'distribution'}
         ``option_chain``: around the strike at which the holders of all options receive least, half
         the way to its neighbours. ``distribution``: 1 % of spot on either side of it, the mode of
-        a driftless normal whose deviation is that of a path that touches its median distance half
-        the time; the width is fixed, the probability is what changes. The probability comes from
-        that normal either way.
+        a driftless normal whose deviation is that of the forecast distribution of the close, by
+        its tenth and ninetieth percentiles; the width is fixed, the probability is what changes.
+        The probability comes from that normal either way.
     horizon_days : int or None
         Trading days to its end; None where they are not known.
     expiry : str or None
@@ -402,8 +410,8 @@ def breach_surface(forecast: Forecast, distance_points: Sequence[int]) -> Breach
     )
 
 
-def furthest(bars: Bars, horizon_days: int) -> FloatArray:
-    """Return how far each window went from its close, on whichever side it went further.
+def reached(bars: Bars, horizon_days: int) -> tuple[FloatArray, FloatArray]:
+    """Return how far each window went from its close to either side.
 
     Parameters
     ----------
@@ -414,25 +422,61 @@ def furthest(bars: Bars, horizon_days: int) -> FloatArray:
 
     Returns
     -------
-    ndarray of shape (T,)
+    down, up : ndarray of shape (T,)
         Log distances; NaN where the window is not over.
     """
     down, up = excursions(bars, horizon_days)
-    return np.asarray(np.maximum(down, up)[:, -1])
+    return down[:, -1], up[:, -1]
 
 
-def held(reached: FloatArray, probability: FloatArray, confidence: float) -> FloatArray:
-    """Say whether each completed window stayed inside of its own safe range.
+def range_through(
+    down: FloatArray, up: FloatArray, touch: Callable[[str, FloatArray, FloatArray], FloatArray]
+) -> tuple[FloatArray, FloatArray]:
+    """Return the narrowest range of the rule, edges touched equally often, that a window reached.
 
-    The range held if and only if the furthest that the window went was less likely to be kept than
-    the edge: P(touch) falls with the distance.
+    Of the two distances that a window went, the one less likely to be reached is one edge; the
+    other edge is found as far away as makes it equally likely, to a few parts in a million.
 
     Parameters
     ----------
-    reached : ndarray of shape (n,)
-        From `furthest`, oldest first.
+    down, up : ndarray of shape (n,)
+        Log distances above 0 that each window went.
+    touch : callable
+        ``(side, lower, upper)`` to probabilities of shape (n,), by a fit that had not seen its
+        window; NaN where there is none.
+
+    Returns
+    -------
+    lower, upper : ndarray of shape (n,)
+        Log distances of the edges.
+    """
+    of_down, of_up = touch("down", down, up), touch("up", down, up)
+    by_lower = of_down <= of_up
+    rarer = np.minimum(of_down, of_up)
+    near, far = np.full(len(down), math.log(_NEAREST)), np.full(len(down), math.log(_FURTHEST))
+    for _ in range(_HALVINGS):
+        middle = 0.5 * (near + far)
+        other = np.exp(middle)
+        lower, upper = np.where(by_lower, down, other), np.where(by_lower, other, up)
+        of_other = np.where(by_lower, touch("up", lower, upper), touch("down", lower, upper))
+        nearer = of_other > rarer
+        near, far = np.where(nearer, middle, near), np.where(nearer, far, middle)
+    return lower, upper
+
+
+def held(probability: FloatArray, is_over: NDArray[np.bool_], confidence: float) -> FloatArray:
+    """Say whether each completed window stayed inside of its own safe range.
+
+    The range held if and only if the narrowest range of the same rule that the window reached is
+    likelier to be touched than the safe range: P(touch) falls as a range widens.
+
+    Parameters
+    ----------
     probability : ndarray of shape (n,)
-        P(touch) of that distance, by a fit that had not seen its window; NaN where there is none.
+        P(either edge of `range_through` is touched), oldest first, by a fit that had not seen its
+        window; NaN where there is none.
+    is_over : ndarray of shape (n,), bool
+        Whether the window is over.
     confidence : float
         That the rule states.
 
@@ -441,14 +485,15 @@ def held(reached: FloatArray, probability: FloatArray, confidence: float) -> Flo
     ndarray
         1 or 0 for each of the last 252 windows that are over and have a fit.
     """
-    known = ~np.isnan(reached) & ~np.isnan(probability)
+    known = is_over & ~np.isnan(probability)
     inside = probability[known] > 1.0 - confidence
     return np.asarray(inside[-HIT_WINDOWS:], dtype=np.float64)
 
 
 def safe_range(
     spot: float,
-    log_distance: float,
+    log_distances: tuple[float, float],
+    edge_touch: float,
     horizon_days: int,
     confidence: float,
     expiry: str | None = None,
@@ -459,8 +504,11 @@ def safe_range(
     ----------
     spot : float
         Index points.
-    log_distance : float
-        At which either edge is touched with probability 1 - confidence.
+    log_distances : tuple of float
+        Of the lower and the upper edge, either of which is touched with probability
+        1 - confidence.
+    edge_touch : float
+        P(the lower edge is touched), which is that of the upper.
     horizon_days : int
         Trading days.
     confidence : float
@@ -472,12 +520,15 @@ def safe_range(
     -------
     SafeRange
     """
+    lower, upper = log_distances
     return SafeRange(
-        lower=spot * math.exp(-log_distance),
-        upper=spot * math.exp(log_distance),
+        lower=spot * math.exp(-lower),
+        upper=spot * math.exp(upper),
         horizon_days=horizon_days,
         confidence=confidence,
-        log_distance=log_distance,
+        lower_log_distance=lower,
+        upper_log_distance=upper,
+        edge_touch=edge_touch,
         expiry=expiry,
     )
 
