@@ -172,6 +172,8 @@ def _count(attributes: Attributes, names: Sequence[str]) -> int:
 
 
 def _read_columns(attributes: Attributes, reader: Reader) -> Model:
+    # Said first of what was never fitted.
+    attributes.need("transformers_")
     names = _names(attributes)
     width = _count(attributes, names)
     if not 0 < width <= _MOST or (names and len(names) != width):
