@@ -13,6 +13,7 @@ from aegismatrix_factory.rescue.reading.ubjson import read_ubjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 from sklearn.ensemble import AdaBoostRegressor, RandomForestRegressor, VotingClassifier
@@ -422,3 +423,9 @@ def test_a_line_is_a_line_however_it_was_found(model: Any) -> None:
 def test_neighbours_that_nothing_is_said_of_are_refused_by_name() -> None:
     with pytest.raises(LegacyError, match="NearestNeighbors has no graph: it says which rows"):
         revive(kept(NearestNeighbors().fit(X)), read_ubjson)
+
+
+def test_a_calibration_by_temperature_is_refused_for_its_kind() -> None:
+    model = CalibratedClassifierCV(GaussianNB(), method="temperature", cv=2).fit(X, LABELS)
+    with pytest.raises(LegacyError, match="_TemperatureScaling"):
+        revive(kept(model), read_ubjson)
