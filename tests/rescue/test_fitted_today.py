@@ -7,19 +7,32 @@ from typing import Any
 import numpy as np
 import pytest
 from aegismatrix_factory.rescue.converting.parts import revive
+from aegismatrix_factory.rescue.reading.errors import LegacyError
 from aegismatrix_factory.rescue.reading.records import Name, Record
 from aegismatrix_factory.rescue.reading.ubjson import read_ubjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 from sklearn.ensemble import AdaBoostRegressor, RandomForestRegressor, VotingClassifier
 from sklearn.feature_selection import SelectFromModel
-from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, LogisticRegression, Ridge
+from sklearn.linear_model import (
+    ElasticNet,
+    Lasso,
+    LinearRegression,
+    LogisticRegression,
+    MultiTaskElasticNet,
+    MultiTaskLasso,
+    OrthogonalMatchingPursuitCV,
+    QuantileRegressor,
+    Ridge,
+)
 from sklearn.mixture import GaussianMixture
-from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
@@ -342,3 +355,77 @@ def test_a_norm_of_several_lines_of_coefficients_that_is_none_is_refused(order: 
     record = kept(SelectFromModel(LogisticRegression()).fit(X, LABELS))
     record.state["norm_order"] = order
     assert refused(record) == "unsupported-model"
+
+
+@pytest.mark.parametrize("weights", ["uniform", "distance"])
+def test_neighbours_answer_several_questions(weights: Any) -> None:
+    questions = np.column_stack([LABELS, np.where(X[:, 1] > 0.0, "up", "down")])
+    model = KNeighborsClassifier(4, weights=weights).fit(X, questions)
+    agrees(model, "probability", np.concatenate(model.predict_proba(ASKED), axis=1))
+    single = rescued(model)
+    expected = single.places(model.predict(ASKED))
+    assert len(single.model.questions) == 2
+    for said in (single.by_graph("label", ASKED), single.by_oracle("label", ASKED)):
+        assert np.array_equal(np.asarray(said, float), expected)
+
+
+def test_neighbours_of_several_questions_that_contradict_themselves_are_refused() -> None:
+    questions = np.column_stack([LABELS, LABELS])
+    record = kept(KNeighborsClassifier(4).fit(X, questions))
+    for key, value in (
+        ("_y", np.zeros(len(X), dtype=np.int64)),
+        ("_y", np.full((len(X), 2), 3)),
+        ("_y", np.zeros((len(X), 0), dtype=np.int64)),
+        ("classes_", record.state["classes_"][:1]),
+        ("outputs_2d_", False),
+    ):
+        spoilt = Record(record.module, record.name, state={**record.state, key: value})
+        assert refused(spoilt) == "inconsistent-model"
+
+
+@pytest.mark.parametrize(
+    "member",
+    [DecisionTreeClassifier(max_depth=2), GaussianNB(), LogisticRegression()],
+    ids=lambda member: type(member).__name__,
+)
+def test_a_pair_of_two_classes_is_told_by_a_share_or_a_decision(member: Any) -> None:
+    model = OneVsOneClassifier(member).fit(X, LABELS == "calm")
+    agrees(model, "decision", model.decision_function(ASKED))
+    agrees(model, "label", model.predict(ASKED))
+
+
+def test_until_1_0_any_share_of_the_second_of_two_classes_is_enough() -> None:
+    """``OneVsOneClassifier.predict`` compares with 0 there, whatever its member says."""
+    model = OneVsOneClassifier(GaussianNB()).fit(X, LABELS == "calm")
+    record = kept(model)
+    decision = model.decision_function(ASKED)
+    assert ((decision > 0.0) != (decision > 0.5)).any()
+    for version, bound in (("1.0.2", 0.0), ("1.1.3", 0.5)):
+        record.state["_sklearn_version"] = version
+        contents = revive(record, read_ubjson)
+        single = Rescued(contents.models[0], contents)
+        for said in (single.by_graph("label", ASKED), single.by_oracle("label", ASKED)):
+            assert np.array_equal(np.asarray(said).reshape(-1), decision > bound)
+
+
+@pytest.mark.parametrize(
+    "model", [MultiTaskLasso(0.1), MultiTaskElasticNet(0.1)], ids=lambda one: type(one).__name__
+)
+def test_several_targets_are_lines_of_their_own(model: Any) -> None:
+    agrees(model, "value", model.fit(X, np.column_stack([TARGET, -TARGET])).predict(ASKED))
+
+
+@pytest.mark.parametrize("model", [QuantileRegressor(), OrthogonalMatchingPursuitCV(cv=3)])
+def test_a_line_is_a_line_however_it_was_found(model: Any) -> None:
+    agrees(model, "value", model.fit(X, TARGET).predict(ASKED))
+
+
+def test_neighbours_that_nothing_is_said_of_are_refused_by_name() -> None:
+    with pytest.raises(LegacyError, match="NearestNeighbors has no graph: it says which rows"):
+        revive(kept(NearestNeighbors().fit(X)), read_ubjson)
+
+
+def test_a_calibration_by_temperature_is_refused_for_its_kind() -> None:
+    model = CalibratedClassifierCV(GaussianNB(), method="temperature", cv=2).fit(X, LABELS)
+    with pytest.raises(LegacyError, match="_TemperatureScaling"):
+        revive(kept(model), read_ubjson)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 import bz2
 import gzip
+import io
 import json
 import lzma
 import math
 import struct
 import sys
+import tracemalloc
 import zlib
 from collections import OrderedDict
 from collections.abc import Callable
@@ -544,3 +546,18 @@ def test_arrays_of_the_joblib_that_scikit_learn_brought_along_come_back() -> Non
     kinds = [read_legacy(file).kind for file in files]
     # What holds no array is a plain pickle.
     assert kinds.count("joblib") > 10
+
+
+def test_a_file_of_torch_before_1_6_is_not_copied_to_be_looked_through() -> None:
+    """Once for a storage and once for its tensor, and no third time."""
+    torch = pytest.importorskip("torch", reason="torch is not installed (extra train)")
+    made = io.BytesIO()
+    torch.save({"w": torch.ones(2**20)}, made, _use_new_zipfile_serialization=False)
+    data = made.getvalue()
+    tracemalloc.start()
+    try:
+        read_bytes(data)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 2.2 * len(data)

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from aegismatrix_factory.rescue.folder import rescue
 from aegismatrix_factory.rescue.tokeniser import Vocabulary
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import VotingClassifier
+from sklearn.ensemble import RandomForestClassifier, StackingClassifier, VotingClassifier
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import KFold
+from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV, KFold
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import FeatureUnion, make_pipeline
@@ -142,3 +145,80 @@ def test_terms_of_every_text_lie_beside_the_artifact(tmp_path: Path, repository:
     (model,) = am.load_models(tmp_path / "new").values()
     (said,) = model.run(x=x).values()
     assert np.isfinite(said).all()
+
+
+FRAME = pd.DataFrame(
+    {
+        "text": TEXTS.tolist(),
+        "vix": PLACE * 7 % 13 * 1.0,
+        "kind": [("calm", "wild", "mixed")[n % 3] for n in PLACE],
+        "move": PLACE % 5 * 0.5,
+    }
+)
+SENT = {name: FRAME[name].to_numpy(dtype=object) for name in FRAME}
+
+
+def of_a_frame(last: Any) -> Any:
+    """Texts and categories by name, and what remains scaled, before a model."""
+    columns = ColumnTransformer(
+        [("words", TfidfVectorizer(), "text"), ("kind", OneHotEncoder(), ["kind"])],
+        remainder=StandardScaler(),
+    )
+    return make_pipeline(columns, last)
+
+
+FITTED = of_a_frame(RandomForestClassifier(6, random_state=0)).fit(FRAME, LABELS)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        FITTED,
+        GridSearchCV(of_a_frame(LogisticRegression()), {"logisticregression__C": [1.0]}, cv=2),
+        CalibratedClassifierCV(FrozenEstimator(FITTED)),
+        CalibratedClassifierCV(of_a_frame(LogisticRegression()), cv=2),
+        OneVsRestClassifier(of_a_frame(LogisticRegression())),
+        VotingClassifier([("a", FITTED), ("b", of_a_frame(LogisticRegression()))], voting="soft"),
+        StackingClassifier([("a", FITTED), ("b", of_a_frame(LogisticRegression()))], cv=2),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_what_holds_texts_of_a_frame_is_given_what_they_are_given(model: Any) -> None:
+    model.fit(FRAME, LABELS)
+    agrees(model, "probability", SENT, model.predict_proba(FRAME))
+    names = rescued(model).model.column_names
+    assert names[:3] == ("vix", "kind", "move")
+    assert len(set(names)) == len(names)
+
+
+def test_a_threshold_over_texts_of_a_frame_is_given_what_they_are_given() -> None:
+    model = FixedThresholdClassifier(of_a_frame(LogisticRegression()), threshold=0.3)
+    model.fit(FRAME, LABELS == "put")
+    agrees(model, "probability", SENT, model.predict_proba(FRAME))
+
+
+def test_a_stack_that_passes_texts_on_is_refused() -> None:
+    members = [("a", FITTED), ("b", of_a_frame(LogisticRegression()))]
+    model = StackingClassifier(members, cv=2).fit(FRAME, LABELS)
+    model.passthrough = True
+    assert refused(kept(model)) == "unsupported-model"
+
+
+def test_a_text_of_a_frame_is_counted_in_several_ways() -> None:
+    union = FeatureUnion([("words", TfidfVectorizer()), ("runs", CountVectorizer(analyzer="char"))])
+    columns = ColumnTransformer([("text", union, "text"), ("number", StandardScaler(), ["vix"])])
+    model = make_pipeline(columns, LogisticRegression(max_iter=1000)).fit(FRAME, LABELS)
+    agrees(model, "probability", SENT, model.predict_proba(FRAME))
+    told = rescued(model).model.documents
+    assert [one.column for one in told] == ["text", "text"]
+    assert told[1].begin == told[0].begin + told[0].terms
+
+
+def test_texts_of_a_column_are_listed_under_its_name(tmp_path: Path) -> None:
+    """Its place among what is left beside a text is no name of it, and may be another's."""
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "desk.pkl").write_bytes(pickle.dumps(FITTED))
+    (outcome,) = rescue(tmp_path / "old", tmp_path / "new")
+    (artifact,) = outcome.artifacts
+    assert artifact.entry["details"]["columns"] == ["vix", "kind", "move"]
+    assert artifact.entry["details"]["texts"] == {"kind": ["calm", "mixed", "wild"]}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
+import pickle
 import re
 import signal
 import zipfile
@@ -28,6 +30,7 @@ from aegismatrix_factory.rescue.reading.errors import LegacyError, LimitError
 from aegismatrix_factory.rescue.reading.limits import Clock, Limits, conversion_takes_too_long
 from aegismatrix_factory.rescue.reading.ubjson import read_ubjson
 from aegismatrix_factory.rescue.verdicts import Rescued
+from sklearn.cluster import Birch
 
 from aegismatrix.engine.verify import verify
 from scripts.rescue import main
@@ -538,3 +541,61 @@ def test_environments_pin_what_the_fixtures_of_those_releases_were_made_in() -> 
             assert f"numpy=={versions['numpy']}" in made.requirements
             assert f"scikit-learn=={versions['scikit-learn']}" in made.requirements
             assert versions["python"].startswith(f"{made.python}.")
+
+
+def test_a_model_whose_graph_is_not_written_does_not_convert_inside_either(
+    old: Path, tmp_path: Path
+) -> None:
+    """Its answer is text, which is found when its graph is written."""
+    module, version = "sklearn.impute._base", {"_sklearn_version": "1.5.2"}
+    state = {
+        "missing_values": math.nan,
+        "strategy": "most_frequent",
+        "fill_value": None,
+        "add_indicator": False,
+        "keep_empty_features": False,
+        "statistics_": np.array(["calm"], dtype=object),
+        "_fit_dtype": np.dtype("O"),
+        "indicator_": None,
+        "n_features_in_": 1,
+        **version,
+    }
+    imputer = Instance(module, "SimpleImputer", state)
+    line = Instance("sklearn.pipeline", "Pipeline", {"steps": [("fill", imputer)], **version})
+    (old / "line.pkl").write_bytes(Writer(4).dumps(line))
+    (old / "two.pkl").write_bytes(Writer(4).dumps({"fill": imputer}))
+    verdicts = found(old, tmp_path / "new")
+    for name in ("line.pkl", "two.pkl"):
+        assert [one.reason for one in verdicts[name].obstacles] == [
+            "its answer is text, which no artifact holds"
+        ]
+        assert not any(part["converts"] for part in verdicts[name].parts)
+    assert "inside:" not in summary(list(verdicts.values()))
+
+
+def test_what_a_model_was_made_from_and_how_it_is_built_is_no_obstacle(
+    old: Path, tmp_path: Path
+) -> None:
+    version = {"_sklearn_version": "1.5.2"}
+    unfitted = Instance(
+        "sklearn.compose._column_transformer", "ColumnTransformer", {"transformers": [], **version}
+    )
+    inner = Instance("sklearn.gaussian_process._gpc", "_BinaryGaussianProcess", {**version})
+    state = {"estimator": unfitted, "base_estimator_": inner, **version}
+    process = Instance("sklearn.gaussian_process._gpc", "GaussianProcessClassifier", state)
+    (old / "process.pkl").write_bytes(Writer(4).dumps(process))
+    verdict = found(old, tmp_path / "new")["process.pkl"]
+    assert [one.reason for one in verdict.obstacles] == [
+        "there is no converter for sklearn.gaussian_process._gpc.GaussianProcessClassifier"
+    ]
+    assert [part["class"] for part in verdict.parts] == ["GaussianProcessClassifier"]
+
+
+def test_a_model_that_holds_itself_is_not_called_damaged(old: Path, tmp_path: Path) -> None:
+    tree = Birch(n_clusters=2).fit(np.arange(12.0).reshape(6, 2))
+    (old / "birch.pkl").write_bytes(pickle.dumps(tree))
+    verdict = found(old, tmp_path / "new")["birch.pkl"]
+    assert verdict.refusal is not None
+    assert verdict.refusal.code == "cycle"
+    assert "backup" not in verdict.next_step
+    assert verdict.described == "Birch"

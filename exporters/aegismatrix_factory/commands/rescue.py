@@ -201,7 +201,11 @@ def summary(verdicts: Sequence[Rescued]) -> str:
     for one in verdicts:
         name = printable(one.file)
         lines += [f"also: {name}: {more.code}: {more.reason}" for more in one.obstacles[1:]]
-        inside = [f"{part['class']} at {part['path']}" for part in one.parts if part["converts"]]
+        inside = [
+            f"{part['class']} at {part['path']}"
+            for part in one.parts
+            if part["converts"] and part["path"]
+        ]
         if len(inside) > _MOST_INSIDE:
             inside[_MOST_INSIDE:] = [f"and {len(inside) - _MOST_INSIDE} more"]
         if inside:

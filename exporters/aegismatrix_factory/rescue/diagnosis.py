@@ -16,9 +16,10 @@ from aegismatrix_factory.rescue.reading.environments import Environment, environ
 from aegismatrix_factory.rescue.reading.errors import (
     ContainerError,
     ForeignNameError,
+    LegacyError,
     UnknownClassError,
 )
-from aegismatrix_factory.rescue.reading.limits import Limits
+from aegismatrix_factory.rescue.reading.limits import Clock, Limits
 from aegismatrix_factory.rescue.reading.names import is_library, names_a_class
 from aegismatrix_factory.rescue.reading.ubjson import read_ubjson
 from aegismatrix_factory.rescue.refusals import Refusal, refusal_of
@@ -95,7 +96,9 @@ def _diagnosed(
         packed = {"kind": JOBLIB, "compression": compression, "protocol": None}
         return Diagnosis((first,), packed if compression is not None else None)
     container = {"kind": kind, "compression": compression, "protocol": seen.protocol}
-    models = survey_models(seen.value, partial(read_ubjson, limits=limits))
+    refused = error if isinstance(error, LegacyError) else None
+    clock = Clock(limits.conversion_seconds)
+    models = survey_models(seen.value, partial(read_ubjson, limits=limits), refused, clock)
     found: list[AegisError | MemoryError] = [error, *seen.obstacles]
     for model in models:
         found += model.obstacles

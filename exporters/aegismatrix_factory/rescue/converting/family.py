@@ -53,7 +53,7 @@ def sparse_as_given(attributes: Attributes, given: bool) -> bool:
 _PROBE_SPREADS = (0.5, 2.0, 8.0, 1e3)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Document:
     """A text whose terms are counted in columns of the input.
 
@@ -147,6 +147,22 @@ class Model:
     input_shape: tuple[int | str, ...] = ()
     output_shape: tuple[int | str, ...] = ()
     example: tuple[FloatArray, FloatArray] | None = None
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """What the columns of the input are called; beside counts of terms, those that are none.
+
+        A column without a name is called by its place.
+        """
+        named = self.feature_names
+        if self.documents:
+            named = tuple(self.details.get("columns", ()))
+        return (*named, *(str(place) for place in range(len(named), self.n_features or 0)))
+
+    @property
+    def counts_terms(self) -> bool:
+        """Whether it is given counts of terms, where its library is given texts."""
+        return self.vocabulary is not None or bool(self.documents)
 
 
 @dataclass(frozen=True)

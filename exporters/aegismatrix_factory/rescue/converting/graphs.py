@@ -79,8 +79,7 @@ def author(part: Part, clock: Clock | None = None) -> Authored:
     given = _input(part)
     columns: tuple[Column, ...] = ()
     if isinstance(part.n_features, int) and not model.windows:
-        names = model.feature_names or tuple(str(place) for place in range(part.n_features))
-        columns = tuple(Column(name) for name in names)
+        columns = tuple(Column(name) for name in model.column_names)
     writer = Writer(clock)
     x = Table(given.name, columns or None)
     outputs = []

@@ -16,7 +16,7 @@ from aegismatrix_factory.rescue.converting.errors import (
     InconsistentModelError,
     UnsupportedModelError,
 )
-from aegismatrix_factory.rescue.converting.family import Answer, Model, Part, Probes
+from aegismatrix_factory.rescue.converting.family import Answer, Document, Model, Part, Probes
 from aegismatrix_factory.rescue.converting.parameters import FloatArray
 from aegismatrix_factory.rescue.converting.writing import Table, Writer
 
@@ -127,10 +127,10 @@ def together(
     InconsistentModelError
         If the members take different columns.
     """
+    texts = shared_texts(parts, attributes.name)
     width = _width(attributes, parts) if width is None else width
-    names = attributes.column_names(width) or next(
-        (one.model.feature_names for one in parts if one.model.feature_names), ()
-    )
+    names = () if parts[0].model.counts_terms else attributes.column_names(width)
+    names = names or next((one.model.feature_names for one in parts if one.model.feature_names), ())
     described = dict.fromkeys(part.described for part in parts)
     return Model(
         parameters=parameters,
@@ -141,7 +141,9 @@ def together(
         described=f"{attributes.name} of {', '.join(described)}",
         feature_names=names if len(names) == (width or 0) else (),
         warnings=tuple(dict.fromkeys(one for part in parts for one in part.model.warnings)),
-        vocabulary=shared_vocabulary(parts, attributes.name),
+        details=texts.details,
+        vocabulary=texts.vocabulary,
+        documents=texts.documents,
         tolerance=max(part.model.tolerance for part in parts),
     )
 
@@ -197,8 +199,45 @@ def _within(part: Part) -> Part | None:
     return None
 
 
-def shared_vocabulary(parts: Sequence[Part], owner: str) -> Mapping[str, Any] | None:
-    """Return the vocabulary of members that are given the same documents.
+@dataclass(frozen=True, eq=False)
+class Texts:
+    """What members of one model count of the texts that all of them are given.
+
+    Attributes
+    ----------
+    vocabulary, documents
+        As `Model` has them.
+    details : mapping
+        ``columns``, where some are no text.
+    """
+
+    vocabulary: Mapping[str, Any] | None
+    documents: tuple[Document, ...]
+    details: Mapping[str, Any]
+
+
+def names_of(attributes: Attributes, inner: Part) -> tuple[str, ...]:
+    """Return the names of the columns of what answers by one model inside.
+
+    Parameters
+    ----------
+    attributes : Attributes
+        Of what answers.
+    inner : Part
+        The model inside.
+
+    Returns
+    -------
+    tuple of str
+        None beside counts of terms: the columns that it was fitted on are not those of the input.
+    """
+    if inner.model.counts_terms:
+        return ()
+    return inner.model.feature_names or attributes.column_names(inner.n_features)
+
+
+def shared_texts(parts: Sequence[Part], owner: str) -> Texts:
+    """Return what members count that are given the same texts.
 
     Parameters
     ----------
@@ -208,20 +247,22 @@ def shared_vocabulary(parts: Sequence[Part], owner: str) -> Mapping[str, Any] | 
 
     Returns
     -------
-    mapping or None
-        As `Model` has it.
+    Texts
 
     Raises
     ------
     UnsupportedModelError
         If they count other terms: the same counts would say another thing to each.
     """
-    first = parts[0].model.vocabulary
-    if any(part.model.vocabulary != first for part in parts) or any(
-        part.model.documents for part in parts
+    first = parts[0].model
+    if any(
+        (part.model.vocabulary, part.model.documents) != (first.vocabulary, first.documents)
+        or (first.documents and part.model.column_names != first.column_names)
+        for part in parts
     ):
         raise UnsupportedModelError(f"the members of its {owner} count other terms of their text")
-    return first
+    details = {"columns": first.details["columns"]} if "columns" in first.details else {}
+    return Texts(first.vocabulary, first.documents, details if first.documents else {})
 
 
 def ask(part: Part, answer: Answer, columns: int | None, owner: str) -> None:

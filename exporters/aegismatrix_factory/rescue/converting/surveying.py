@@ -9,8 +9,10 @@ import numpy as np
 
 from aegismatrix_factory.rescue.converting.catalogue import reader
 from aegismatrix_factory.rescue.converting.errors import UnknownModelError, UnknownPartError
-from aegismatrix_factory.rescue.converting.family import Family, ReadDocument, Reader
+from aegismatrix_factory.rescue.converting.family import Family, Part, ReadDocument, Reader
+from aegismatrix_factory.rescue.converting.graphs import author
 from aegismatrix_factory.rescue.reading.errors import LegacyError
+from aegismatrix_factory.rescue.reading.limits import Clock
 from aegismatrix_factory.rescue.reading.names import is_data, is_own
 from aegismatrix_factory.rescue.reading.records import Record
 
@@ -53,7 +55,12 @@ class Surveyed:
     obstacles: tuple[LegacyError, ...]
 
 
-def survey_models(value: object, read_document: ReadDocument) -> tuple[Surveyed, ...]:
+def survey_models(
+    value: object,
+    read_document: ReadDocument,
+    refused: LegacyError | None = None,
+    clock: Clock | None = None,
+) -> tuple[Surveyed, ...]:
     """Look at every model in a value, also inside of those that are refused.
 
     Parameters
@@ -62,6 +69,11 @@ def survey_models(value: object, read_document: ReadDocument) -> tuple[Surveyed,
         From the reader, or from a survey of what it refused.
     read_document : callable
         From the bytes of a booster's document to plain values.
+    refused : LegacyError, optional
+        Why the value is refused. The outermost model is, even if it is read without an error: its
+        graph may not be written, or not agree.
+    clock : Clock, optional
+        How long it may take.
 
     Returns
     -------
@@ -69,7 +81,7 @@ def survey_models(value: object, read_document: ReadDocument) -> tuple[Surveyed,
         From the outside in; at most 200. What is inside of one that would be converted is not
         listed.
     """
-    survey = _Survey(reader(read_document))
+    survey = _Survey(reader(read_document, clock), refused)
     survey.look(value, "", 0)
     return tuple(survey.found)
 
@@ -77,8 +89,9 @@ def survey_models(value: object, read_document: ReadDocument) -> tuple[Surveyed,
 class _Survey:
     """What was found so far."""
 
-    def __init__(self, using: Reader) -> None:
+    def __init__(self, using: Reader, refused: LegacyError | None) -> None:
         self.using = using
+        self.refused = refused
         self.found: list[Surveyed] = []
         self.values_left = _MOST_VALUES
 
@@ -97,7 +110,7 @@ class _Survey:
             return self.using.find(value) is not None
         if self.using.find(value) is not None:
             return True
-        if is_data(value.module):
+        if is_data(value.module) or (value.name.startswith("_") and _library(value)):
             return False
         state = value.state
         if isinstance(state, Mapping) and "_sklearn_version" in state:
@@ -122,11 +135,23 @@ class _Survey:
                     # What a search or a chain was made from, and never asks.
                     return True
                 obstacles += [error, *_unknown_keys(family, value)]
+            else:
+                obstacles += self.unwritten(part, path)
         module, name = "", family.name if family is not None else ""
         if isinstance(value, Record):
             module, name = value.module, value.name
         self.found.append(Surveyed(path, module, name, library, release, tuple(obstacles)))
         return not obstacles
+
+    def unwritten(self, part: Part, path: str) -> list[LegacyError]:
+        """Why the graph of what was read is none."""
+        if not path and self.refused is not None:
+            return [self.refused]
+        try:
+            author(part, self.using.clock)
+        except LegacyError as error:
+            return [error]
+        return []
 
     def release(self, value: object) -> str:
         """The release that saved it, which scikit-learn says, and xgboost in its document."""

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from aegismatrix_factory.rescue.reading.errors import (
     ArrayKindError,
+    BigEndianError,
     ContainerError,
     LegacyError,
     LimitError,
@@ -350,10 +351,7 @@ def read_checkpoint(data: bytes | bytearray, budget: Budget) -> Checkpoint:
             remedy="Save model.state_dict() with torch.save where the program was made.",
         )
     if "byteorder" in archive.entries and archive.read("byteorder") != b"little":
-        raise ContainerError(
-            "a torch file in big-endian order",
-            remedy="Save it again on a little-endian machine.",
-        )
+        raise BigEndianError
     tensors = Tensors(lambda key: archive.read(f"data/{key}"), budget)
     walked = walk(
         archive.read("data.pkl"), budget, names=tensors.names(), persistent=tensors.storage

@@ -89,6 +89,17 @@ class MalformedError(LegacyError):
         )
 
 
+class CycleError(LegacyError):
+    """A value holds itself, as no model does that is converted."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a value holds itself",
+            code="cycle",
+            remedy="Save the model itself, one of those that docs/rescue.md lists.",
+        )
+
+
 class LimitError(LegacyError):
     """The file asks for more than a limit allows.
 
@@ -189,3 +200,12 @@ class ContainerError(LegacyError):
     def __init__(self, found: str, *, remedy: str, code: str = "unsupported-container") -> None:
         self.found = found
         super().__init__(f"it is {found}", code=code, remedy=remedy)
+
+
+class BigEndianError(ContainerError):
+    """A file of torch whose numbers stand in the other order."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a torch file in big-endian order", remedy="Save it again on a little-endian machine."
+        )

@@ -35,6 +35,7 @@ Builder = Callable[[tuple[Any, ...]], Any]
 HIGHEST_PROTOCOL = 5
 _NAME_BYTES = 256
 _ITEM_BYTES = 128
+_LINE_BYTES = 256
 _LINE_FLOAT_BYTES = 64
 _TEXTS = (str, bytes)
 _KEYS = (str, bytes, bool, int, float, type(None))
@@ -116,13 +117,12 @@ class _Walk:
 
     def __init__(
         self,
-        data: bytes | bytearray,
+        data: bytes | bytearray | memoryview,
         budget: Budget,
         names: Mapping[tuple[str, str], Builder],
         persistent: Callable[[Any], Any] | None,
     ) -> None:
         self.data = memoryview(data)
-        self.source = data
         self.budget = budget
         self.limits = budget.limits
         self.persistent = persistent
@@ -194,8 +194,20 @@ class _Walk:
     def signed(self, width: int) -> int:
         return int.from_bytes(self.take(width), "little", signed=True)
 
+    def newline(self, longest: int) -> int:
+        """Where the line ends; -1 where it is longer than it may be, or the file ends."""
+        begin, size = self.position, _LINE_BYTES
+        stop = min(len(self.data), begin + longest + 1)
+        while begin < stop:
+            piece = bytes(self.data[begin : min(begin + size, stop)])
+            place = piece.find(b"\n")
+            if place >= 0:
+                return begin + place
+            begin, size = begin + len(piece), 2 * size
+        return -1
+
     def line(self, longest: int, what: str) -> bytes:
-        end = self.source.find(b"\n", self.position, self.position + longest + 1)
+        end = self.newline(longest)
         if end < 0:
             if len(self.data) - self.position <= longest:
                 raise self.bad("it is cut off", code="truncated")
@@ -517,7 +529,7 @@ class _Walk:
         """An array of objects, which joblib writes as a pickle of its own between the opcodes."""
         if self.is_nested:
             raise self.bad("joblib's pickle inside of a pickle holds another one")
-        inner = _Walk(self.source, self.budget, self.extra, None)
+        inner = _Walk(self.data, self.budget, self.extra, None)
         inner.is_nested, inner.position, inner.steps = True, self.position, self.steps
         inner.number_keys = self.number_keys
         value = inner.run()
@@ -807,7 +819,7 @@ _ACTIONS: dict[int, Callable[[_Walk], None]] = {
 
 
 def walk(
-    data: bytes | bytearray,
+    data: bytes | bytearray | memoryview,
     budget: Budget,
     *,
     names: Mapping[tuple[str, str], Builder] | None = None,
@@ -845,7 +857,7 @@ def walk(
 
 
 def walk_first(
-    data: bytes | bytearray,
+    data: bytes | bytearray | memoryview,
     budget: Budget,
     *,
     names: Mapping[tuple[str, str], Builder] | None = None,

@@ -17,6 +17,7 @@ from aegismatrix_factory.rescue.reading.checkpoints import (
     inert_names,
 )
 from aegismatrix_factory.rescue.reading.errors import (
+    BigEndianError,
     ContainerError,
     LegacyError,
     LimitError,
@@ -66,7 +67,7 @@ def read_rows(data: bytes | bytearray, budget: Budget) -> Checkpoint:
         return RecordDraft("torch", "Storage", ())
 
     # What follows says where a storage is, so the object is read for its end first.
-    rest = data[begin:]
+    rest = memoryview(data)[begin:]
     _, length = walk_first(rest, budget, names=inert_names(), persistent=claim)
     inner, rest = rest[:length], rest[length:]
     keys, place = walk_first(rest, budget)
@@ -107,7 +108,7 @@ def survey_rows(data: bytes | bytearray, budget: Budget) -> Surveyed | None:
         begin = _begin(data, budget)
     except LegacyError:
         return None
-    return survey(data[begin:], budget, inert_names())
+    return survey(memoryview(data)[begin:], budget, inert_names())
 
 
 def _begin(data: bytes | bytearray, budget: Budget) -> int:
@@ -122,9 +123,7 @@ def _begin(data: bytes | bytearray, budget: Budget) -> int:
     if type(magic) is not int or magic != MAGIC or type(form) is not int or form != _FORM:
         raise MalformedError("it begins as a file of torch, and is of no form that torch writes")
     if not isinstance(machine, dict) or machine.get("little_endian") is not True:
-        raise ContainerError(
-            "a torch file in big-endian order", remedy="Save it again on a little-endian machine."
-        )
+        raise BigEndianError
     return place
 
 
@@ -141,7 +140,7 @@ def _shortened(reference: object) -> object:
 
 
 def _found(
-    rest: bytes | bytearray,
+    rest: memoryview,
     place: int,
     keys: object,
     claimed: dict[str, tuple[str, int]],

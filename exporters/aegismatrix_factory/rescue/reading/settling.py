@@ -13,7 +13,12 @@ from typing import Any
 import numpy as np
 
 from aegismatrix_factory.rescue.reading.arrays import ArrayDraft, DtypeDraft
-from aegismatrix_factory.rescue.reading.errors import LimitError, MalformedError, clipped
+from aegismatrix_factory.rescue.reading.errors import (
+    CycleError,
+    LimitError,
+    MalformedError,
+    clipped,
+)
 from aegismatrix_factory.rescue.reading.limits import Budget
 from aegismatrix_factory.rescue.reading.names import TYPES, is_record
 from aegismatrix_factory.rescue.reading.records import Name, Record, RecordDraft
@@ -125,7 +130,7 @@ def settle(root: object, budget: Budget) -> Any:
             for part in parts:
                 budget.tick()
                 if id(part) in opened and id(part) not in done:
-                    raise MalformedError("a value holds itself", code="cycle")
+                    raise CycleError
                 if id(part) not in done and _is_branch(part):
                     waiting.append(part)
             if waiting:

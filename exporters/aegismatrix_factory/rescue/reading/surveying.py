@@ -54,7 +54,7 @@ class _Surveying(opcodes._Walk):  # The very walk that refused it.
 
     def __init__(
         self,
-        data: bytes | bytearray,
+        data: bytes | bytearray | memoryview,
         budget: Budget,
         names: Mapping[tuple[str, str], opcodes.Builder],
     ) -> None:
@@ -117,7 +117,7 @@ class _Refused(RecordDraft):
 
 
 def survey(
-    data: bytes | bytearray,
+    data: bytes | bytearray | memoryview,
     budget: Budget,
     names: Mapping[tuple[str, str], opcodes.Builder] | None = None,
 ) -> Surveyed:

@@ -67,11 +67,12 @@ def _read(attributes: Attributes, reader: Reader) -> Model:
         if not isinstance(one, Record) or one.name != "_CalibratedClassifier":
             raise InconsistentModelError("a fold of a calibration is none")
         inside = Attributes(one, _FOLD)
+        # A kind of curve that is not known numbers the classes in its own way.
+        curves = tuple(_curve(curve, reader) for curve in _curves(inside))
         part = reader.part(_inner(inside))
         if part.model.classes != classes:
             raise UnsupportedModelError("a fold of its calibration knows other classes")
         asked: Answer = "decision" if decides(part, attributes.name) else "probability"
-        curves = tuple(_curve(curve, reader) for curve in _curves(inside))
         if len(curves) != (1 if len(classes) == 2 else len(classes)):
             raise UnsupportedModelError("a fold of its calibration has another number of curves")
         columns = len(classes) if asked == "probability" or len(classes) > 2 else 1

@@ -172,6 +172,8 @@ def _count(attributes: Attributes, names: Sequence[str]) -> int:
 
 
 def _read_columns(attributes: Attributes, reader: Reader) -> Model:
+    # Said first of what was never fitted.
+    attributes.need("transformers_")
     names = _names(attributes)
     width = _count(attributes, names)
     if not 0 < width <= _MOST or (names and len(names) != width):
@@ -230,7 +232,7 @@ class _Layout:
                 others.update(_places(columns, names, width))
                 continue
             part = None if not isinstance(transformer, Record) else reader.part(transformer)
-            if part is None or part.model.vocabulary is None or name in self._columns:
+            if part is None or not _counts_one_text(part) or name in self._columns:
                 raise UnsupportedModelError(
                     "its ColumnTransformer gives one column alone to what counts no terms of text"
                 )
@@ -247,10 +249,22 @@ class _Layout:
 
     def texts(self, labels: Sequence[str]) -> tuple[Document, ...]:
         """The texts, in the order of their counts."""
-        return tuple(
-            Document(labels[self._columns[name]], begin, part.model.vocabulary or {})
-            for name, (part, begin) in self.documents.items()
-        )
+        found = []
+        for name, (part, begin) in self.documents.items():
+            own = part.model.documents or (Document("", 0, part.model.vocabulary or {}),)
+            label = labels[self._columns[name]]
+            found += [Document(label, begin + one.begin, one.vocabulary) for one in own]
+        return tuple(found)
+
+
+def _counts_one_text(part: Part) -> bool:
+    """Whether all that it is given are counts of one text, be it counted in several ways."""
+    told = part.model.documents
+    return part.model.vocabulary is not None or (
+        bool(told)
+        and not any(one.column for one in told)
+        and part.n_features == sum(one.terms for one in told)
+    )
 
 
 def _part(value: object, reader: Reader) -> Part:
@@ -505,9 +519,12 @@ def _is_single(where: Any) -> bool:
 
 
 def _counted(transformer: Any) -> int:
-    """How many terms a vectoriser counts, or a pipeline that begins with one; 0 of another."""
+    """How many terms a vectoriser counts, or what begins with some; 0 of another."""
     while isinstance(transformer, Record) and transformer.name == "Pipeline":
         transformer = transformer.state["steps"][0][1]
+    if isinstance(transformer, Record) and transformer.name == "FeatureUnion":
+        listed = transformer.state["transformer_list"]
+        return sum(_counted(one) for _, one in listed if not _is_drop(one))
     if not isinstance(transformer, Record) or not isinstance(transformer.state, dict):
         return 0
     return len(transformer.state.get("vocabulary_", ()))

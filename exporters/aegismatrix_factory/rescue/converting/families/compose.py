@@ -79,6 +79,9 @@ def _read(attributes: Attributes, reader: Reader) -> Model:
             raise UnsupportedModelError(f"its Pipeline has a {part.described} before its last step")
         width = part.width("transformed", width)
     names = next((part.model.feature_names for part in parts if part.model.feature_names), ())
+    # What stands behind counts of terms may know the names of what they became.
+    if parts[0].model.documents or len(names) != (first or len(names)):
+        names = ()
     alike = len({part.family.library for part in parts}) == 1
     versions = (f"{part.family.library} {part.version}" for part in parts if part.version)
     return Model(
@@ -93,7 +96,7 @@ def _read(attributes: Attributes, reader: Reader) -> Model:
         output_names=last.model.output_names,
         described=f"Pipeline of {', '.join(part.described for part in parts)}",
         version=last.version if alike else ", ".join(dict.fromkeys(versions)),
-        feature_names=names if first is None or len(names) == first else (),
+        feature_names=names,
         warnings=tuple(dict.fromkeys(warning for part in parts for warning in part.model.warnings)),
         details={key: one for part in parts for key, one in part.model.details.items()},
         vocabulary=parts[0].model.vocabulary,

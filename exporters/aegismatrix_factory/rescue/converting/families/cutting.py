@@ -18,6 +18,7 @@ from aegismatrix_factory.rescue.converting.family import (
     Reader,
     Rows,
 )
+from aegismatrix_factory.rescue.converting.members import names_of
 from aegismatrix_factory.rescue.converting.parameters import FloatArray
 from aegismatrix_factory.rescue.converting.writing import Table, Writer, computed
 
@@ -73,7 +74,7 @@ def _read(attributes: Attributes, reader: Reader) -> Model:
         answers=answers,
         shown=tuple(answers),
         described=f"{attributes.name} of {inner.described}",
-        feature_names=inner.model.feature_names or attributes.column_names(inner.n_features),
+        feature_names=names_of(attributes, inner),
     )
 
 

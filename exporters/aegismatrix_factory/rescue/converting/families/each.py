@@ -21,7 +21,7 @@ from aegismatrix_factory.rescue.converting.family import (
     Reader,
     Rows,
 )
-from aegismatrix_factory.rescue.converting.members import decides, shared_vocabulary
+from aegismatrix_factory.rescue.converting.members import decides, shared_texts
 from aegismatrix_factory.rescue.converting.parameters import FloatArray
 from aegismatrix_factory.rescue.converting.writing import Table, Writer, computed
 
@@ -70,6 +70,7 @@ def _read(attributes: Attributes, reader: Reader) -> Model:
     mixed = any("decision" in part.model.answers for part in members) and not decided
     if mixed or not (shares or decided):
         raise UnsupportedModelError("the members of its OneVsRestClassifier say different things")
+    texts = shared_texts(members, "OneVsRestClassifier")
     widths = {part.n_features for part in members}
     if len(widths) != 1:
         raise InconsistentModelError("the members of its OneVsRestClassifier take other columns")
@@ -97,7 +98,9 @@ def _read(attributes: Attributes, reader: Reader) -> Model:
         described=f"OneVsRestClassifier of {first.described}",
         feature_names=first.model.feature_names,
         warnings=tuple(dict.fromkeys(one for part in members for one in part.model.warnings)),
-        vocabulary=shared_vocabulary(members, "OneVsRestClassifier"),
+        details=texts.details,
+        vocabulary=texts.vocabulary,
+        documents=texts.documents,
         tolerance=max(part.model.tolerance for part in members),
         # A share of nothing.
         doubtful=not attributes.since(1, 7),

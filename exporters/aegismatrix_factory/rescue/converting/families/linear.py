@@ -403,7 +403,7 @@ _DESCENT = known(
     """
 )
 _PATH = known(
-    "alpha l1_ratio positive precompute selection normalize _normalize dual_gap_ sparse_coef_"
+    "alpha l1_ratio positive precompute selection normalize _normalize dual_gap_ eps_ sparse_coef_"
 )
 _PATHS = {
     **_PATH,
@@ -488,6 +488,11 @@ _REGRESSORS: Mapping[str, tuple[tuple[str, ...], Mapping[str, Any]]] = {
         _PURSUIT,
         known("n_nonzero_coefs n_nonzero_coefs_ normalize _normalize precompute"),
     ),
+    "OrthogonalMatchingPursuitCV": (
+        _PURSUIT,
+        known("copy cv n_nonzero_coefs_ normalize _normalize"),
+    ),
+    "QuantileRegressor": (_paths("_quantile"), known("alpha quantile solver solver_options")),
     "SGDRegressor": (_STOCHASTIC, {**_DESCENT, **known("loss")}),
     "PassiveAggressiveRegressor": (_AGGRESSIVE, {**_DESCENT, **known("loss")}),
     "LinearSVR": (_SVM, _MACHINE),

@@ -23,6 +23,13 @@ from aegismatrix_factory.rescue.converting.family import (
     Rows,
 )
 from aegismatrix_factory.rescue.converting.parameters import FloatArray
+from aegismatrix_factory.rescue.converting.questions import (
+    Questions,
+    largest_of_each,
+    named,
+    placed,
+    read_questions,
+)
 from aegismatrix_factory.rescue.converting.sparse import is_sparse, matrix
 from aegismatrix_factory.rescue.converting.writing import Table, Writer, computed
 from aegismatrix_factory.rescue.reading.records import Record
@@ -46,6 +53,8 @@ class Neighbours:
     metric : {'euclidean', 'manhattan', 'chebyshev'}
     by_distance : bool
         Whether each has the weight of 1 divided by its distance.
+    counts : tuple of int
+        Classes of each question; none of a regression.
     """
 
     rows: FloatArray
@@ -53,6 +62,7 @@ class Neighbours:
     count: int
     metric: str
     by_distance: bool
+    counts: tuple[int, ...]
 
 
 def _read(attributes: Attributes, reader: Reader) -> Model:
@@ -71,36 +81,53 @@ def _read(attributes: Attributes, reader: Reader) -> Model:
     weights = attributes.need("weights")
     if not isinstance(weights, str) or weights not in ("uniform", "distance"):
         raise UnsupportedModelError(f"its {name} weighs neighbours by a program of its own")
-    classes: tuple[str, ...] = ()
+    questions: Questions = ()
     if name.endswith("Classifier"):
-        if attributes.flag("outputs_2d_", False):
-            raise UnsupportedModelError("its classifier answers several questions at once")
-        classes = attributes.labels("classes_")
-        own = attributes.need("_y")
-        if not isinstance(own, np.ndarray) or own.shape != (len(rows),):
-            raise InconsistentModelError(f"{name}._y is not one class a row")
-        places = numbers(own, own.shape, f"{name}._y")
-        if not np.isin(places, np.arange(len(classes))).all():
-            raise InconsistentModelError(f"{name}._y names a class that is not there")
-        said = np.eye(len(classes))[places.astype(np.int64)]
+        questions, said = _classified(attributes, len(rows))
     else:
         own = attributes.need("_y")
         if not isinstance(own, np.ndarray) or own.ndim not in (1, 2) or len(own) != len(rows):
             raise InconsistentModelError(f"{name}._y is not one value a row")
         said = numbers(own, own.shape, f"{name}._y").reshape(len(rows), -1)
-    neighbours = Neighbours(rows, said, count, _metric(attributes), weights == "distance")
-    width = said.shape[1]
+    counts = tuple(len(one) for one in questions)
+    neighbours = Neighbours(rows, said, count, _metric(attributes), weights == "distance", counts)
+    width, several = said.shape[1], attributes.flag("outputs_2d_", False)
     return Model(
         parameters=neighbours,
         n_features=rows.shape[1],
-        answers={"probability": width, "label": 1} if classes else {"value": width},
-        classes=classes,
+        answers={"probability": width, "label": len(counts)} if counts else {"value": width},
+        shown=("probability", "label") if counts and several else (),
+        classes=named(questions) if several else questions[0] if questions else (),
+        questions=questions if several else (),
         feature_names=attributes.column_names(rows.shape[1]),
         warnings=(
             "where two rows that it keeps are equally far away and say different things, no"
             " answer is given: the library's depends on the order of its tree",
         ),
     )
+
+
+def _classified(attributes: Attributes, count: int) -> tuple[Questions, FloatArray]:
+    """The classes of each question, and a row's own of all of them as shares of 1."""
+    name, own = attributes.name, attributes.need("_y")
+    if not isinstance(own, np.ndarray) or own.ndim not in (1, 2) or len(own) != count:
+        raise InconsistentModelError(f"{name}._y is not one class a row")
+    if attributes.flag("outputs_2d_", False):
+        asked = own.shape[1] if own.ndim == 2 else 0
+        questions = read_questions(attributes.need("classes_"), asked, f"{name}.classes_")
+    elif own.ndim == 1:
+        questions = (attributes.labels("classes_"),)
+    else:
+        raise InconsistentModelError(f"{name}._y is not one class a row")
+    said = []
+    for places, classes in zip(own.reshape(count, -1).T, questions, strict=True):
+        places = numbers(places, (count,), f"{name}._y")
+        if not np.isin(places, np.arange(len(classes))).all():
+            raise InconsistentModelError(f"{name}._y names a class that is not there")
+        said.append(np.eye(len(classes))[places.astype(np.int64)])
+    if not said:
+        raise InconsistentModelError(f"{name} answers no question")
+    return questions, np.concatenate(said, axis=1)
 
 
 def _metric(attributes: Attributes) -> str:
@@ -140,11 +167,16 @@ def _graph(part: Part, answer: Answer, writer: Writer, x: Table) -> Table:
     unknown = _total(writer, summed)
     writer.refuse(writer.add("Not", [writer.add("Equal", [unknown, unknown])]))
     if answer == "label":
-        return computed(writer.largest(summed), 1)
+        return computed(placed(writer, summed, given.counts), len(given.counts))
     if answer == "probability":
-        total = writer.add("ReduceSum", [summed, writer.axes(1)], keepdims=1)
-    else:
-        total = writer.add("Add", [_total(writer, weights), room])
+        # Each by its own sum, whose last digit may be another's.
+        ends = np.cumsum(given.counts)
+        shares = []
+        for end, count in zip(ends.tolist(), given.counts, strict=True):
+            own = writer.add("Gather", [summed, writer.axes(*range(end - count, end))], axis=1)
+            shares.append(writer.add("Div", [own, _total(writer, own)]))
+        return computed(writer.joined(shares), columns)
+    total = writer.add("Add", [_total(writer, weights), room])
     return computed(writer.add("Div", [summed, total]), columns)
 
 
@@ -240,7 +272,11 @@ def _oracle(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) 
     metric = attributes.need("effective_metric_")
     first = metric == "manhattan" or (metric == "minkowski" and params.get("p") == 1)
     classifies = attributes.name.endswith("Classifier")
-    columns = len(attributes.need("classes_")) if classifies else max(1, y.size // len(y))
+    classes = attributes.need("classes_") if classifies else []
+    several = bool(classifies and attributes.get("outputs_2d_"))
+    counts = [len(one) for one in classes] if several else [len(classes)]
+    begins = np.cumsum([0, *counts[:-1]])
+    columns = sum(counts) if classifies else max(1, y.size // len(y))
     out = np.zeros((len(rows), columns))
     for row, x in enumerate(np.asarray(rows, dtype=np.float64)):
         away = np.abs(fitted - x)
@@ -263,7 +299,7 @@ def _oracle(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) 
             weights = same.astype(np.float64) if same.any() else 1.0 / distance[near]
         for weight, place in zip(weights, near, strict=True):
             if classifies:
-                out[row, int(y[place])] += weight
+                out[row, begins + y[place]] += weight
             else:
                 out[row] += weight * y[place]
         if answer != "label":
@@ -274,7 +310,7 @@ def _oracle(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) 
         if counted and not set(tied) <= set(near.tolist()) and len(np.unique(y[tied], axis=0)) > 1:
             out[row] = np.nan
     oracle.refuse(np.isnan(out).any(axis=1))
-    return np.asarray(out.argmax(axis=1).astype(np.float64)[:, None]) if answer == "label" else out
+    return largest_of_each(out, counts) if answer == "label" else out
 
 
 _HOW = known(

@@ -42,10 +42,13 @@ class Pairs:
     seats : tuple of Seat
         Asked how sure they are of the second class.
     classes : int
+    threshold : float
+        Of two classes, above which decision the second is taken.
     """
 
     seats: tuple[Seat, ...]
     classes: int
+    threshold: float
 
     @property
     def pairs(self) -> list[tuple[int, int]]:
@@ -68,17 +71,15 @@ def _read(attributes: Attributes, reader: Reader) -> Model:
         asked: Answer = "decision" if decides(part, attributes.name) else "probability"
         ask(part, asked, 1 if asked == "decision" else 2, attributes.name)
         ask(part, "label", 1, attributes.name)
-        if asked == "probability" and count == 2:
-            raise UnsupportedModelError(
-                "its OneVsOneClassifier has two classes and a member without a decision, which"
-                " releases take in several ways"
-            )
         seats.append(Seat(part, asked))
     answers: dict[Answer, int | None] = {"label": 1}
     if attributes.since(0, 21):
         # In 0.20 the decision of a row depends on the others of its call.
         answers = {"decision": 1 if count == 2 else count, "label": 1}
-    model = together(attributes, Pairs(tuple(seats), count), parts, answers, classes)
+    # Until 1.0 it takes a vote for the first class and a share of the second for the second.
+    halved = seats[0].asked == "probability" and attributes.since(1, 1)
+    pairs = Pairs(tuple(seats), count, 0.5 if halved else 0.0)
+    model = together(attributes, pairs, parts, answers, classes)
     return replace(model, shown=tuple(answers))
 
 
@@ -107,7 +108,7 @@ def _graph(part: Part, answer: Answer, writer: Writer, x: Table) -> Table:
             return computed(writer.largest(decision), 1)
         return computed(decision, given.classes)
     decision = writer.add("Gather", [decision, writer.axes(1)], axis=1)
-    return computed(writer.above(decision, 0.0) if answer == "label" else decision, 1)
+    return computed(writer.above(decision, given.threshold) if answer == "label" else decision, 1)
 
 
 def _oracle(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) -> FloatArray:
@@ -128,7 +129,9 @@ def _oracle(attributes: Attributes, answer: Answer, rows: Rows, oracle: Oracle) 
     decision = votes + sums / (3.0 * (np.abs(sums) + 1.0))
     if count == 2:
         decision = decision[:, 1:]
-        return (decision > 0.0).astype(np.float64) if answer == "label" else decision
+        decided = "decision" in oracle.answers(attributes.need("estimators_")[0])
+        bound = 0.0 if decided or not attributes.since(1, 1) else 0.5
+        return (decision > bound).astype(np.float64) if answer == "label" else decision
     return decision.argmax(axis=1).astype(np.float64)[:, None] if answer == "label" else decision
 
 

@@ -17,6 +17,7 @@ from aegismatrix_factory.rescue.converting.family import (
     Reader,
     Rows,
 )
+from aegismatrix_factory.rescue.converting.members import names_of
 from aegismatrix_factory.rescue.converting.parameters import FloatArray
 from aegismatrix_factory.rescue.converting.writing import Table, Writer
 
@@ -30,12 +31,11 @@ def _inside(attributes: Attributes) -> object:
 
 def _read(attributes: Attributes, reader: Reader) -> Model:
     best = reader.part(_inside(attributes))
-    names = best.model.feature_names or attributes.column_names(best.n_features)
     return replace(
         best.model,
         parameters=best,
         described=f"{attributes.name} of {best.described}",
-        feature_names=names,
+        feature_names=names_of(attributes, best),
     )
 
 

@@ -70,6 +70,10 @@ def _read(attributes: Attributes, reader: Reader) -> Model:
         seats.append(Seat(part, asked))
         dropped.append(asked == "probability" and count == 2)
     stack = Stack(tuple(seats), tuple(dropped), attributes.flag("passthrough", False), last)
+    if stack.passes and parts[0].model.counts_terms:
+        raise UnsupportedModelError(
+            "its stack passes on the texts themselves, and nothing else than counts enters"
+        )
     if classifies and len(last.model.classes) != len(classes):
         raise UnsupportedModelError("the last model of its stack knows other classes")
     model = together(attributes, stack, parts, dict(last.model.answers), classes)

@@ -24,6 +24,7 @@ _REASONS = {
     "MiniBatchNMF": _FACTORS,
     "MultiLabelBinarizer": "it takes a set of labels for each row, which no column holds",
     "KNNImputer": "a partial sort chooses among rows that are as far away as one another",
+    "NearestNeighbors": "it says which rows are near, and nothing that they say",
     "DBSCAN": "it says nothing of rows that it was not fitted on",
     "AgglomerativeClustering": "it says nothing of rows that it was not fitted on",
 }
@@ -61,6 +62,10 @@ _DENSE = """
     eps min_samples metric metric_params algorithm leaf_size p n_jobs core_sample_indices_ labels_
     components_
 """
+_NEAR = """
+    n_neighbors radius algorithm leaf_size metric metric_params p n_jobs _fit_X _tree _fit_method
+    n_samples_fit_ effective_metric_ effective_metric_params_
+"""
 
 FAMILIES = tuple(
     Family(
@@ -88,6 +93,7 @@ FAMILIES = tuple(
             "missing_values add_indicator keep_empty_features n_neighbors weights metric copy"
             " _fit_X _mask_fit_X _valid_mask indicator_",
         ),
+        ("NearestNeighbors", ("neighbors._unsupervised", "neighbors.unsupervised"), _NEAR),
         ("DBSCAN", ("cluster._dbscan", "cluster.dbscan_"), _DENSE),
         ("AgglomerativeClustering", ("cluster._agglomerative", "cluster.hierarchical"), _GROUPED),
     )
