@@ -163,3 +163,16 @@ def test_a_model_with_anything_anywhere_is_refused_or_proven(data: st.DataObject
     except LegacyError:
         return
     proven(Single(contents.models[0].part, contents.oracle))
+
+
+def test_a_threshold_that_was_moved_leaves_the_probability_alone_and_is_said() -> None:
+    record = real("classifier.p5.pkl")
+    told_of = read_ubjson(model(record))["InfoMap"]
+    moved = changed(record, InfoMap={**told_of, "binclass_probability_threshold": "0.8"})
+    assert set(moved.part.model.answers) == {"probability"}
+    assert any("above 0.8" in one for one in moved.part.model.warnings)
+    even = changed(record, InfoMap={**told_of, "binclass_probability_threshold": "0.5"})
+    assert "label" in even.part.model.answers
+    assert not even.part.model.warnings
+    with pytest.raises(LegacyError):
+        changed(record, InfoMap={**told_of, "binclass_probability_threshold": "most"})

@@ -642,6 +642,15 @@ def test_a_description_of_another_network_is_refused(
     assert reason in str(error)
 
 
+def test_a_batch_norm_without_running_statistics_is_not_called_a_layer_norm() -> None:
+    tensors = {"a.weight": (4, 3), "a.bias": (4,), "norm.weight": (4,), "norm.bias": (4,)}
+    weights = {name: np.ones(shape, dtype=np.float32) for name, shape in tensors.items()}
+    norm = {"kind": "batch_norm1d", "weights": "norm", "eps": 1e-5}
+    said = str(refused(weights, describing([3], {"kind": "linear", "weights": "a"}, norm)))
+    assert "no running statistics" in said
+    assert "but layer_norm" not in said
+
+
 def test_a_head_is_left_out_by_its_name_alone() -> None:
     weights, description = forecaster()
     short = {**description, "layers": description["layers"][:-1]}

@@ -752,7 +752,7 @@ def test_what_pruning_left_behind_is_not_read() -> None:
         ({"base_score": "[[5E-1]]"}, "inconsistent-model"),
         ({"base_score": "[" * 100_000}, "inconsistent-model"),
         ({"base_score": 0.5}, "inconsistent-model"),
-        ({"trees": []}, "inconsistent-model"),
+        ({"trees": []}, "not-fitted"),
         ({"tree_info": [1]}, "inconsistent-model"),
         ({"tree_info": [0, 0]}, "inconsistent-model"),
         ({"rounds": [0, 2]}, "inconsistent-model"),

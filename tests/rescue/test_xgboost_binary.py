@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import struct
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
 from aegismatrix_factory.rescue.reading.containers import read_legacy
 from aegismatrix_factory.rescue.reading.errors import LegacyError
@@ -17,7 +19,16 @@ from aegismatrix_factory.rescue.reading.ubjson import read_ubjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.rescue.test_revival import answer, booster, only, proven, refused, sigmoid, wrapper
+from tests.rescue.test_revival import (
+    answer,
+    booster,
+    finished,
+    only,
+    proven,
+    refused,
+    sigmoid,
+    wrapper,
+)
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "releases"
 RELEASES = ("0.90", "1.0.2", "1.2.1")
@@ -145,3 +156,62 @@ def test_rounds_of_parallel_trees_are_counted_by_what_was_noted_of_the_best() ->
     assert refused(wrapper(**silent)) == "unsupported-model"
     uneven = {**changes, "attributes": {"best_iteration": "1", "best_ntree_limit": "3"}}
     assert refused(wrapper(**uneven)) == "inconsistent-model"
+
+
+def test_a_bare_booster_goes_on_to_its_last_tree_whatever_is_in_a_round() -> None:
+    from tests.rescue.test_revival import stump
+
+    trees = [stump(split_conditions=[0.5, leaf, 0.0]) for leaf in (0.1, 0.2, 0.4)]
+    silent = booster(
+        version=[1, 3, 0],
+        trees=trees,
+        tree_info=[0] * 3,
+        rounds=[],
+        model={"gbtree_model_param": {"num_trees": "3"}},
+        attributes={"best_iteration": "0"},
+    )
+    (said,) = answer(only(silent), np.zeros((1, 2)))
+    assert said[1] == pytest.approx(sigmoid(0.7), rel=1e-6)
+
+
+def test_a_binary_booster_may_answer_several_questions() -> None:
+    record = real("1.2.1", "booster_softprob_base")
+    data = handle(record)
+    head = data.index(b"binf") + 4
+    number = struct.Struct("<i")
+    changes = ((head + 8, 0), (head + 28, 3))
+    several = bytearray(data)
+    for place, value in changes:
+        number.pack_into(several, place, value)
+    names = [(len(name).to_bytes(8, "little") + name) for name in (b"multi:softprob", b"reg:gamma")]
+    size = int.from_bytes(data[head - 12 : head - 4], "little") + len(names[1]) - len(names[0])
+    several[head - 12 : head - 4] = size.to_bytes(8, "little")
+    told = bytes(several).replace(names[0], names[1], 1)
+    rows = np.random.default_rng(4).normal(size=(20, only(record).part.model.n_features or 0))
+    three, each = answer(only(record), rows), answer(only(with_handle(record, told)), rows)
+    # Of one base score, whose logarithm all three questions begin with and shares leave out.
+    assert each.shape == (20, 3)
+    np.testing.assert_allclose(each / each.sum(axis=1, keepdims=True), three, rtol=1e-6)
+
+
+def test_what_is_beyond_float32_is_infinite_as_the_library_says_it() -> None:
+    from tests.rescue.test_revival import stump
+
+    steep = [stump(split_conditions=[0.5, 88.0, 89.5])]
+    given = np.array([[0.4, 0.0], [0.6, 0.0]])
+    model = only(booster(objective="count:poisson", base_score="1E0", trees=steep))
+    _, spec, data = finished(model)
+    session = onnxruntime.InferenceSession(data)
+    (said,) = session.run(None, {spec.inputs[0].name: given})
+    assert said[0] == pytest.approx(math.exp(88.0), rel=1e-6)
+    assert said[1] == math.inf
+
+
+def test_a_line_beyond_float32_is_infinite_and_not_missing() -> None:
+    line = {"weights": [3.0, 0.5, 0.25], "boosted_rounds": 1}
+    changes: dict[str, Any] = {"booster": "gblinear", "whole": line, "base_score": "0E0"}
+    model = only(booster(objective="reg:squarederror", **changes))
+    _, spec, data = finished(model)
+    session = onnxruntime.InferenceSession(data)
+    (said,) = session.run(None, {spec.inputs[0].name: np.array([[3e38, 1.0], [-3e38, 1.0]])})
+    assert said.tolist() == [math.inf, -math.inf]

@@ -104,7 +104,13 @@ def link(graph: Writer, model: Ensemble, total: str) -> str:
     if model.link == "logistic":
         return graph.sigmoid(total)
     if model.link == "exp":
-        return graph.add("Exp", [total])
+        raised = graph.add("Exp", [total])
+        if model.total != "running":
+            return raised
+        # Where sums are float32, so is what is said of them: it is infinite beyond.
+        beyond = graph.add("Greater", [raised, graph.number(_LARGEST)])
+        infinite = graph.add("Div", [raised, graph.number(0.0)])
+        return graph.add("Where", [beyond, infinite, raised])
     return total
 
 

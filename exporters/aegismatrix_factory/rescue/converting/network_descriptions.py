@@ -294,6 +294,13 @@ class _Parser:
         if given in self.used:
             raise DescriptionError(where, f"names {clipped(given)}, as {self.used[given]} does")
         owner = self.found[given]
+        if kind == "batch_norm1d" and "layer_norm" in owner.kinds:
+            raise DescriptionError(
+                where,
+                f"names {clipped(given)} ({owner.says}), which keeps no running statistics: a"
+                " batch_norm1d without them answers by the other rows of a call, which no artifact"
+                " can",
+            )
         if kind not in owner.kinds:
             raise DescriptionError(
                 where,

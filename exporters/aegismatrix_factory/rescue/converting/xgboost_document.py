@@ -278,9 +278,14 @@ class Document:
         # one keeps the weights beside its trees, under its own name.
         model = _part(_part(booster, "gbtree") if name == "dart" else booster, "model")
         grown = _at(model, "trees")
-        if not isinstance(grown, list) or not grown:
+        if not isinstance(grown, list):
             raise InconsistentModelError("it has no trees")
-        self.rounds = _rounds(model, len(grown), self.groups, _parallel(model, learner, noted))
+        if not grown:
+            raise UnsupportedModelError(
+                "it has no trees, since it was trained for no round", code="not-fitted"
+            )
+        parallel = _parallel(model, learner, noted, wrapped=wrapped)
+        self.rounds = _rounds(model, len(grown), self.groups, parallel)
         self.best = _best(learner, len(self.rounds) - 1)
         stop = int(self.rounds[self.best + 1]) if wrapped and self.best is not None else len(grown)
         self.trees_kept, self.trees_found = stop, len(grown)
@@ -788,7 +793,9 @@ def _base_score(given: str, groups: int) -> FloatArray:
     return np.repeat(rounded, groups) if len(rounded) < groups else rounded
 
 
-def _parallel(model: Mapping[Any, Any], learner: Mapping[Any, Any], noted: Attributes) -> int:
+def _parallel(
+    model: Mapping[Any, Any], learner: Mapping[Any, Any], noted: Attributes, *, wrapped: bool
+) -> int:
     """How many trees of each class a round has."""
     given = _part(model, "gbtree_model_param").get("num_parallel_tree")
     if given is not None:
@@ -798,7 +805,8 @@ def _parallel(model: Mapping[Any, Any], learner: Mapping[Any, Any], noted: Attri
     limit = told.get("best_ntree_limit", noted.get("best_ntree_limit"))
     best = told.get("best_iteration", noted.get("best_iteration"))
     if limit is None or best is None:
-        if told.get("best_iteration") is not None:
+        # A bare Booster goes on to its last tree, however many there are in a round.
+        if wrapped and told.get("best_iteration") is not None:
             raise UnsupportedModelError("it does not say how many trees are in a round")
         return 1
     rounds = counted(_whole(best) + 1, "best_iteration")

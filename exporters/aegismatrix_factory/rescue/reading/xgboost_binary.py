@@ -143,7 +143,7 @@ class _Binary:
     def model(self) -> dict[str, Any]:
         head = self.unpack(_LEARNER)
         base, columns, classes, attributes, metrics, major, minor, targets, estimated, *rest = head
-        if targets not in (0, 1) or estimated not in (0, 1) or any(rest):
+        if estimated not in (0, 1) or any(rest):
             raise MalformedError(
                 "its booster has a number that no release that was tried writes",
                 code="unknown-part",
@@ -180,6 +180,8 @@ class _Binary:
                     "base_score": repr(float(base)),
                     "num_class": str(classes),
                     "num_feature": str(columns),
+                    # Several since 1.6; before that there was no such number.
+                    "num_target": str(max(targets, 1)),
                 },
                 "objective": {"name": objective},
             },

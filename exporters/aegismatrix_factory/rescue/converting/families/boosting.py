@@ -101,8 +101,9 @@ def _read_wrapper(attributes: Attributes, reader: Reader) -> Model:
         raise UnsupportedModelError(f"there is no converter for {clipped(inside.name)}")
     document = _document(Attributes(inside, _BOOSTER), reader, wrapped=True)
     if document.answer not in _WRAPPERS[attributes.name]:
+        several = f" for {document.targets} questions at once" if document.targets > 1 else ""
         raise UnsupportedModelError(
-            f"a {attributes.name} with the objective {document.objective}",
+            f"a {attributes.name} with the objective {document.objective}{several}",
             code="unsupported-objective",
         )
     model = document.model(missing)
@@ -237,8 +238,10 @@ def _along(writer: Writer, model: Boosted, lines: Lines, given: str) -> str:
     nothing = writer.weight(np.zeros(1, dtype=np.float32))
     product = writer.add("Where", [there, product, nothing])
     begin = (lines.bias + model.sums.base.astype(np.float32))[None, None]
-    first = writer.add("Mul", [_first(writer, product), nothing])
-    begins = writer.add("Add", [first, writer.weight(begin)])
+    # One for each row: no product is NaN here, and an infinite one would be if it were multiplied.
+    first = _first(writer, product)
+    every_row = writer.add("Equal", [first, first])
+    begins = writer.add("Where", [every_row, writer.weight(begin), first])
     every = writer.add("Concat", [begins, product], axis=1)
     running = writer.add("CumSum", [every, writer.weight(np.array(1, dtype=np.int64))])
     last = writer.weight(np.array(len(lines.weights), dtype=np.int64))
@@ -441,7 +444,9 @@ def _added(
     elif objective in ("reg:logistic", "binary:logistic"):
         answers = sigmoid(margins)
     elif objective in _RAISED:
-        answers = np.exp(margins)
+        with np.errstate(over="ignore"):
+            answers = np.exp(margins)
+        answers[answers > np.finfo(np.float32).max] = np.inf
     else:
         answers = margins
     if answer == "label" and objective != "binary:hinge":

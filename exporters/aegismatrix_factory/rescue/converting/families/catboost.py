@@ -58,6 +58,11 @@ _NOT_NUMBERS = (
 _AS_TRUE = 2
 """Of a missing value: it is above every border."""
 
+_MOVED = (
+    "its predict says {} where the probability of that is above {}, which set_probability_threshold"
+    " put there: the artifact answers the probability alone"
+)
+
 Link = Literal["sigmoid", "softmax", "none", "exp"]
 _LOSSES: dict[str, tuple[Link, Answer]] = {
     "Logloss": ("sigmoid", "probability"),
@@ -128,17 +133,37 @@ def _read(attributes: Attributes, reader: Reader) -> Model:
         answer="probability" if classes else "value",
         takes_missing=True,
     )
+    moved = _moved(content) if answer == "probability" else None
     named = all(names) and not all(one.isdecimal() for one in names)
     return Model(
         parameters=ensemble,
         n_features=width,
-        answers={"probability": len(classes), "label": 1} if classes else {"value": 1},
+        answers=_answers(len(classes), whole=moved is None),
         classes=classes,
         takes_missing=True,
         version=release,
         feature_names=tuple(names) if named else (),
+        warnings=() if moved is None else (_MOVED.format(classes[1], moved),),
         details={"loss": _document(content, "params")["loss_function"]["type"]},
     )
+
+
+def _answers(classes: int, *, whole: bool) -> dict[Answer, int | None]:
+    if not classes:
+        return {"value": 1}
+    return {"probability": classes, "label": 1} if whole else {"probability": classes}
+
+
+def _moved(content: Mapping[str, Any]) -> str | None:
+    """Above which probability the second class is meant, where that is not a half."""
+    given = content["InfoMap"].get("binclass_probability_threshold")
+    if given is None:
+        return None
+    try:
+        limit = float(given)
+    except ValueError as error:
+        raise InconsistentModelError("its threshold is no number") from error
+    return None if limit == 0.5 else clipped(given)
 
 
 def _release(content: Mapping[str, Any]) -> str:
