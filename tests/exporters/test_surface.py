@@ -33,7 +33,7 @@ from aegismatrix_factory.heads.joint import (
     check_strength,
     fit_strength,
 )
-from aegismatrix_factory.heads.surface import SIDES, Outcomes, Surface, evaluate, fit_surface
+from aegismatrix_factory.heads.surface import Outcomes, Surface, evaluate, fit_surface
 from aegismatrix_factory.heads.textbook import haug_touch, one_touch, two_touches
 from aegismatrix_factory.release.staging import stage_features
 from hypothesis import assume, given, settings

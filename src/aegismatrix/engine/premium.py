@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from aegismatrix.engine.errors import StrikeError
 from aegismatrix.errors import ArgumentError, shown
 from aegismatrix.market.arrays import FloatArray, Published, as_real
+from aegismatrix.records import dataclass
 
 TAIL = 0.05
 """Expected shortfall is the mean of so large a share of the worst outcomes."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -14,6 +13,7 @@ from aegismatrix.engine.errors import StrikeError
 from aegismatrix.errors import shown
 from aegismatrix.market.arrays import FloatArray, Published, array_of, as_rows, as_whole, whole_day
 from aegismatrix.market.bars import Bars
+from aegismatrix.records import dataclass
 
 MOST_STRIKES = 10_000
 """So many strikes at once."""

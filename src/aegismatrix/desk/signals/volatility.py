@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from aegismatrix.artifacts import fields as entries
@@ -13,6 +12,7 @@ from aegismatrix.engine.engine import Forecast
 from aegismatrix.engine.quantiles import exceedance
 from aegismatrix.market.arrays import Published
 from aegismatrix.market.events import TRAP, VOLATILITY
+from aegismatrix.records import dataclass
 
 DISAGREEMENT = "disagreement"
 """What the manifest calls the measure of it."""
