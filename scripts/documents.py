@@ -1,4 +1,4 @@
-"""Put what is generated into the documents: tables of skill, fields, loads, peers and speed, a report."""
+"""Put what is generated into the documents: tables, a report, what was measured."""
 
 from __future__ import annotations
 

@@ -281,6 +281,7 @@ VALID: Mapping[str, Make] = {
     "path": lambda w: w.engine.manifest.folder,
     "golden": lambda w: False,
     "out_of_sample": lambda w: False,
+    "heads": lambda w: ("trap",),
     "strikes": lambda w: w.chain.strikes,
     "call_open_interest": lambda w: w.chain.call_open_interest,
     "put_open_interest": lambda w: w.chain.put_open_interest,

@@ -23,6 +23,7 @@ from aegismatrix.artifacts.manifest import (
     read_manifest,
 )
 from aegismatrix.engine.model import MOST_THREADS, Model, load_model
+from aegismatrix.engine.pieces import Run, in_pieces, staged
 from aegismatrix.errors import ArgumentError, ContractError, MissingExtraError, shown
 from aegismatrix.market.arrays import (
     MAX_GIVEN,
@@ -36,6 +37,7 @@ from aegismatrix.market.arrays import (
     as_real,
     as_rows,
     as_text,
+    as_texts,
     as_truth,
     as_whole,
     is_masked_array,
@@ -369,6 +371,7 @@ class Engine:
         distance: ArrayLike = DISTANCES,
         upper_distance: ArrayLike | None = None,
         out_of_sample: bool = False,
+        heads: Sequence[str] | None = None,
     ) -> Forecast:
         """Forecast from every bar that has enough history: T - lookback_bars + 1 days.
 
@@ -387,11 +390,17 @@ class Engine:
             `Forecast.in_sample` is False throughout.
             Days before the first scored one, and any other day of the training that was not
             forecast, are left out.
+        heads : sequence of str, optional
+            The models to ask, by name; by default all of them. Those that are left out cost
+            nothing, the days are the same. A long history is computed in pieces, and takes little
+            more memory than what it returns.
 
         Raises
         ------
         InsufficientHistoryError
             Saying how many bars are missing.
+        UnknownModelError
+            If the engine has no such head.
         SealedForecastsError
             If the artifacts seal no such forecasts, or the file is not here.
         OutOfSampleBarsError
@@ -407,7 +416,10 @@ class Engine:
         >>> len(past) == 400 - engine.lookback_bars + 1, past.in_sample.all().item()
         (True, True)
         """
-        forecast = self._forecast(bars, horizon_days, distance, upper_distance, last_only=False)
+        given = None if heads is None else self._chosen(heads)
+        forecast = self._forecast(
+            bars, horizon_days, distance, upper_distance, last_only=False, heads=given
+        )
         if not as_truth(out_of_sample, "out_of_sample"):
             return forecast
         return self._out_of_sample(forecast, bars)
@@ -909,7 +921,7 @@ class Engine:
         sealed = {
             head.name: sealed_cells(walked, head, *asked, path)
             for head in self._heads
-            if head.name in walked.heads
+            if head.name in walked.heads and head.name in forecast
         }
         if not sealed:
             raise errors.SealedForecastsError(
@@ -973,6 +985,7 @@ class Engine:
         upper_distance: ArrayLike | None,
         *,
         last_only: bool,
+        heads: Sequence[ArraySpec] | None = None,
     ) -> Forecast:
         self._check_bars(bars)
         first = len(bars) - self.lookback_bars if last_only else 0
@@ -988,21 +1001,11 @@ class Engine:
             "low": bars.low[first:],
             "close": bars.close[first:],
             "iv": bars.iv[first:],
-            **chosen,
         }
-        outputs = self._model.run_validated(
-            {name: values for name, values in given.items() if name in self._inputs}
-        )
+        outputs = in_pieces(self._run(heads, chosen), given, self.lookback_bars)
         start = first + self.lookback_bars - 1
         dates = bars.dates[start:]
-        for name, values in outputs.items():
-            if len(values) != len(dates):
-                raise ContractError(
-                    ENGINE_NAME,
-                    name,
-                    f"has {len(values)} rows for {len(dates)} days",
-                    remedy="Nothing was published; use artifacts made by aegismatrix export.",
-                )
+        asked = self._heads if heads is None else heads
         in_sample = np.zeros(len(dates), dtype=bool)
         for span_first, span_last in self._spans:
             in_sample |= (dates >= span_first) & (dates <= span_last)
@@ -1014,12 +1017,36 @@ class Engine:
             implied_sigma=outputs["implied_sigma"],
             features=outputs["features"],
             horizon_days=chosen["horizon"],
-            distance=chosen["lower_distance"],
+            distance=lower,
             upper_distance=chosen["upper_distance"],
-            probabilities={head.name: outputs[head.name] for head in self._heads},
-            columns={head.name: _columns(head, chosen["horizon"], lower) for head in self._heads},
+            probabilities={head.name: outputs[head.name] for head in asked},
+            columns={head.name: _columns(head, chosen["horizon"], lower) for head in asked},
             manifest_digest=self.manifest.digest,
         )
+
+    def _chosen(self, heads: Sequence[str]) -> list[ArraySpec]:
+        """The heads of these names, in the engine's own order."""
+        known = {head.name: head for head in self._heads}
+        names = as_texts(heads, "heads")
+        for name in names:
+            if name not in known:
+                raise errors.UnknownModelError(
+                    name, known=tuple(known), path=str(self.manifest.folder)
+                )
+        return [head for name, head in known.items() if name in names]
+
+    def _run(self, heads: Sequence[ArraySpec] | None, asked: Mapping[str, FloatArray]) -> Run:
+        """What computes these heads: the fused file all of them, staged files a choice."""
+        if heads is not None:
+            opened = {head.name: self._open(head.name) for head in heads}
+            return staged(self._open("features"), opened, asked, self.lookback_bars)
+        chosen = {name: values for name, values in asked.items() if name in self._inputs}
+
+        def run(bars: Mapping[str, FloatArray]) -> Mapping[str, FloatArray]:
+            known = {name: values for name, values in bars.items() if name in self._inputs}
+            return self._model.run_validated({**known, **chosen})
+
+        return run
 
 
 def _check_engine(manifest: Manifest) -> None:
