@@ -241,7 +241,12 @@ def test_the_staged_artifacts_give_every_real_row_of_the_fused_one(
     )
     heads = {name: model for name, model in staged.items() if model.spec.kind == "head"}
     assert list(heads) == list(forecast)
-    given = {**made, "horizon": forecast.horizon_days, "distance": forecast.distance}
+    given = {
+        **made,
+        "horizon": forecast.horizon_days,
+        "lower_distance": forecast.distance,
+        "upper_distance": forecast.upper_distance,
+    }
     sealed = {array.name: array for array in engine.heads}
     for name, head in heads.items():
         run = head.run(**{array.name: given[array.name] for array in head.spec.inputs})
@@ -437,7 +442,7 @@ def test_the_default_grid_is_the_documented_one(engine: Engine, sample: Bars) ->
     surfaces = [array for array in engine.heads if is_surface(array)]
     assert [array.name for array in surfaces] == ["breach"]
     assert surfaces[0].columns == SIDES
-    assert forecast["breach"].shape == (1, 3, 4, 6)
+    assert forecast["breach"].shape == (1, 5, 4, 6)
     assert forecast.columns["breach"][0] == "breach_h1_d100"
     assert forecast.columns["breach"][-1] == "breach_h20_d700"
     named = engine.predict(
