@@ -169,21 +169,23 @@ def test_the_fit_is_that_of_scikit_learn_on_the_stacked_table(market: MarketRows
     features, sigma, outcomes = few_rows(market)
     cells, (down, up) = cells_of(sigma, outcomes)
     edges, found = fit_edges(features, cells, (down, up))
-    assert (edges.down[0, -2:] != 0.0).all(), "nothing is held on these rows"
-    assert (edges.up[0, -2:] != 0.0).all()
+    # What is held, at 0 or at next to nothing, has no part in the table.
+    free = [np.abs(side[0]) > LEAST_SLOPE for side in (edges.down, edges.up)]
+    assert not all(of_side.all() for of_side in free), "a held term is part of what is compared"
+    assert min(of_side.sum() for of_side in free) >= 2
 
     count = len(HORIZONS_DAYS) * len(DISTANCES_K)
     terms = np.tile(cell_terms(cells.k, cells.horizon_days), (SLICE_ROWS, 1))
-    none = np.zeros_like(terms)
+    # Times 1000, so that no penalty is felt.
+    below, above = (1e3 * terms[:, of_side] for of_side in free)
     weight = cells.weight.ravel()
     rows = np.repeat(features, count, axis=0)
     scaler = StandardScaler().fit(rows, sample_weight=weight)
     scaled = np.clip(scaler.transform(rows), -CLIP, CLIP)
-    # Times 1000, so that no penalty is felt.
     stacked = np.concatenate(
         [
-            np.column_stack([scaled, 1e3 * terms, none]),
-            np.column_stack([scaled, none, 1e3 * terms]),
+            np.column_stack([scaled, below, np.zeros_like(above)]),
+            np.column_stack([scaled, np.zeros_like(below), above]),
         ]
     )
     model = LogisticRegression(
@@ -195,7 +197,7 @@ def test_the_fit_is_that_of_scikit_learn_on_the_stacked_table(market: MarketRows
 
     np.testing.assert_allclose(edges.mean[0], scaler.mean_, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(edges.scale[0], scaler.scale_, rtol=1e-9)
-    np.testing.assert_allclose(np.array(found), expected, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(np.array(found), expected, rtol=0, atol=1e-3)
 
 
 def test_labels_beyond_the_usable_rows_do_not_change_the_fit(market: MarketRows) -> None:
@@ -230,7 +232,7 @@ def test_a_history_too_thin_for_the_shape_of_a_touch_gets_it_all_the_same(
     features, sigma, outcomes = few_rows(market)
     # Against the square root of time, touches grow rarer; and some edges are never touched.
     slower = [values * np.arange(1, 31) ** -0.9 for values in (outcomes.down, outcomes.up)]
-    fitted = fit_surface(features, sigma, Outcomes(*slower, outcomes.end), allowed)
+    fitted = fit_surface(features, sigma, Outcomes(slower[0], slower[1], outcomes.end), allowed)
     assert (fitted.edges.down[0, 3:] == 0.0).all()
     nowhere = np.zeros_like(outcomes.down)
     fitted = fit_surface(features, sigma, Outcomes(nowhere, outcomes.up, outcomes.end), allowed)
@@ -243,8 +245,8 @@ RIGHT = (0.3, -2.0, -0.6, 0.1, -0.2, 0.5)
 
 def edges_with(*terms: tuple[float, ...]) -> Edges:
     count = len(terms)
-    features = [np.zeros((count, 2)), np.ones((count, 2)), np.zeros((count, 2))]
-    return Edges(*features, np.array(terms), np.array([RIGHT] * count))
+    none = np.zeros((count, 2))
+    return Edges(none, np.ones((count, 2)), none, np.array(terms), np.array([RIGHT] * count))
 
 
 @pytest.mark.parametrize(
@@ -269,7 +271,7 @@ def test_wrong_signs_and_nan_are_refused_in_whichever_fit(
     terms: tuple[float, ...], place: int
 ) -> None:
     check_edges(edges_with(RIGHT, RIGHT))
-    fits = [RIGHT, RIGHT]
+    fits: list[tuple[float, ...]] = [RIGHT, RIGHT]
     fits[place] = terms
     with pytest.raises(SurfaceShapeError) as raised:
         check_edges(edges_with(*fits))
@@ -378,7 +380,7 @@ def test_the_strength_of_simulated_paths_says_how_often_they_touch_both_edges() 
 
 
 def assert_monotone_and_coherent(probability: FloatArray, *, of_pairs: bool = False) -> None:
-    """Shape (N, 5, H, D); horizons rise, and so do lower distances, while upper ones fall in pairs."""
+    """Shape (N, 5, H, D); horizons and lower distances rise, upper ones too or, in pairs, fall."""
     assert probability.min() >= 0.0
     assert probability.max() <= 1.0 + ROUNDING
     assert np.diff(probability[:, :3], axis=2).min() >= -ROUNDING
