@@ -323,13 +323,16 @@ def test_provenance_names_artifacts_and_a_verdict_for_each_output(report: am.Rep
 
 
 def test_what_is_only_indicated_stands_apart_from_what_is_demonstrated(report: am.Report) -> None:
-    skill = report.provenance.skill
+    skill = {
+        output: {**one, "verdict": "none demonstrated"}
+        for output, one in report.provenance.skill.items()
+    }
     said = {output: {**skill[output], "verdict": "indicated"} for output in ("trap_10", "theta")}
     hinted = replace(report, provenance=replace(report.provenance, skill={**skill, **said}))
     hinted.validate()
     assert hinted.verdict("trap_10") == "indicated"
     (line,) = [one for one in hinted.summary().splitlines() if one.startswith("  trap ")]
-    assert re.search(r"5 d \d+% \(\w+\), 10 d \d+% \(indicated\)", line)
+    assert re.search(r"5 d \d+% \([\w ]+\), 10 d \d+% \(indicated\)", line)
     page = render_page(hinted.to_dict())
     assert page.count("Skill indicated, not demonstrated") == 2
     assert "\N{CIRCLE WITH LEFT HALF BLACK} 10 d" in page
