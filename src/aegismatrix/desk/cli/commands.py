@@ -448,6 +448,35 @@ def history(arguments: argparse.Namespace) -> int:
     return DONE
 
 
+def touch(arguments: argparse.Namespace) -> int:
+    """Say how likely strikes are touched, or closed beyond, by an expiry."""
+    from aegismatrix.engine.engine import Engine
+
+    bars = _source(arguments).fetch().bars
+    engine = Engine(arguments.models)
+    asked = {
+        "strike": arguments.strike,
+        "by": arguments.by,
+        "horizon_days": arguments.horizon_days,
+    }
+    touched, ended = engine.touch(bars, **asked), engine.beyond(bars, **asked)
+    rows = [
+        {key: value for key, value in one.items() if key != "probability"}
+        | {"touch": one["probability"], "beyond": other["probability"]}
+        for one, other in zip(touched.rows(), ended.rows(), strict=True)
+    ]
+    if arguments.json:
+        print(json.dumps({"as_of": touched.as_of, "spot": touched.spot, "strikes": rows}))
+        return DONE
+    if not arguments.quiet:
+        print(f"{touched.as_of}  close {touched.spot:g}")
+        print(f"{'by':<12}{'strike':>10}{'touched':>10}{'closed beyond':>15}")
+        for row in rows:
+            until = row.get("by", f"{row['horizon_days']} days")
+            print(f"{until:<12}{row['strike']:>10g}{row['touch']:>10.1%}{row['beyond']:>15.1%}")
+    return DONE
+
+
 def _write_all(text: str) -> None:
     """Write to standard output; with PYTHONUNBUFFERED a single write may stop short unnoticed."""
     sys.stdout.flush()

@@ -38,6 +38,7 @@ examples:
   aegismatrix monitor --yahoo --journal out/forecasts.sqlite
   aegismatrix history --sample --out history.csv
   aegismatrix history --index nifty_daily.csv --iv india_vix_daily.csv --out history.csv
+  aegismatrix touch --index nifty_daily.csv --iv india_vix_daily.csv --strike 24500 --by 2025-01-02
   aegismatrix models
   aegismatrix verify
   aegismatrix verify --signature
@@ -193,6 +194,30 @@ def _parser(others: Mapping[str, Command | AegisError]) -> argparse.ArgumentPars
     )
     _add_models(history)
     history.set_defaults(run=commands.history)
+
+    touch = add("touch", "say how likely strikes are touched, or closed beyond, by an expiry")
+    _add_bars(touch)
+    touch.add_argument(
+        "--strike",
+        metavar="POINTS",
+        type=float,
+        nargs="+",
+        required=True,
+        help="ask for these strikes, in index points",
+    )
+    touch_by = touch.add_mutually_exclusive_group(required=True)
+    touch_by.add_argument(
+        "--by", metavar="DATE", type=_iso_date, nargs="+", help="by these sessions, YYYY-MM-DD"
+    )
+    touch_by.add_argument(
+        "--horizon-days",
+        metavar="DAYS",
+        type=int,
+        nargs="+",
+        help="within so many trading days, where the market has no calendar",
+    )
+    _add_models(touch)
+    touch.set_defaults(run=commands.touch)
 
     models = add("models", "list models and their walk-forward skill")
     _add_models(models)
