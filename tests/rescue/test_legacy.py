@@ -561,3 +561,17 @@ def test_a_file_of_torch_before_1_6_is_not_copied_to_be_looked_through() -> None
     finally:
         tracemalloc.stop()
     assert peak < 2.2 * len(data)
+
+
+def test_a_frame_of_pandas_with_texts_of_pyarrow_is_inert() -> None:
+    """What the opcodes of such a frame call stands beside the model and is never called."""
+    restored = Instance("pyarrow.lib", "Field", {"a": 1})
+    value = read_bytes(pickles.Writer(4).dumps({"model": 1, "frame": restored})).value
+    assert isinstance(value["frame"], Record)
+
+
+def test_a_model_under_a_tuple_is_not_called_damaged() -> None:
+    with pytest.raises(LegacyError) as caught:
+        read_bytes(pickles.Writer(4).dumps({("NIFTY", 15): 1}))
+    assert caught.value.code == "unsupported-key"
+    assert "text for each key" in str(caught.value)

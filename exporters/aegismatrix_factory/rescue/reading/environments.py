@@ -53,6 +53,7 @@ _BESIDE: Mapping[str, tuple[tuple[tuple[int, int], tuple[str, str, str, str]], .
 }
 _PACKAGES = {
     "pandas": "pandas",
+    "pyarrow": "pyarrow",
     "xgboost": "xgboost",
     "lightgbm": "lightgbm",
     "catboost": "catboost",

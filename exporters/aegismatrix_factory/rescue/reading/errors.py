@@ -89,6 +89,17 @@ class MalformedError(LegacyError):
         )
 
 
+class KeyKindError(LegacyError):
+    """A dict has keys that name no artifact, such as tuples."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a key is neither text nor a number",
+            code="unsupported-key",
+            remedy="Save it with text for each key, such as 'NIFTY 15'.",
+        )
+
+
 class CycleError(LegacyError):
     """A value holds itself, as no model does that is converted."""
 

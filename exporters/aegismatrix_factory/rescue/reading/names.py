@@ -17,7 +17,10 @@ from aegismatrix_factory.rescue.reading.errors import (
 LIBRARIES = frozenset({"sklearn", "xgboost", "lightgbm", "catboost", "imblearn", "_loss"})
 """Whatever these name becomes an inert record: what a record means is not decided here."""
 
-DATA = ("numpy.random", "numpy.ma", "pandas", "scipy", "datetime", "decimal", "fractions", "pytz")
+DATA = (
+    *("numpy.random", "numpy.ma", "pandas", "pyarrow.lib", "scipy"),
+    *("datetime", "decimal", "fractions", "pytz"),
+)
 """What these name stands beside a model, as a frame or a generator does, and is inert as well."""
 
 _PYTHON = ("int", "float", "str", "bool", "dict", "list", "tuple", "long", "unicode", "object")

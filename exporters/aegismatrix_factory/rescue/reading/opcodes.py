@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from aegismatrix_factory.rescue.reading import arrays
-from aegismatrix_factory.rescue.reading.errors import LimitError, MalformedError
+from aegismatrix_factory.rescue.reading.errors import KeyKindError, LimitError, MalformedError
 from aegismatrix_factory.rescue.reading.limits import Budget
 from aegismatrix_factory.rescue.reading.names import (
     PATHS,
@@ -460,6 +460,8 @@ class _Walk:
         if isinstance(key, np.generic) and key.dtype.kind in "biufU":
             key = key.item()
         if type(key) not in _KEYS:
+            if isinstance(key, tuple | RecordDraft):
+                raise KeyKindError
             raise self.bad("a key is neither text nor a number")
         if type(key) not in _TEXTS:
             # Numbers hash to themselves, so that many can be chosen to collide.
