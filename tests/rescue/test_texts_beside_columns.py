@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 import shutil
 from pathlib import Path
 from typing import Any
@@ -214,11 +213,9 @@ def test_a_text_of_a_frame_is_counted_in_several_ways() -> None:
     assert told[1].begin == told[0].begin + told[0].terms
 
 
-def test_texts_of_a_column_are_listed_under_its_name(tmp_path: Path) -> None:
+def test_texts_of_a_column_are_listed_under_its_name() -> None:
     """Its place among what is left beside a text is no name of it, and may be another's."""
-    (tmp_path / "old").mkdir()
-    (tmp_path / "old" / "desk.pkl").write_bytes(pickle.dumps(FITTED))
-    (outcome,) = rescue(tmp_path / "old", tmp_path / "new")
-    (artifact,) = outcome.artifacts
-    assert artifact.entry["details"]["columns"] == ["vix", "kind", "move"]
-    assert artifact.entry["details"]["texts"] == {"kind": ["calm", "mixed", "wild"]}
+    single = rescued(FITTED)
+    assert single.model.details["columns"] == ["vix", "kind", "move"]
+    listed = {one.name: one.texts for one in single.authored.columns if one.kind == "text"}
+    assert listed == {"kind": ["calm", "mixed", "wild"]}

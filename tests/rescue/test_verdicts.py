@@ -6,7 +6,6 @@ import io
 import json
 import math
 import os
-import pickle
 import re
 import signal
 import zipfile
@@ -30,7 +29,6 @@ from aegismatrix_factory.rescue.reading.errors import LegacyError, LimitError
 from aegismatrix_factory.rescue.reading.limits import Clock, Limits, conversion_takes_too_long
 from aegismatrix_factory.rescue.reading.ubjson import read_ubjson
 from aegismatrix_factory.rescue.verdicts import Rescued
-from sklearn.cluster import Birch
 
 from aegismatrix.engine.verify import verify
 from scripts.rescue import main
@@ -592,8 +590,10 @@ def test_what_a_model_was_made_from_and_how_it_is_built_is_no_obstacle(
 
 
 def test_a_model_that_holds_itself_is_not_called_damaged(old: Path, tmp_path: Path) -> None:
-    tree = Birch(n_clusters=2).fit(np.arange(12.0).reshape(6, 2))
-    (old / "birch.pkl").write_bytes(pickle.dumps(tree))
+    leaf: list[Any] = []
+    leaf.append(leaf)
+    tree = Instance("sklearn.cluster._birch", "Birch", {"root_": leaf, "_sklearn_version": "1.5.2"})
+    (old / "birch.pkl").write_bytes(Writer(4).dumps(tree))
     verdict = found(old, tmp_path / "new")["birch.pkl"]
     assert verdict.refusal is not None
     assert verdict.refusal.code == "cycle"
