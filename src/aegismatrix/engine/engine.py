@@ -506,9 +506,11 @@ class Engine:
             }
         outputs = past.run(features=forecast.features, fit=np.maximum(fit, 0), **given)
         columns = past.spec.outputs[0].columns
-        if side is not None and side not in columns:
-            raise ArgumentError("side", shown(side), remedy=f"Give one of {list(columns)}.")
-        place = 0 if side is None else columns.index(side)
+        choice = f"Give one of {list(columns)}."
+        wanted = columns[0] if side is None else as_text(side, "side", choice)
+        if wanted not in columns:
+            raise ArgumentError("side", shown(side), remedy=choice)
+        place = columns.index(wanted)
         by_column = outputs[_PROBABILITY].reshape(len(forecast), len(columns), -1)
         unseen: FloatArray = by_column[:, place, 0].copy()
         unseen[fit < 0] = np.nan
