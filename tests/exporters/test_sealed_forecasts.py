@@ -25,7 +25,7 @@ from aegismatrix.artifacts.manifest import read_manifest
 from aegismatrix.engine.engine import DISTANCES, HORIZONS_DAYS
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.events import BREACH, OUTPUTS
-from aegismatrix.market.outcomes import excursions, happened
+from aegismatrix.market.outcomes import excursions, forward_return, happened
 
 pytestmark = pytest.mark.slow
 
@@ -80,10 +80,12 @@ def test_the_losses_that_were_sealed_are_those_of_the_history(models: Path) -> N
             event = OUTPUTS[one.output].event
             assert event is not None
             label = happened(event, bars)[row][:, None]
-        elif family in ("breach", "breach_down", "breach_up") and one.horizon_days in HORIZONS_DAYS:
+        elif family.startswith("breach") and one.horizon_days in HORIZONS_DAYS:
             place = [BREACH.family(side) for side in BREACH.sides].index(family)
             said = history["breach"][:, place, HORIZONS_DAYS.index(one.horizon_days)]
-            reached = [np.maximum(down, up), down, up][place][row, one.horizon_days - 1, None]
+            day, end = one.horizon_days - 1, forward_return(bars, one.horizon_days)
+            touched = [np.maximum(down, up)[:, day], down[:, day], up[:, day]]
+            reached = [*touched, -end, end][place][row, None]
             label = np.where(np.isnan(reached), np.nan, reached > np.array(DISTANCES))
         else:
             continue
@@ -93,7 +95,8 @@ def test_the_losses_that_were_sealed_are_those_of_the_history(models: Path) -> N
         place_of = np.searchsorted(losses.dates, history.dates[known])
         np.testing.assert_allclose(one.values[place_of], of_day[known], atol=3e-4)
         assert known.sum() == (~np.isnan(one.values)).sum()
-    assert held == 3 + 3 * len(HORIZONS_DAYS)
+    # Closes are judged at two of the horizons, below and above.
+    assert held == 3 + 3 * len(HORIZONS_DAYS) + 2 * 2
 
 
 def test_the_history_goes_to_the_last_bar_though_its_outcome_is_not_known(models: Path) -> None:
@@ -102,11 +105,13 @@ def test_the_history_goes_to_the_last_bar_though_its_outcome_is_not_known(models
     assert walked.dates[-1] == bars.dates[-1]
     assert (walked.market, set(walked.heads)) == ("sp500", {"trap", "regime", "breach"})
     breach = walked.heads["breach"].forecasts()
-    either, down, up = np.moveaxis(breach, 1, 0)
+    either, down, up, below, above = np.moveaxis(breach, 1, 0)
     assert (np.maximum(down, up) <= either).all()
     assert (either <= np.minimum(1.0, down + up)).all()
+    assert (below <= down).all()
+    assert (above <= up).all()
     assert (np.diff(breach, axis=-1) <= 0.0).all()
-    assert (np.diff(breach, axis=-2) >= 0.0).all()
+    assert (np.diff(breach[:, :3], axis=-2) >= 0.0).all()
 
 
 def test_the_same_training_gives_the_same_file_and_another_is_refused(

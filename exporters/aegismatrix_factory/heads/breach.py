@@ -49,7 +49,7 @@ from aegismatrix_factory.heads.surface import (
     fit_surface,
     surface_graph,
 )
-from aegismatrix_factory.heads.textbook import one_touch, terminal, two_touches
+from aegismatrix_factory.heads.textbook import haug_touch, one_touch, terminal, two_touches
 from aegismatrix_factory.heads.trap import Trap
 
 # What is judged is what the engine gives unless asked otherwise, and a week of days to an expiry.
@@ -64,6 +64,9 @@ WALKED_HORIZONS_DAYS = {
 JUDGED_DISTANCES = np.array(DISTANCES)
 SHUFFLED_HORIZON_DAYS = 5
 _SAFE_RANGE, _MOVE_INTERVAL = "safe range", "move interval"
+_LOWER_EDGE, _UPPER_EDGE = "lower edge", "upper edge"
+# Lower and upper edge in implied deviations of the horizon.
+_PAIRS = {(1.0, 1.5): "neither, nearer below", (1.5, 1.0): "neither, nearer above"}
 SHUFFLED_K = 0.75
 # The first fit that speaks for the past has seen a year of labels of the longest horizon.
 PAST_WARM_UP_ROWS = 252 + LONGEST_DAYS + EMBARGO_DAYS
@@ -142,6 +145,11 @@ class Breach(Head):
             walked[f"{_SAFE_RANGE}_{horizon_days}"] = self._walk_reached(
                 market, outcomes, horizon_days, fit_of
             )
+        for pair, what in _PAIRS.items():
+            for horizon_days in HORIZONS_DAYS:
+                walked[f"{what}_{horizon_days}"] = self._walk_pair(
+                    market, outcomes, pair, horizon_days, fit_of
+                )
         for horizon_days in LABELS:
             walked[f"{_MOVE_INTERVAL}_{horizon_days}"] = self._walk_moved(
                 market, horizon_days, fit_of
@@ -170,16 +178,33 @@ class Breach(Head):
         return judgements
 
     def measure(self, market: MarketRows, walks: Mapping[str, Forecasts]) -> list[dict[str, Any]]:
-        """Measure how often safe range and move interval held: overall, by year, by iv."""
+        """Measure safe range, its edges, pairs of edges and move interval against what they state.
+
+        Each overall, by year and by tercile of the volatility index.
+        """
         measures = []
-        for what, horizons, least in (
-            (_SAFE_RANGE, JUDGED_HORIZONS_DAYS, 1.0 - CONFIDENCE),
-            (_MOVE_INTERVAL, tuple(LABELS), 0.5 * (1.0 - MOVE_CONFIDENCE)),
-        ):
-            for horizon_days in horizons:
+        for horizon_days in JUDGED_HORIZONS_DAYS:
+            walked = walks[f"{_SAFE_RANGE}_{horizon_days}"]
+            held = walked.model > 1.0 - CONFIDENCE
+            each = 0.5 * (1.0 + CONFIDENCE)
+            for what, kept, stated in (
+                (_SAFE_RANGE, held[:, 0] & held[:, 1], CONFIDENCE),
+                (_LOWER_EDGE, held[:, 0], each),
+                (_UPPER_EDGE, held[:, 1], each),
+            ):
+                measures.append(_held(what, market, walked, kept, stated, horizon_days))
+        for what in _PAIRS.values():
+            for horizon_days in HORIZONS_DAYS:
                 walked = walks[f"{what}_{horizon_days}"]
-                held = (walked.model > least).astype(np.float64)
-                measures.append(_held(what, market, walked, held, horizon_days))
+                measures.append(
+                    _held(what, market, walked, walked.label, walked.model, horizon_days)
+                )
+        for horizon_days in LABELS:
+            walked = walks[f"{_MOVE_INTERVAL}_{horizon_days}"]
+            kept = walked.model > 0.5 * (1.0 - MOVE_CONFIDENCE)
+            measures.append(
+                _held(_MOVE_INTERVAL, market, walked, kept, MOVE_CONFIDENCE, horizon_days)
+            )
         return measures
 
     def said(self, market: MarketRows, walks: Mapping[str, Forecasts]) -> FloatArray:
@@ -343,11 +368,10 @@ class Breach(Head):
         horizon_days: int,
         fit_of: Callable[[Block], Surface],
     ) -> Forecasts:
-        """Ask how wide a safe range would just have held, by the probability that it is left.
+        """Ask how wide a safe range would just have held at each edge, by P(the range is left).
 
-        A safe range lets each edge be touched with the same probability. The one that just holds
-        gives both that of the distance which was reached on the likelier side. The label is how far
-        the index went down and up.
+        A safe range lets each edge be touched with the same probability. The label is how far the
+        index went down and up.
         """
         features, sigma = market.columns(self.features), market.implied_sigma
         horizon = np.array([float(horizon_days)])
@@ -360,10 +384,36 @@ class Breach(Head):
             values = evaluate(
                 surface, features[rows], sigma[rows], horizon, reached[:, :1], reached[:, 1:]
             )
-            share = values[:, 1:3, 0, 0].min(axis=1)
+            share = values[:, 1:3, 0, 0]
             return np.asarray(2.0 * share - both_touched(surface.strength[0], share, share))
 
         return self._asked(market, asked, horizon_days, model)
+
+    def _walk_pair(
+        self,
+        market: MarketRows,
+        outcomes: Outcomes,
+        pair: tuple[float, float],
+        horizon_days: int,
+        fit_of: Callable[[Block], Surface],
+    ) -> Forecasts:
+        """Forecast that neither edge of a pair is touched, each so many deviations away."""
+        features, sigma = market.columns(self.features), market.implied_sigma
+        horizon = np.array([float(horizon_days)])
+        deviation = sigma[:, None] * np.sqrt(horizon)
+        lower, upper = (deviation * times for times in pair)
+        column = slice(horizon_days - 1, horizon_days)
+        down, up = outcomes.down[:, column], outcomes.up[:, column]
+        inside = np.where(np.isnan(down + up), np.nan, (down <= lower) & (up <= upper))[:, 0]
+
+        def model(block: Block) -> FloatArray:
+            rows = block.test
+            values = evaluate(
+                fit_of(block), features[rows], sigma[rows], horizon, lower[rows], upper[rows]
+            )
+            return np.asarray(1.0 - values[:, 0, 0, 0])
+
+        return self._asked(market, inside, horizon_days, model)
 
     def _walk_moved(
         self, market: MarketRows, horizon_days: int, fit_of: Callable[[Block], Surface]
@@ -435,10 +485,19 @@ class Breach(Head):
 
 
 def _held(
-    what: str, market: MarketRows, walked: Forecasts, held: FloatArray, horizon_days: int
+    what: str,
+    market: MarketRows,
+    walked: Forecasts,
+    kept: NDArray[Any],
+    stated: float | FloatArray,
+    horizon_days: int,
 ) -> dict[str, Any]:
+    """Compare how often something held with what was stated, which may differ from day to day."""
+    held = kept.astype(np.float64)
+    confidence = float(np.mean(stated))
     rows = bootstrap_rows(len(held), horizon_days, market.effort.bootstrap_samples)
-    lower, upper = np.quantile(held[rows].mean(axis=1), [0.025, 0.975])
+    beyond = held - stated
+    lower, upper = confidence + np.quantile(beyond[rows].mean(axis=1), [0.025, 0.975])
     years = walked.dates.astype("datetime64[Y]").astype(str)
     sigma = market.implied_sigma[walked.rows]
     tercile = np.searchsorted(np.quantile(sigma, [1 / 3, 2 / 3]), sigma)
@@ -446,7 +505,7 @@ def _held(
         "what": what,
         "market": market.name,
         "horizon_days": horizon_days,
-        "confidence": CONFIDENCE,
+        "confidence": round(confidence, 6),
         "n": len(held),
         "held": round(float(held.mean()), 6),
         "lower": round(float(lower), 6),
@@ -497,27 +556,29 @@ def _textbook(market: MarketRows, side: str, horizon_days: int) -> dict[str, For
     """What a driftless path with the implied volatility would do, by name."""
 
     def of(law: Callable[[FloatArray], FloatArray]) -> Forecaster:
+        """A law of the deviation of the path's end, of shape (n, 1)."""
+
         def forecast(block: Block) -> FloatArray:
-            deviation = market.implied_sigma[block.test, None] * np.sqrt(horizon_days)
-            return law(np.asarray(JUDGED_DISTANCES / deviation))
+            return law(market.implied_sigma[block.test, None] * np.sqrt(horizon_days))
 
         return forecast
 
     if side not in _TOUCHES:
-        return {"terminal normal": of(terminal)}
+        return {"terminal normal": of(lambda s: terminal(JUDGED_DISTANCES / s))}
     edges = 2.0 if side == "either" else 1.0
-    return {
-        "iv reflection": of(two_touches if side == "either" else one_touch),
-        "terminal normal": of(lambda k: edges * terminal(k)),
+    reflected = two_touches if side == "either" else one_touch
+    known = {
+        "iv reflection": of(lambda s: reflected(JUDGED_DISTANCES / s)),
+        "terminal normal": of(lambda s: edges * terminal(JUDGED_DISTANCES / s)),
     }
+    if side != "either":
+        known["haug"] = of(lambda s: haug_touch(side, s, JUDGED_DISTANCES))
+    return known
 
 
-def _stacked(surfaces: Sequence[Surface]) -> dict[str, dict[str, FloatArray]]:
-    parts = [surface.to_arrays() for surface in surfaces]
-    return {
-        part: {name: np.concatenate([one[part][name] for one in parts]) for name in arrays}
-        for part, arrays in parts[0].items()
-    }
+def _stacked(surfaces: Sequence[Surface]) -> dict[str, FloatArray]:
+    arrays = [surface.to_arrays() for surface in surfaces]
+    return {name: np.concatenate([one[name] for one in arrays]) for name in arrays[0]}
 
 
 def _evaluated(surface: Surface, inputs: Inputs) -> FloatArray:

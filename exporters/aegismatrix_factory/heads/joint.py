@@ -14,12 +14,30 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from spox import Var
 
+from aegismatrix.errors import AegisError
 from aegismatrix_factory.graph.expressions import Graph
 
 FloatArray = NDArray[np.float64]
 
 LEAST_STRENGTH, MOST_STRENGTH = 0.1, 40.0
 _LEAST_PROBABILITY = 1e-12
+
+
+class StrengthError(AegisError):
+    """A fitted strength makes no copula.
+
+    Attributes
+    ----------
+    strength : float
+        As it was fitted.
+    """
+
+    def __init__(self, strength: float) -> None:
+        self.strength = strength
+        super().__init__(
+            f"The touches of two edges make no joint law with the strength {strength}.",
+            remedy="Train on a longer history, or on one with larger moves.",
+        )
 
 
 def both_touched(strength: float | FloatArray, down: FloatArray, up: FloatArray) -> FloatArray:
@@ -107,3 +125,20 @@ def fit_strength(
 
     found = minimize_scalar(unlikely, bounds=(LEAST_STRENGTH, MOST_STRENGTH), method="bounded")
     return float(found.x)
+
+
+def check_strength(strength: FloatArray) -> None:
+    """Refuse a strength that makes no copula, or one beyond what is fitted.
+
+    Parameters
+    ----------
+    strength : ndarray of shape (B,)
+        One or more fits.
+
+    Raises
+    ------
+    StrengthError
+    """
+    for one in strength:
+        if not LEAST_STRENGTH <= one <= MOST_STRENGTH:
+            raise StrengthError(float(one))

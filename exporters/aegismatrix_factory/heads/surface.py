@@ -14,20 +14,19 @@ from aegismatrix.market.events import BREACH
 from aegismatrix_factory.graph.expressions import Graph
 from aegismatrix_factory.heads.closing import beyond, beyond_graph, check_closing, fit_closing
 from aegismatrix_factory.heads.edges import (
-    DISTANCES_K,
-    HORIZONS_DAYS,
-    Edge,
-    check_edge,
-    fit_edge,
-    horizon_weights,
-    touch,
-    touch_graph,
+    Cells,
+    Edges,
+    check_edges,
+    fit_edges,
+    touches,
+    touches_graph,
 )
-from aegismatrix_factory.heads.joint import both_touched, either_graph, fit_strength
+from aegismatrix_factory.heads.joint import both_touched, check_strength, either_graph, fit_strength
 
 FloatArray = NDArray[np.float64]
 
 SIDES = BREACH.sides
+_TOGETHER = ("strength", "closing")
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +35,7 @@ class Surface:
 
     Attributes
     ----------
-    down, up : Edge
+    edges : Edges
         The law of each edge.
     strength : ndarray of shape (B,)
         Of the copula, from `aegismatrix_factory.heads.joint`.
@@ -44,33 +43,27 @@ class Surface:
         Terms from `aegismatrix_factory.heads.closing`.
     """
 
-    down: Edge
-    up: Edge
+    edges: Edges
     strength: FloatArray
     closing: FloatArray
 
-    def to_arrays(self) -> dict[str, dict[str, FloatArray]]:
-        """Return the arrays by part and name, for storing."""
-        return {
-            "down": self.down.to_arrays(),
-            "up": self.up.to_arrays(),
-            "together": {"strength": self.strength, "closing": self.closing},
-        }
+    def to_arrays(self) -> dict[str, FloatArray]:
+        """Return the arrays by name, for storing."""
+        return {**self.edges.to_arrays(), "strength": self.strength, "closing": self.closing}
 
     @classmethod
-    def of_arrays(cls, stored: Mapping[str, Mapping[str, FloatArray]]) -> Surface:
+    def of_arrays(cls, stored: Mapping[str, FloatArray]) -> Surface:
         """Read what `to_arrays` gave, and assert once more that it is a surface."""
-        surface = cls(Edge(**stored["down"]), Edge(**stored["up"]), **stored["together"])
-        check_edge("down", surface.down)
-        check_edge("up", surface.up)
+        of_edges = {name: values for name, values in stored.items() if name not in _TOGETHER}
+        surface = cls(Edges(**of_edges), *(stored[name] for name in _TOGETHER))
+        check_edges(surface.edges)
+        check_strength(surface.strength)
         check_closing(surface.closing)
         return surface
 
     def at(self, fit: int) -> Surface:
         """Return one of the fits."""
-        return Surface(
-            self.down.at(fit), self.up.at(fit), self.strength[fit][None], self.closing[fit][None]
-        )
+        return Surface(self.edges.at(fit), self.strength[fit][None], self.closing[fit][None])
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,47 +116,21 @@ def fit_surface(
     SurfaceShapeError, CloseShapeError
         If it is no surface.
     """
-    down = fit_edge("down", features, implied_sigma, outcomes.down, usable_rows)
-    up = fit_edge("up", features, implied_sigma, outcomes.up, usable_rows)
-    horizons = np.repeat(HORIZONS_DAYS, len(DISTANCES_K))
-    column = horizons.astype(np.int64) - 1
-    allowed = np.column_stack([usable_rows(int(days)) for days in HORIZONS_DAYS])
-    known = ~np.isnan(outcomes.down + outcomes.up + outcomes.end)[:, column]
-    share = np.repeat(horizon_weights() / len(DISTANCES_K), len(DISTANCES_K))
-    weight = (known & np.repeat(allowed, len(DISTANCES_K), axis=1)) * share
-    # A cell's distance in deviations is the same at every horizon: one deviation a day at a time.
-    of_down, of_up = (_on_grid(edge, features, implied_sigma) for edge in (down, up))
-    distance = implied_sigma[:, None] * np.sqrt(horizons) * np.tile(DISTANCES_K, len(HORIZONS_DAYS))
-    reached_down, reached_up = (
-        reached[:, column] > distance for reached in (outcomes.down, outcomes.up)
+    known = ~np.isnan(outcomes.down + outcomes.up + outcomes.end)
+    cells = Cells.of(implied_sigma, known, usable_rows)
+    down_touched, up_touched = (
+        cells.of_outcome(reached) > cells.distance for reached in (outcomes.down, outcomes.up)
     )
-    end = outcomes.end[:, column]
-    return Surface(
-        down,
-        up,
-        np.array([fit_strength(of_down, of_up, reached_down, reached_up, weight)]),
-        fit_closing(
-            horizons,
-            (of_down, of_up),
-            (end < -distance, end > distance),
-            (weight * reached_down, weight * reached_up),
-        )[None],
+    edges, (down, up) = fit_edges(features, cells, (down_touched, up_touched))
+    end = cells.of_outcome(outcomes.end)
+    closing = fit_closing(
+        cells.horizon_days,
+        (down, up),
+        (end < -cells.distance, end > cells.distance),
+        (cells.weight * down_touched, cells.weight * up_touched),
     )
-
-
-def _on_grid(edge: Edge, features: FloatArray, implied_sigma: FloatArray) -> FloatArray:
-    """The law at every cell of the fit, shape (N, cells), horizon by horizon."""
-    parts = [
-        touch(
-            edge,
-            features,
-            implied_sigma,
-            np.array([days]),
-            implied_sigma[:, None] * np.sqrt(days) * DISTANCES_K,
-        )[:, 0]
-        for days in HORIZONS_DAYS
-    ]
-    return np.concatenate(parts, axis=1)
+    strength = fit_strength(down, up, down_touched, up_touched, cells.weight)
+    return Surface(edges, np.array([strength]), closing[None])
 
 
 def evaluate(
@@ -196,10 +163,7 @@ def evaluate(
         down`` and ``above <= up``, as the law has it.
     """
     distances = lower_distance, lower_distance if upper_distance is None else upper_distance
-    down, up = (
-        touch(edge, features, implied_sigma, horizon_days, distance)
-        for edge, distance in zip((surface.down, surface.up), distances, strict=True)
-    )
+    down, up = touches(surface.edges, features, implied_sigma, horizon_days, distances)
     either = down + up - both_touched(surface.strength[0], down, up)
     below, above = beyond(surface.closing[0], horizon_days[:, None], down, up)
     return np.stack([either, down, up, below, above], axis=1)
@@ -238,10 +202,8 @@ def surface_graph(
         table = graph.constant(values.reshape(-1, 1, 1))
         return table if fit is None else op.gather(table, fit, axis=0)
 
-    down, up = (
-        touch_graph(edge, graph, features, implied_sigma, horizon, distance, fit)
-        for edge, distance in ((surface.down, lower_distance), (surface.up, upper_distance))
-    )
+    distances = lower_distance, upper_distance
+    down, up = touches_graph(surface.edges, graph, features, implied_sigma, horizon, distances, fit)
     either = either_graph(column(surface.strength), graph, down, up)
     m0, m1, lower_curve, upper_curve = (column(terms) for terms in surface.closing.T)
     below, above = beyond_graph((m0, m1, lower_curve, upper_curve), graph, horizon, down, up)

@@ -35,3 +35,28 @@ def one_touch(k: FloatArray) -> FloatArray:
 def terminal(k: FloatArray) -> FloatArray:
     """Return the probability that it ends beyond one edge."""
     return np.asarray(norm.sf(k))
+
+
+def haug_touch(side: str, deviation: FloatArray, distance: FloatArray) -> FloatArray:
+    """Return the probability of a touch without interest, as libraries of option formulas have it.
+
+    A price that is a martingale has a logarithm that falls by half its variance. Haug, The Complete
+    Guide to Option Pricing Formulas, 2nd edition, 4.19: the barrier hit probability.
+
+    Parameters
+    ----------
+    side : {'down', 'up'}
+        Which edge.
+    deviation : ndarray
+        Standard deviation of the path's end.
+    distance : ndarray
+        Log distance of the edge.
+
+    Returns
+    -------
+    ndarray
+    """
+    lean = 0.5 * deviation if side == "down" else -0.5 * deviation
+    k = distance / deviation
+    growth = np.exp(2.0 * lean * k)
+    return np.asarray(norm.cdf(lean - k) + growth * norm.cdf(-lean - k))

@@ -333,6 +333,16 @@ def _asked(event: Mapping[str, Any]) -> str:
 def _measure_lines(measures: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for what, words in (
         ("safe range", "Share of windows in which the safe range held"),
+        ("lower edge", "Share of windows in which its lower edge was not touched"),
+        ("upper edge", "Share of windows in which its upper edge was not touched"),
+        (
+            "neither, nearer below",
+            "Share of windows that touched neither 1 implied deviation below nor 1.5 above",
+        ),
+        (
+            "neither, nearer above",
+            "Share of windows that touched neither 1.5 implied deviations below nor 1 above",
+        ),
         ("move interval", "Share of moves that ended within their interval"),
     ):
         of_kind = [measure for measure in measures if measure["what"] == what]
