@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from aegismatrix.desk.sources.yahoo import YahooSource, bars_from_yahoo
     from aegismatrix.engine.engine import Engine, Forecast
     from aegismatrix.engine.model import Model, load_models
+    from aegismatrix.engine.premium import ShortPremium
+    from aegismatrix.engine.strikes import StrikeTable, SurvivalTable
     from aegismatrix.engine.verify import Finding, verify
     from aegismatrix.errors import AegisError
     from aegismatrix.market.bars import Bars
@@ -69,6 +71,9 @@ __all__ = [
     "Output",
     "Report",
     "SellerSignal",
+    "ShortPremium",
+    "StrikeTable",
+    "SurvivalTable",
     "YahooSource",
     "__version__",
     "analyze",
@@ -106,6 +111,9 @@ _HOMES = {
     "Output": "market.events",
     "Report": "desk.report",
     "SellerSignal": "desk.signals.seller",
+    "ShortPremium": "engine.premium",
+    "StrikeTable": "engine.strikes",
+    "SurvivalTable": "engine.strikes",
     "YahooSource": "desk.sources.yahoo",
     "analyze": "desk.analysis",
     "bars_from_yahoo": "desk.sources.yahoo",

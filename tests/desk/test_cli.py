@@ -670,6 +670,45 @@ def test_verbose_says_what_is_done_on_standard_error(tmp_path: Path) -> None:
     assert plain.stderr == ""
 
 
+def test_touch_says_of_strikes_and_expiries_what_the_engine_does(
+    capsys: pytest.CaptureFixture[str], sample: Bars
+) -> None:
+    asked = ["touch", "--sample", "--strike", "2400", "2600", "--horizon-days", "5", "20"]
+    assert main([*asked, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    engine = Engine()
+    touched = engine.touch(sample, strike=[2400, 2600], horizon_days=[5, 20]).rows()
+    ended = engine.beyond(sample, strike=[2400, 2600], horizon_days=[5, 20]).rows()
+    assert (said["as_of"], said["spot"]) == ("2018-12-31", 2506.85)
+    assert [one["touch"] for one in said["strikes"]] == [one["probability"] for one in touched]
+    assert [one["beyond"] for one in said["strikes"]] == [one["probability"] for one in ended]
+    assert main(asked) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "2018-12-31  close 2506.85"
+    assert lines[2].split() == [
+        *("5", "days", "2400"),
+        f"{touched[0]['probability']:.1%}",
+        f"{ended[0]['probability']:.1%}",
+    ]
+    assert len(lines) == 6
+
+
+@pytest.mark.parametrize(
+    ("when", "words"),
+    [
+        (["--by", "2019-01-04"], "the sessions of the market other are not known"),
+        (["--horizon-days", "31"], "Give"),
+    ],
+)
+def test_a_strike_that_cannot_be_answered_ends_in_a_sentence(
+    when: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["touch", "--sample", "--strike", "2600", *when]) == 2
+    told = capsys.readouterr()
+    assert words in told.err
+    assert told.out == ""
+
+
 @pytest.mark.parametrize(
     ("expiry", "days"), [("weekly", 2), ("monthly", 22), ("2025-01-09", 7), (None, 2)]
 )

@@ -59,7 +59,7 @@ def test_a_report_claims_every_probability_that_its_future_decides(report: Repor
     cells = len(surface.horizon_days) * len(surface.distance_points)
     # The night is forecast where US bars are given; it is not logged.
     events = {column for column, output in OUTPUTS.items() if output.head != "overnight"}
-    assert len(claims) == len(claims_of(report)) == len(events) + 3 * cells + 6 + 1
+    assert len(claims) == len(claims_of(report)) == len(events) + 3 * cells + 6 + 3
     assert events < set(claims)
     seller, buyer = report.seller, report.buyer
     assert claims["trap_10"].probability == seller.trap.score

@@ -417,7 +417,9 @@ def figures_of(plain: dict[str, Any]) -> dict[str, list[float]]:
             trap["base_rate"],
         ],
         "expiry stress": [stress["score"], stress["probabilities"]["high"]],
-        "safe range": [safe[name] for name in ("lower", "upper", "horizon_days", "confidence")],
+        "safe range": [
+            safe[name] for name in ("lower", "upper", "horizon_days", "confidence", "edge_touch")
+        ],
         "held": [
             seller["historical_hit_rate"],
             seller["historical_hit_rate_n"],

@@ -24,6 +24,9 @@ from aegismatrix.artifacts.manifest import (
 )
 from aegismatrix.engine.model import MOST_THREADS, Model, load_model
 from aegismatrix.engine.pieces import Run, in_pieces, staged
+from aegismatrix.engine.surface import LEAST_DISTANCE as LEAST_DISTANCE
+from aegismatrix.engine.surface import LONGEST_DAYS as LONGEST_DAYS
+from aegismatrix.engine.surface import MOST_DISTANCE as MOST_DISTANCE
 from aegismatrix.errors import ArgumentError, ContractError, MissingExtraError, shown
 from aegismatrix.market.arrays import (
     MAX_GIVEN,
@@ -54,12 +57,6 @@ if TYPE_CHECKING:
     from aegismatrix.engine.strikes import StrikeTable, SurvivalTable
     from aegismatrix.engine.surface import Surface
     from aegismatrix.market.overnight import Nights
-
-LONGEST_DAYS = 30
-"""The longest horizon of the breach surface, in trading days."""
-
-LEAST_DISTANCE, MOST_DISTANCE = 1e-9, 10.0
-"""What a log distance may be."""
 
 HORIZONS_DAYS = (1, 5, 10, 20)
 """Horizons of the breach surface unless others are asked for."""
@@ -836,9 +833,11 @@ class Engine:
             }
         outputs = past.run(features=forecast.features, fit=np.maximum(fit, 0), **given)
         columns = past.spec.outputs[0].columns
-        if side is not None and side not in columns:
-            raise ArgumentError("side", shown(side), remedy=f"Give one of {list(columns)}.")
-        place = 0 if side is None else columns.index(side)
+        choice = f"Give one of {list(columns)}."
+        wanted = columns[0] if side is None else as_text(side, "side", choice)
+        if wanted not in columns:
+            raise ArgumentError("side", shown(side), remedy=choice)
+        place = columns.index(wanted)
         by_column = outputs[_PROBABILITY].reshape(len(forecast), len(columns), -1)
         unseen: FloatArray = by_column[:, place, 0].copy()
         unseen[fit < 0] = np.nan

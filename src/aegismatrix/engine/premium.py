@@ -58,6 +58,14 @@ class ShortPremium(Published):
         The worst payoff; of a strangle at the furthest closes that are counted.
     counted_from, counted_to : float
         Closes beyond these count as these: five implied deviations from the last close.
+
+    Examples
+    --------
+    >>> import aegismatrix as am
+    >>> engine, bars = am.Engine(), am.sample_bars()
+    >>> sold = engine.short_premium(bars, put=2400, call=2600, premium=40, horizon_days=5)
+    >>> sold.breakeven_lower, sold.breakeven_upper
+    (2360.0, 2640.0)
     """
 
     as_of: str

@@ -10,6 +10,12 @@ from aegismatrix.artifacts.manifest import ENGINE_NAME
 from aegismatrix.errors import ContractError
 from aegismatrix.market.arrays import FloatArray
 
+LONGEST_DAYS = 30
+"""The longest horizon, in trading days."""
+
+LEAST_DISTANCE, MOST_DISTANCE = 1e-9, 10.0
+"""What a log distance may be."""
+
 EITHER, DOWN, UP, BELOW, ABOVE = range(5)
 """Places along the surface's axis of columns."""
 
@@ -17,7 +23,6 @@ Surface = Callable[[Sequence[int], FloatArray, FloatArray], FloatArray]
 """Horizons, lower and upper log distances in pairs to probabilities of shape (5, H, D)."""
 
 _NEAREST, _FURTHEST = 1e-5, 2.0
-_AT_SPOT = 1e-9
 _GRID, _REFINEMENTS = 64, 4
 _LEAST_PROBABILITY = 1e-300
 
@@ -67,7 +72,7 @@ def returns_of(surface: Surface, targets: Sequence[tuple[int, float]]) -> FloatA
     horizons = sorted({horizon_days for horizon_days, _ in targets})
     rows = [horizons.index(horizon_days) for horizon_days, _ in targets]
     wanted = np.array([probability for _, probability in targets])
-    at_spot = np.array([_AT_SPOT])
+    at_spot = np.array([LEAST_DISTANCE])
     falls = wanted < surface(horizons, at_spot, at_spot)[BELOW, rows, 0]
     asked = np.where(falls, wanted, 1.0 - wanted)
     columns = np.where(falls, BELOW, ABOVE)
