@@ -23,10 +23,9 @@ from aegismatrix.artifacts.manifest import (
     read_manifest,
 )
 from aegismatrix.engine.model import MOST_THREADS, Model, load_model
-from aegismatrix.engine.surface import LEAST_DISTANCE as LEAST_DISTANCE
-from aegismatrix.engine.surface import LONGEST_DAYS as LONGEST_DAYS
-from aegismatrix.engine.surface import MOST_DISTANCE as MOST_DISTANCE
 from aegismatrix.errors import ArgumentError, ContractError, MissingExtraError, shown
+from aegismatrix.market.arrays import LEAST_DISTANCE as LEAST_DISTANCE
+from aegismatrix.market.arrays import LONGEST_DAYS as LONGEST_DAYS
 from aegismatrix.market.arrays import (
     MAX_GIVEN,
     DateArray,
@@ -42,6 +41,7 @@ from aegismatrix.market.arrays import (
     as_truth,
     as_whole,
 )
+from aegismatrix.market.arrays import MOST_DISTANCE as MOST_DISTANCE
 from aegismatrix.market.bars import Bars
 
 if TYPE_CHECKING:
