@@ -9,9 +9,18 @@ from typing import Any
 import numpy as np
 
 from aegismatrix.engine.errors import StrikeError
-from aegismatrix.engine.surface import LEAST_DISTANCE, LONGEST_DAYS, MOST_DISTANCE
 from aegismatrix.errors import shown
-from aegismatrix.market.arrays import FloatArray, Published, array_of, as_rows, as_whole, whole_day
+from aegismatrix.market.arrays import (
+    LEAST_DISTANCE,
+    LONGEST_DAYS,
+    MOST_DISTANCE,
+    FloatArray,
+    Published,
+    array_of,
+    as_rows,
+    as_whole,
+    whole_day,
+)
 from aegismatrix.market.bars import Bars
 from aegismatrix.records import dataclass
 

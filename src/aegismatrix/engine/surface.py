@@ -8,13 +8,7 @@ import numpy as np
 
 from aegismatrix.artifacts.manifest import ENGINE_NAME
 from aegismatrix.errors import ContractError
-from aegismatrix.market.arrays import FloatArray
-
-LONGEST_DAYS = 30
-"""The longest horizon, in trading days."""
-
-LEAST_DISTANCE, MOST_DISTANCE = 1e-9, 10.0
-"""What a log distance may be."""
+from aegismatrix.market.arrays import LEAST_DISTANCE, FloatArray
 
 EITHER, DOWN, UP, BELOW, ABOVE = range(5)
 """Places along the surface's axis of columns."""

@@ -43,6 +43,12 @@ Day = str | date | np.datetime64
 FIRST_YEAR, LAST_YEAR = 1000, 9999
 """Days are of years of four digits: those that ISO 8601 and Python's dates write alike."""
 
+LONGEST_DAYS = 30
+"""The longest horizon that may be asked of a surface, in trading days."""
+
+LEAST_DISTANCE, MOST_DISTANCE = 1e-9, 10.0
+"""What a log distance may be."""
+
 MAX_GIVEN = 100_000
 """No list of anything but prices is longer; what never ends is refused there."""
 
