@@ -27,6 +27,7 @@ from onnx import TensorProto, helper, numpy_helper
 import aegismatrix as am
 from aegismatrix.artifacts.manifest import (
     ENGINE_NAME,
+    FORECASTS_KEY,
     GOLDEN_KEY,
     MANIFEST_NAME,
     find_artifacts,
@@ -96,7 +97,7 @@ def lean(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     def keep(content: dict[str, Any]) -> None:
         content["artifacts"] = [one for one in content["artifacts"] if one["name"] in NAMES]
-        del content[GOLDEN_KEY]
+        del content[GOLDEN_KEY], content[FORECASTS_KEY]
         (sealed,) = (one for one in content["artifacts"] if one["name"] == ENGINE_NAME)
         sealed["outputs"] = [one for one in sealed["outputs"] if one["name"] in ENGINE_GIVES]
         sealed["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -746,7 +746,7 @@ def test_the_command_says_whose_the_manifest_is_below_the_hash_checks(
     key = ["--key", str(write_pem(tmp_path / "own.pem"))]
     assert main(["verify", "--golden", "--signature", *key, str(folder)]) == 0
     out, err = lines(capsys)
-    assert (len(out), err) == (len(list_models()) + 5, "")
+    assert (len(out), err) == (len(list_models()) + 6, "")
     assert all(line.startswith("ok   ") for line in out)
     assert out[-1] == f"ok   signature: key {key_id(public_key())}, 2026-01-31 09:15:00 UTC"
     assert main(["verify", "--signature", *key, "--json", str(folder)]) == 0
@@ -813,7 +813,7 @@ def test_hashes_are_checked_and_shown_where_the_signature_cannot_be_and_the_comm
         (folder / read_manifest().model(ENGINE_NAME).file).write_bytes(b"cut")
     assert main(["verify", "--signature", *more, str(folder)]) == 2
     out, err = lines(capsys)
-    assert len(out) == len(list_models()) + 5
+    assert len(out) == len(list_models()) + 6
     assert [line for line in out if line.startswith("FAIL ")] == out[-2:-1] * damaged
     assert out[-1] == "     signature: not checked"
     (said,) = err.splitlines()
