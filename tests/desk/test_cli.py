@@ -32,8 +32,9 @@ from aegismatrix.artifacts.manifest import (
 from aegismatrix.desk.cli.main import WRONG_INPUT, main
 from aegismatrix.engine.engine import Engine
 from aegismatrix.market.bars import Bars
+from aegismatrix.market.events import BREACH
 from aegismatrix.market.market import NIFTY
-from tests.examples import HORIZONS_DAYS, SIDES, history_columns, in_columns, is_surface
+from tests.examples import HORIZONS_DAYS, history_columns, in_columns, is_surface
 
 PROBABILITIES = [
     array
@@ -47,6 +48,8 @@ SEALED: list[Any] = [
     *(file for key, file in read_manifest().attachments.items() if key != GOLDEN_KEY),
 ]
 LOOKBACK = read_manifest().model(ENGINE_NAME).lookback_bars
+
+TOUCHES = ("either", "down", "up")
 
 
 @pytest.fixture
@@ -528,11 +531,12 @@ def test_models_shows_a_verdict_for_each_column_of_history(
         f"{array.name}_{side}_h{days}"
         for array in PROBABILITIES
         if is_surface(array)
-        for side in SIDES[1:]
+        for side in TOUCHES[1:]
         for days in HORIZONS_DAYS
     }
+    closes = {BREACH.judged(days, side) for side in ("below", "above") for days in (5, 20)}
     days_judged = {2, 3, 4}
-    edges = {"breach", *(f"breach_{side}" for side in SIDES[1:])}
+    edges = {"breach", *(f"breach_{side}" for side in TOUCHES[1:])}
     of_a_week = {f"{edge}_h{days}" for edge in edges for days in days_judged}
     # What needs more than the bars of one market is no part of the history.
     optional = {
@@ -542,9 +546,9 @@ def test_models_shows_a_verdict_for_each_column_of_history(
         for judgement in spec.own_judgements()
     }
     in_history = {judgement_of(column)["output"] for column in COLUMNS}
-    assert not (one_edge | optional) & in_history
+    assert not (one_edge | closes | optional) & in_history
     shown = {line.split()[0] for line in indented}
-    assert shown == in_history | one_edge | of_a_week | optional
+    assert shown == in_history | one_edge | closes | of_a_week | optional
 
 
 def test_models_of_a_folder_without_any_is_wrong_input(

@@ -30,7 +30,8 @@ def test_a_history_in_pieces_is_that_of_one_run_bit_for_bit(nifty: Bars, engine:
     asked = {
         **{name: getattr(nifty, name) for name in ("high", "low", "close", "iv")},
         "horizon": np.array(HORIZONS_DAYS, dtype=np.float64),
-        "distance": np.array(DISTANCES),
+        "lower_distance": np.array(DISTANCES),
+        "upper_distance": np.array(DISTANCES),
     }
     whole = model.run_validated({one.name: asked[one.name] for one in model.spec.inputs})
     history = engine.history(nifty)

@@ -43,7 +43,7 @@ from tests.invariants import assert_typed
 CALLS, SEED = "AEGISMATRIX_CALLS", "AEGISMATRIX_CALLS_SEED"
 ANSWERS = frozenset(
     "BuyerSignal DirectionSignal Finding Forecast Manifest MarketState Model ModelSpec"
-    " MonitorReport Report SellerSignal".split()
+    " MonitorReport Report SellerSignal ShortPremium StrikeTable SurvivalTable".split()
 )
 """Classes that the package makes and hands out: what they are made with is not for callers."""
 
@@ -219,6 +219,16 @@ VALID: Mapping[str, Make] = {
     "Engine.history.upper_distance": lambda w: [0.02],
     "Engine.unseen.upper_distance": lambda w: np.full(len(w.forecast), 0.03),
     "Engine.unseen.distance": lambda w: np.full(len(w.forecast), 0.02),
+    "strike": lambda w: [2400.0, 2600.0],
+    "by": lambda w: None,
+    "put": lambda w: 2400.0,
+    "call": lambda w: 2600.0,
+    "long_put": lambda w: 2300.0,
+    "long_call": lambda w: 2700.0,
+    "premium": lambda w: 40.0,
+    "Engine.survive.lower": lambda w: [2300.0],
+    "Engine.survive.upper": lambda w: [2700.0],
+    "ShortPremium.payoff.close": lambda w: 2450.0,
     "expiry": lambda w: "2024-01-04",
     "analyze.expiry": lambda w: None,
     "confidence": lambda w: 0.8,
@@ -392,6 +402,11 @@ RECEIVERS: Mapping[str, Make] = {
     "Output": lambda w: am.Output("rally_5", "rally", "rally_5", "A rally", w.event),
     "Report": lambda w: w.report,
     "SellerSignal": lambda w: w.report.seller,
+    "ShortPremium": lambda w: w.engine.short_premium(
+        w.bars, put=2400, call=2600, premium=40, horizon_days=5
+    ),
+    "StrikeTable": lambda w: w.engine.touch(w.bars, strike=[2400, 2600], horizon_days=5),
+    "SurvivalTable": lambda w: w.engine.survive(w.bars, lower=2300, upper=2700, horizon_days=5),
     "YahooSource": lambda w: am.YahooSource("^GSPC", "^VIX", cache_dir=w.folder / "cache"),
 }
 """By class, an instance whose methods are called."""

@@ -112,9 +112,6 @@ def test_a_network_says_of_every_mark_how_likely_it_is() -> None:
 @pytest.mark.parametrize("member", [LogisticRegression(), DecisionTreeClassifier(max_depth=2)])
 def test_a_model_for_each_pair_votes(member: Any, labels: Any) -> None:
     model = OneVsOneClassifier(member).fit(X, labels)
-    if labels is SIDES and isinstance(member, DecisionTreeClassifier):
-        assert refused(kept(model)) == "unsupported-model"
-        return
     decision = model.decision_function(ASKED)
     single = rescued(model)
     agrees(single, ASKED, None, "decision", decision)

@@ -22,18 +22,47 @@ def two_touches(k: FloatArray) -> FloatArray:
     """Return the probability that the path touches an edge on either side, each k away.
 
     Feller, An Introduction to Probability Theory, volume II, X.5: the series in eigenfunctions.
+
+    Parameters
+    ----------
+    k : ndarray
+        Distance over the standard deviation at the end of the path, above 0.
+
+    Returns
+    -------
+    ndarray
     """
     stay = (_WEIGHTS * np.exp(np.asarray(k)[..., None] ** -2 * _DECAYS)).sum(axis=-1)
     return np.asarray(1.0 - stay)
 
 
 def one_touch(k: FloatArray) -> FloatArray:
-    """Return the probability that it touches one edge: twice that of ending beyond it."""
+    """Return the probability that it touches one edge: twice that of ending beyond it.
+
+    Parameters
+    ----------
+    k : ndarray
+        Distance over the standard deviation at the end of the path, above 0.
+
+    Returns
+    -------
+    ndarray
+    """
     return np.asarray(2.0 * norm.sf(k))
 
 
 def terminal(k: FloatArray) -> FloatArray:
-    """Return the probability that it ends beyond one edge."""
+    """Return the probability that it ends beyond one edge.
+
+    Parameters
+    ----------
+    k : ndarray
+        Distance over the standard deviation at the end of the path, above 0.
+
+    Returns
+    -------
+    ndarray
+    """
     return np.asarray(norm.sf(k))
 
 
