@@ -100,6 +100,13 @@ def numbers_of(report: am.Report) -> tuple[float, ...]:
     )
 
 
+def test_the_touch_of_an_edge_is_rounded_as_other_probabilities_are(nifty: am.Bars) -> None:
+    report = am.analyze(nifty)
+    stated = report.to_dict()["seller"]["safe_range"]["edge_touch"]
+    assert stated != report.seller.safe_range.edge_touch
+    assert stated == round(report.seller.safe_range.edge_touch, 6)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("market", "part"), [(m, p) for m in ("nifty", "sp500") for p in range(3)])
 def test_every_invariant_holds_on_every_day_of_both_markets(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import FrozenInstanceError
+from datetime import date, datetime
 from typing import Any
 
 import numpy as np
@@ -249,6 +250,26 @@ def test_legs_and_premiums_that_are_none_are_refused(
         engine.short_premium(nifty, **asked, by=WEEKLY)
     with pytest.raises(am.AegisError):
         engine.short_premium(nifty, **LEGS, premium=float("nan"), by=WEEKLY)
+
+
+def test_no_targets_are_refused_in_the_words_of_the_caller(engine: Engine, nifty: Bars) -> None:
+    for ask in (engine.breach_distances, engine.close_returns):
+        with pytest.raises(ArgumentError, match=r"targets is \[\]\. Give pairs"):
+            ask(nifty, [])
+
+
+def test_an_expiry_is_a_day_in_any_form_and_never_a_moment(engine: Engine, nifty: Bars) -> None:
+    text = engine.touch(nifty, strike=24_500, by=WEEKLY)
+    days = (
+        date.fromisoformat(WEEKLY),
+        np.datetime64(WEEKLY),
+        [WEEKLY],
+        np.array([WEEKLY], "M8[D]"),
+    )
+    for day in days:
+        assert engine.touch(nifty, strike=24_500, by=day).rows() == text.rows()
+    with pytest.raises(CalendarError):
+        engine.touch(nifty, strike=24_500, by=datetime(2025, 1, 2, 15, 30))
 
 
 def test_distances_of_two_edges_are_those_at_which_they_are_touched_equally_often(

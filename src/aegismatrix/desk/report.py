@@ -329,7 +329,7 @@ class Report(Published):
                 "confidence": seller.safe_range.confidence,
                 "lower_log_distance": round(seller.safe_range.lower_log_distance, _DISTANCE_DIGITS),
                 "upper_log_distance": round(seller.safe_range.upper_log_distance, _DISTANCE_DIGITS),
-                "edge_touch": seller.safe_range.edge_touch,
+                "edge_touch": round(seller.safe_range.edge_touch, _PROBABILITY_DIGITS),
                 **({"expiry": seller.safe_range.expiry} if seller.safe_range.expiry else {}),
                 "verdict": self.verdict(BREACH.judged(seller.safe_range.horizon_days)),
             },

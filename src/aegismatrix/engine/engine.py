@@ -461,7 +461,7 @@ class Engine:
         from aegismatrix.engine.surface import edges_of
 
         name = self._surface(head)
-        wanted = [_target(one) for one in as_rows(targets, "targets", _TARGETS)]
+        wanted = _targets(targets)
         return edges_of(self._last_surface(bars, name), wanted)
 
     def close_returns(
@@ -499,7 +499,7 @@ class Engine:
         from aegismatrix.engine.surface import returns_of
 
         name = self._surface(head)
-        wanted = [_target(one) for one in as_rows(targets, "targets", _TARGETS)]
+        wanted = _targets(targets)
         return returns_of(self._last_surface(bars, name), wanted)
 
     def touch(
@@ -1168,6 +1168,14 @@ def _numbers(values: ArrayLike, *, different: bool = True) -> FloatArray | None:
     with np.errstate(over="ignore"):
         row = np.atleast_1d(given.astype(np.float64))
     return row if not different or len(set(row.tolist())) == row.size else None
+
+
+def _targets(given: object) -> list[tuple[int, float]]:
+    """One target or more."""
+    wanted = [_target(one) for one in as_rows(given, "targets", _TARGETS)]
+    if not wanted:
+        raise ArgumentError("targets", shown(given), remedy=_TARGETS)
+    return wanted
 
 
 def _target(given: object) -> tuple[int, float]:
