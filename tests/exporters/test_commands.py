@@ -164,7 +164,7 @@ def test_an_ordinary_command_does_not_look_for_others(
 
     monkeypatch.setattr(command_line, "installed_commands", refused)
     assert main(["models"]) == 0
-    for name in ("report", "run", "monitor", "history", "models", "verify"):
+    for name in ("report", "run", "check", "monitor", "history", "touch", "models", "verify"):
         with pytest.raises(SystemExit):
             main([name, "--help"])
     with pytest.raises(AssertionError):

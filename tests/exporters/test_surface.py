@@ -43,8 +43,8 @@ from scipy.stats import norm
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from aegismatrix.engine.engine import LONGEST_DAYS
 from aegismatrix.engine.model import Model, load_models
+from aegismatrix.market.arrays import LONGEST_DAYS
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.outcomes import excursions
 

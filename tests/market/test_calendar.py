@@ -20,7 +20,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aegismatrix.engine.engine import LONGEST_DAYS
 from aegismatrix.errors import (
     AegisError,
     CalendarDayError,
@@ -28,7 +27,7 @@ from aegismatrix.errors import (
     CalendarRangeError,
     NaiveMomentError,
 )
-from aegismatrix.market.arrays import ONE_DAY
+from aegismatrix.market.arrays import LONGEST_DAYS, ONE_DAY
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.calendars.nse import NSE
 from aegismatrix.market.market import NIFTY, ExpiryKind

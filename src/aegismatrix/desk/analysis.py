@@ -38,9 +38,9 @@ from aegismatrix.desk.signals.market import market_state
 from aegismatrix.desk.signals.overnight import OvernightSignal, overnight_signal
 from aegismatrix.desk.signals.seller import CONFIDENCE, DISTANCE_FRACTIONS, seller_signal
 from aegismatrix.desk.signals.volatility import volatility_signal
-from aegismatrix.engine.engine import HORIZONS_DAYS, LEAST_DISTANCE, Engine, Forecast
+from aegismatrix.engine.engine import HORIZONS_DAYS, Engine, Forecast
 from aegismatrix.engine.errors import InsufficientHistoryError
-from aegismatrix.market.arrays import Day, FloatArray
+from aegismatrix.market.arrays import LEAST_DISTANCE, Day, FloatArray
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.chain import OptionChain
 from aegismatrix.market.errors import FutureBarsError

@@ -10,9 +10,9 @@ from typing import get_args
 import numpy as np
 
 from aegismatrix.desk.age import Age
-from aegismatrix.engine.engine import LONGEST_DAYS, Engine
+from aegismatrix.engine.engine import Engine
 from aegismatrix.errors import ArgumentError, ContractError, NaiveMomentError, printable, shown
-from aegismatrix.market.arrays import Day, as_moment, as_texts, is_masked_array
+from aegismatrix.market.arrays import LONGEST_DAYS, Day, as_moment, as_texts, is_masked_array
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.chain import OptionChain
 from aegismatrix.market.errors import CalendarRangeError

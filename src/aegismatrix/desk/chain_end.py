@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from aegismatrix.engine.engine import LONGEST_DAYS
+from aegismatrix.market.arrays import LONGEST_DAYS
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.chain import OptionChain
 from aegismatrix.market.errors import ChainError

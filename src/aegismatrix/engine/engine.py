@@ -25,10 +25,11 @@ from aegismatrix.artifacts.manifest import (
 from aegismatrix.engine.model import MOST_THREADS, Model, load_model
 from aegismatrix.engine.pieces import Run, in_pieces, staged
 from aegismatrix.errors import ArgumentError, ContractError, MissingExtraError, shown
-from aegismatrix.market.arrays import LEAST_DISTANCE as LEAST_DISTANCE
-from aegismatrix.market.arrays import LONGEST_DAYS as LONGEST_DAYS
 from aegismatrix.market.arrays import (
+    LEAST_DISTANCE,
+    LONGEST_DAYS,
     MAX_GIVEN,
+    MOST_DISTANCE,
     DateArray,
     Day,
     FloatArray,
@@ -44,7 +45,6 @@ from aegismatrix.market.arrays import (
     as_whole,
     is_masked_array,
 )
-from aegismatrix.market.arrays import MOST_DISTANCE as MOST_DISTANCE
 from aegismatrix.market.bars import Bars
 from aegismatrix.records import dataclass
 

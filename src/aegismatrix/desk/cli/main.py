@@ -28,7 +28,7 @@ WRONG_INPUT = 2
 # The command's name stands before it.
 _MAX_COMPLAINT = MAX_MESSAGE - 200
 _INTERRUPTED, _PIPE_CLOSED, _TERMINATED = 130, 141, 143
-_OWN = ("report", "run", "check", "monitor", "history", "models", "verify")
+_OWN = ("report", "run", "check", "monitor", "history", "touch", "models", "verify")
 _EXAMPLES = """\
 examples:
   aegismatrix report --sample --out out

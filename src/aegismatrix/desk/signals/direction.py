@@ -10,8 +10,7 @@ import numpy as np
 
 from aegismatrix.desk.signals.intraday import IntradaySignal
 from aegismatrix.desk.signals.levels import DIRECTION_LEAN
-from aegismatrix.engine.engine import LONGEST_DAYS
-from aegismatrix.market.arrays import Published
+from aegismatrix.market.arrays import LONGEST_DAYS, Published
 from aegismatrix.market.bars import Bars
 from aegismatrix.market.events import CLASSES, DIRECTION, LABELS, NEUTRAL_DEVIATIONS
 from aegismatrix.market.statistics import (
