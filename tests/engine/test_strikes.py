@@ -260,7 +260,7 @@ def test_no_targets_are_refused_in_the_words_of_the_caller(engine: Engine, nifty
 
 def test_an_expiry_is_a_day_in_any_form_and_never_a_moment(engine: Engine, nifty: Bars) -> None:
     text = engine.touch(nifty, strike=24_500, by=WEEKLY)
-    days = (
+    days: tuple[Any, ...] = (
         date.fromisoformat(WEEKLY),
         np.datetime64(WEEKLY),
         [WEEKLY],

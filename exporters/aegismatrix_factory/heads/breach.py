@@ -13,13 +13,8 @@ from spox import Tensor, Var, argument, build
 from aegismatrix.artifacts.manifest import ArraySpec
 from aegismatrix.desk.signals.direction import MOVE_CONFIDENCE
 from aegismatrix.desk.signals.seller import CONFIDENCE
-from aegismatrix.engine.engine import (
-    DISTANCES,
-    HORIZONS_DAYS,
-    LEAST_DISTANCE,
-    LONGEST_DAYS,
-    MOST_DISTANCE,
-)
+from aegismatrix.engine.engine import DISTANCES, HORIZONS_DAYS
+from aegismatrix.market.arrays import LEAST_DISTANCE, LONGEST_DAYS, MOST_DISTANCE
 from aegismatrix.market.events import BREACH, LABELS
 from aegismatrix.market.outcomes import excursions, forward_return
 from aegismatrix_factory.evaluate.markets import MarketRows
