@@ -32,8 +32,8 @@ class OutputLosses:
     horizon_days : int
         Trading days until a label is known.
     values : ndarray of shape (D,)
-        Loss per day of its market, lower is better; NaN where it was not scored. Rounded to
-        float32, in which they rest.
+        Loss per day of its market, lower is better; NaN where it was not scored. Rounded to 16
+        significant bits, in which they rest.
     """
 
     head: str
@@ -97,12 +97,30 @@ def losses_of(market: MarketRows, judged: Mapping[str, Sequence[Judgement]]) -> 
                 judgement.output,
                 judgement.score,
                 judgement.losses.horizon_days,
-                values.astype(np.float32).astype(np.float64),
+                at_rest(values).astype(np.float64),
             )
         )
     close = market.rows_of(market.bars.close)[np.isin(market.dates, dates)]
     rounded = close.astype(np.float32).astype(np.float64)
     return MarketLosses(market.name, dates, rounded, tuple(outputs))
+
+
+def at_rest(losses: FloatArray) -> NDArray[np.float32]:
+    """Round losses to the bits in which they rest.
+
+    Parameters
+    ----------
+    losses : ndarray
+        Of any shape; NaN stays NaN.
+
+    Returns
+    -------
+    ndarray of float32
+        Off by at most 2^-16 of themselves, which is far below what any comparison turns on; the
+        last byte is 0 and costs nothing once it is compressed.
+    """
+    bits = np.array(losses, dtype=np.float32).view(np.uint32)
+    return np.asarray(((bits + np.uint32(0x80)) & np.uint32(0xFFFFFF00)).view(np.float32))
 
 
 def render_losses(markets: Sequence[MarketLosses]) -> bytes:
@@ -122,7 +140,7 @@ def render_losses(markets: Sequence[MarketLosses]) -> bytes:
         parts = {
             "dates": one.dates.astype("datetime64[D]"),
             "close": one.close.astype(np.float32),
-            "losses": np.array([each.values for each in one.outputs], dtype=np.float32),
+            "losses": at_rest(np.array([each.values for each in one.outputs])),
             "heads": np.array([each.head for each in one.outputs], dtype=np.str_),
             "outputs": np.array([each.output for each in one.outputs], dtype=np.str_),
             "scores": np.array([each.score for each in one.outputs], dtype=np.str_),

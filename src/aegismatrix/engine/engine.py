@@ -679,9 +679,11 @@ class Engine:
         legs = selling.legs_of(put, call, long_put, long_call)
         received = selling.premium_of(premium, legs)
         surface, spot = self._last_surface(bars, self._surface(head)), float(bars.close[-1])
-        expiries, days = strikes.horizons_of(bars, by, horizon_days)
-        if len(days) != 1:
-            raise errors.StrikeError("twice", what=", ".join(expiries or map(str, days)))
+        expiries, days = strikes.horizons_of(
+            bars,
+            None if by is None else (by,),
+            None if horizon_days is None else (horizon_days,),
+        )
         deviation = float(self.predict(bars).implied_sigma[-1]) * math.sqrt(days[0])
         reach = selling.FURTHEST_DEVIATIONS * deviation
         counted = spot * math.exp(-reach), spot * math.exp(reach)

@@ -256,8 +256,9 @@ def as_floats(values: Any, source: str, column: str) -> FloatArray:
 def array_of(values: object) -> Any:
     """Return an array of what is one, or a list; of what is only like a list, as far as it ends."""
     kind = type(values)
-    if isinstance(values, Mapping):
-        raise TypeError("a mapping")
+    if isinstance(values, Mapping | bytes | bytearray | memoryview):
+        # numpy would take each byte for a number.
+        raise TypeError(f"a {kind.__name__}")
     like_a_list = hasattr(kind, "__len__") and hasattr(kind, "__getitem__")
     if like_a_list and not isinstance(values, _KNOWN) and not hasattr(kind, "__array__"):
         # numpy would ask it for one row after another, whatever its length says.
