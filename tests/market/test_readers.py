@@ -31,7 +31,6 @@ from aegismatrix.market.sheets import path_text
 WriteCsv = Callable[[str], Path]
 
 IST = timezone(timedelta(hours=5, minutes=30))
-OHLC = ("open", "high", "low", "close")
 LAST_DAY = "2024-12-31"
 
 
