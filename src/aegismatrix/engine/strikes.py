@@ -19,6 +19,7 @@ from aegismatrix.market.arrays import (
     array_of,
     as_rows,
     as_whole,
+    is_masked_array,
     whole_day,
 )
 from aegismatrix.market.bars import Bars
@@ -156,7 +157,7 @@ def strikes_of(given: object, argument: str) -> FloatArray:
     except Exception as error:
         # What is no array is converted by its own code, which may raise anything.
         raise refused from error
-    hidden = isinstance(given, np.ma.MaskedArray) and np.ma.is_masked(given)
+    hidden = is_masked_array(given) and np.ma.is_masked(given)
     of_truth = isinstance(given, list | tuple) and any(isinstance(one, bool) for one in given)
     fits = values.dtype.kind in "iuf" and values.ndim <= 1 and 0 < values.size <= MOST_STRIKES
     if hidden or of_truth or not fits:
